@@ -1,0 +1,245 @@
+"""What is a piece of music? Notes in columns, and the maps that say when and how they sound.
+
+Conventions: times are ticks (integers from 0), ``ticks_per_quarter`` of them to a quarter note. Pitches, velocities
+and programs are MIDI numbers. A tempo is microseconds per quarter note, as in the file, so that nothing is rounded.
+Columns are read-only and sorted by (onset, track, pitch, duration): two scores with the same notes compare equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seqaudio.errors import OptionError
+
+if TYPE_CHECKING:
+    import pretty_midi
+
+IntArray = NDArray[np.int64]
+
+DEFAULT_TEMPO_US = 500_000  # microseconds per quarter: 120 per minute, the MIDI default
+NOTE_COLUMNS = ("onset", "duration", "pitch", "velocity", "program", "is_drum", "track")
+
+
+def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int64) -> NDArray:
+    array = np.array(values, dtype=dtype)
+    if columns is not None:
+        array = array.reshape(-1, columns)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """A piece: note columns, tempo map, metre map and pedal spans.
+
+    Attributes:
+        ticks_per_quarter: resolution of every tick in the score.
+        onset, duration: ticks, shape (notes,); durations are at least 1.
+        pitch, velocity, program: 0..127, shape (notes,); a velocity is at least 1.
+        is_drum: bool, shape (notes,).
+        track: index into ``track_names``, shape (notes,).
+        tempos: shape (changes, 2): tick, microseconds per quarter. Empty means 120 per minute.
+        time_signatures: shape (changes, 3): tick, numerator, denominator. Empty means 4/4.
+        pedals: shape (spans, 3): tick, duration in ticks, track.
+        track_names: one name per track.
+
+    Raises:
+        OptionError: a column is out of range or the columns differ in length.
+    """
+
+    ticks_per_quarter: int
+    onset: IntArray
+    duration: IntArray
+    pitch: IntArray
+    velocity: IntArray
+    program: IntArray
+    is_drum: NDArray[np.bool_]
+    track: IntArray
+    tempos: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    time_signatures: IntArray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+    pedals: IntArray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+    track_names: tuple[str, ...] = ("",)
+
+    def __post_init__(self) -> None:
+        columns = {
+            name: _frozen(getattr(self, name), dtype=np.bool_ if name == "is_drum" else np.int64)
+            for name in NOTE_COLUMNS
+        }
+        if len({column.shape for column in columns.values()}) != 1 or columns["onset"].ndim != 1:
+            raise OptionError("the note columns of a score must be one-dimensional and of equal length")
+        order = np.lexsort((columns["duration"], columns["pitch"], columns["track"], columns["onset"]))
+        for name, column in columns.items():
+            object.__setattr__(self, name, _frozen(column[order], dtype=column.dtype.type))
+        for name, width in (("tempos", 2), ("time_signatures", 3), ("pedals", 3)):
+            rows = _frozen(getattr(self, name), width)
+            order = np.lexsort(rows.T[::-1]) if name == "pedals" else np.argsort(rows[:, 0], kind="stable")
+            object.__setattr__(self, name, _frozen(rows[order], width))
+        self._check()
+
+    def _check(self) -> None:
+        tracks = len(self.track_names)
+        rules = {
+            "ticks_per_quarter must be 1..32767": 1 <= self.ticks_per_quarter <= 32767,
+            "onsets must be 0 or later": not (self.onset < 0).any(),
+            "durations must be at least 1 tick": not (self.duration < 1).any(),
+            "pitches must be 0..127": not ((self.pitch < 0) | (self.pitch > 127)).any(),
+            "velocities must be 1..127": not ((self.velocity < 1) | (self.velocity > 127)).any(),
+            "programs must be 0..127": not ((self.program < 0) | (self.program > 127)).any(),
+            f"tracks must be 0..{tracks - 1}": not ((self.track < 0) | (self.track >= tracks)).any(),
+            "tempos must be 1 microsecond per quarter or more": not (self.tempos < [0, 1]).any(),
+            "time signatures must be at least 1/1": not (self.time_signatures < [0, 1, 1]).any(),
+            "pedal spans must be at least 1 tick long": not (self.pedals < [0, 1, 0]).any(),
+        }
+        broken = [rule for rule, kept in rules.items() if not kept]
+        if broken:
+            raise OptionError(f"not a score: {'; '.join(broken)}")
+
+    @classmethod
+    def from_notes(
+        cls,
+        onset: ArrayLike,
+        duration: ArrayLike,
+        pitch: ArrayLike,
+        *,
+        velocity: ArrayLike = 80,
+        program: ArrayLike = 0,
+        is_drum: ArrayLike = False,
+        track: ArrayLike = 0,
+        ticks_per_quarter: int = 480,
+        tempos: ArrayLike = (),
+        time_signatures: ArrayLike = (),
+        pedals: ArrayLike = (),
+        track_names: Sequence[str] = ("",),
+    ) -> Score:
+        """A score from columns; a single number stands for a whole column."""
+        onset = np.asarray(onset, dtype=np.int64)
+        column = lambda values: np.broadcast_to(np.asarray(values), onset.shape)  # noqa: E731
+        return cls(
+            ticks_per_quarter,
+            onset,
+            column(duration),
+            column(pitch),
+            column(velocity),
+            column(program),
+            column(is_drum),
+            column(track),
+            tempos=_frozen(tempos, 2),
+            time_signatures=_frozen(time_signatures, 3),
+            pedals=_frozen(pedals, 3),
+            track_names=tuple(track_names),
+        )
+
+    def __len__(self) -> int:
+        """Number of notes."""
+        return len(self.onset)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Score):
+            return NotImplemented
+        same_facts = (self.ticks_per_quarter, self.track_names) == (other.ticks_per_quarter, other.track_names)
+        names = (*NOTE_COLUMNS, "tempos", "time_signatures", "pedals")
+        return same_facts and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return (
+            f"Score({len(self)} notes, {len(self.track_names)} tracks, {self.end / self.ticks_per_quarter:g} quarters)"
+        )
+
+    @property
+    def end(self) -> int:
+        """Tick at which the last note ends; 0 without notes."""
+        return int((self.onset + self.duration).max(initial=0))
+
+    def notes(self, keep: NDArray[np.bool_]) -> Score:
+        """The same score with only the notes of a boolean mask (notes,)."""
+        return self.replaced(**{name: getattr(self, name)[keep] for name in NOTE_COLUMNS})
+
+    def replaced(self, **changes: object) -> Score:
+        """A copy with some fields changed, checked like any new score."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def transposed(self, semitones: int) -> Score:
+        """Every pitched note moved; drums stay. Raises OptionError when a note would leave 0..127."""
+        return self.replaced(pitch=self.pitch + np.where(self.is_drum, 0, semitones))
+
+    def metre_map(self) -> IntArray:
+        """Time signatures with one certainly at tick 0 and the last of several at one tick, shape (changes, 3)."""
+        rows = self.time_signatures
+        if len(rows) == 0 or rows[0, 0] > 0:
+            rows = np.vstack([[[0, 4, 4]], rows])
+        last_at_tick = np.append(rows[1:, 0] != rows[:-1, 0], True)
+        rows = rows[last_at_tick]
+        changed = np.append(True, (rows[1:, 1:] != rows[:-1, 1:]).any(axis=1))
+        return rows[changed]
+
+    def bars(self) -> IntArray:
+        """Bar boundaries in ticks, shape (bars + 1,): bar i is ``[bars[i], bars[i + 1])``.
+
+        The bars cover every note. A time signature in mid-bar cuts that bar short, as notation programs do. A bar
+        whose length is no whole number of ticks is rounded down at each boundary, without drift.
+        """
+        metre = self.metre_map()
+        metre = metre[metre[:, 0] < max(self.end, 1)]
+        stops = np.append(metre[1:, 0], self.end)
+        boundaries = []
+        for (start, numerator, denominator), stop in zip(metre.tolist(), stops.tolist(), strict=True):
+            whole = numerator * 4 * self.ticks_per_quarter  # ticks in `denominator` bars
+            count = -(-(stop - start) * denominator // whole)
+            boundaries.append(start + np.arange(count, dtype=np.int64) * whole // denominator)
+        last = stops[-1]
+        if boundaries[-1].size:  # the last bar is complete even if its notes stop early
+            start, numerator, denominator = metre[-1].tolist()
+            whole = numerator * 4 * self.ticks_per_quarter
+            last = start + boundaries[-1].size * whole // denominator
+        return np.append(np.unique(np.concatenate(boundaries)), last)
+
+    def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
+        """Times in seconds of ticks, under the tempo map."""
+        tempos = self._tempo_map()
+        lengths_s = np.diff(tempos[:, 0]) * tempos[:-1, 1] * 1e-6 / self.ticks_per_quarter
+        starts_s = np.append(0.0, np.cumsum(lengths_s))
+        ticks = np.asarray(ticks, dtype=np.int64)
+        at = np.searchsorted(tempos[:, 0], ticks, side="right") - 1
+        return starts_s[at] + (ticks - tempos[at, 0]) * (tempos[at, 1] * 1e-6 / self.ticks_per_quarter)
+
+    def ticks(self, seconds: ArrayLike) -> IntArray:
+        """Nearest ticks of times in seconds; the inverse of :meth:`seconds`."""
+        tempos = self._tempo_map()
+        starts_s = self.seconds(tempos[:, 0])
+        seconds = np.asarray(seconds, dtype=np.float64)
+        at = np.maximum(np.searchsorted(starts_s, seconds, side="right") - 1, 0)
+        return tempos[at, 0] + np.rint((seconds - starts_s[at]) * self.ticks_per_quarter * 1e6 / tempos[at, 1]).astype(
+            np.int64
+        )
+
+    def _tempo_map(self) -> IntArray:
+        """Tempos with one certainly at tick 0 and the last of several at one tick, shape (changes, 2)."""
+        rows = self.tempos
+        if len(rows) == 0 or rows[0, 0] > 0:
+            rows = np.vstack([[[0, DEFAULT_TEMPO_US]], rows])
+        return rows[np.append(rows[1:, 0] != rows[:-1, 0], True)]
+
+    def tempo_qpm(self, tick: int = 0) -> float:
+        """Quarter notes per minute that hold at a tick."""
+        tempos = self._tempo_map()
+        return 6e7 / float(tempos[np.searchsorted(tempos[:, 0], tick, side="right") - 1, 1])
+
+    def to_pretty_midi(self) -> pretty_midi.PrettyMIDI:
+        """The same piece as a ``pretty_midi.PrettyMIDI``; :meth:`from_pretty_midi` gives it back to the tick."""
+        from seqaudio.music.pretty import to_pretty_midi
+
+        return to_pretty_midi(self)
+
+    @classmethod
+    def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI) -> Score:
+        """A score from a ``pretty_midi.PrettyMIDI``, at its resolution and under its tempo map."""
+        from seqaudio.music.pretty import from_pretty_midi
+
+        return from_pretty_midi(midi)
