@@ -1,0 +1,116 @@
+"""What runs the network? torch, or ONNX Runtime without torch; both give the same logits within 1e-4.
+
+Arrays in and out: ids (batch, time) int64, a state of float32 parts (layers, batch, hidden), logits (batch, time,
+vocabulary) float32. The torch engine is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.errors import CheckpointError, OptionError
+from seqaudio.files.atomic import shown
+from seqaudio.models.checkpoint import Checkpoint, weights_path
+
+if TYPE_CHECKING:
+    from seqaudio.models.sequence_model import SequenceModel
+
+EngineName = Literal["auto", "onnx", "torch"]
+ENGINES: tuple[EngineName, ...] = ("auto", "onnx", "torch")
+EngineState = tuple[NDArray[np.float32], ...]
+GRAPH = "model.onnx"
+
+
+class Engine(Protocol):
+    """A network that can be run, with the checkpoint it came from."""
+
+    name: str
+    checkpoint: Checkpoint
+
+    def initial_state(self, batch: int) -> EngineState:
+        """The state before the first token."""
+        ...
+
+    def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
+        """Logits (batch, time, vocabulary) behind each id (batch, time), and the next state."""
+        ...
+
+
+def _zero_state(checkpoint: Checkpoint, batch: int) -> EngineState:
+    config = checkpoint.config
+    parts = 2 if config.cell == "lstm" else 1
+    return tuple(np.zeros((config.layers, batch, config.hidden_size), np.float32) for _ in range(parts))
+
+
+class OnnxEngine:
+    """ONNX Runtime on the CPU."""
+
+    name = "onnx"
+
+    def __init__(self, checkpoint: Checkpoint, graph: Path, threads: int = 1) -> None:
+        import onnxruntime
+
+        self.checkpoint = checkpoint
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads  # one step of one voice is too small to share
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # onnxruntime raises classes of its own, with no common name
+            raise CheckpointError(
+                f"{shown(graph)}: ONNX Runtime cannot load it ({str(problem).splitlines()[0]}); try --engine torch"
+            ) from None
+        self._states = [port.name for port in self._session.get_inputs()[1:]]
+
+    def initial_state(self, batch: int) -> EngineState:
+        """Zeros."""
+        return _zero_state(self.checkpoint, batch)
+
+    def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
+        """Logits and the next state."""
+        logits, *after = self._session.run(None, {"ids": ids, **dict(zip(self._states, state, strict=True))})
+        return logits, tuple(after)
+
+
+class TorchEngine:
+    """A SequenceModel in eval mode."""
+
+    name = "torch"
+
+    def __init__(self, checkpoint: Checkpoint, model: SequenceModel | None = None) -> None:
+        self.checkpoint = checkpoint
+        self._model = model or checkpoint.build()
+
+    def initial_state(self, batch: int) -> EngineState:
+        """Zeros."""
+        return _zero_state(self.checkpoint, batch)
+
+    def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
+        """Logits and the next state."""
+        import torch
+
+        with torch.no_grad():
+            logits, after = self._model(torch.from_numpy(ids), tuple(torch.from_numpy(part) for part in state))
+        return logits.numpy(), tuple(part.numpy() for part in after)
+
+
+def load_engine(path: str | Path, engine: EngineName = "auto") -> Engine:
+    """An engine for a model folder or weights file; "auto" takes ONNX where the graph lies beside the weights.
+
+    Raises:
+        CheckpointError: there is no model, or no graph for the ONNX engine.
+        OptionError: no engine has this name.
+    """
+    if engine not in ENGINES:
+        raise OptionError(f"no engine is named {engine!r}; there are {', '.join(ENGINES)}")
+    checkpoint = Checkpoint.load(path)
+    graph = weights_path(path).with_name(GRAPH)
+    if engine == "torch" or (engine == "auto" and not graph.is_file()):
+        return TorchEngine(checkpoint)
+    if not graph.is_file():
+        raise CheckpointError(f"{shown(graph)}: no ONNX graph beside the weights; use --engine torch")
+    return OnnxEngine(checkpoint, graph)

@@ -1,0 +1,89 @@
+"""Which token comes next, given its logits? Pure functions, logits in and logits out; what is ruled out is -inf.
+
+Conventions: logits (vocabulary,) in float64. Order: mask, temperature, then the cuts, each on what the last one left.
+Sources: top-k: Fan et al. 2018; top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.errors import OptionError
+
+Logits = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How adventurous to be: temperature 0 always takes the likeliest; the cuts are off at 0, 1 and 0.
+
+    Raises:
+        OptionError: a value is outside its range.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        rules = {
+            f"temperature is {self.temperature}, it must be 0 to 10": 0 <= self.temperature <= 10,
+            f"top_k is {self.top_k}, it must be 0 (off) or more": self.top_k >= 0,
+            f"top_p is {self.top_p}, it must be above 0 and at most 1": 0 < self.top_p <= 1,
+            f"min_p is {self.min_p}, it must be at least 0 and below 1": 0 <= self.min_p < 1,
+        }
+        broken = [rule for rule, kept in rules.items() if not kept]
+        if broken:
+            raise OptionError("; ".join(broken))
+
+
+def masked(logits: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Logits:
+    """Logits with everything that is not allowed ruled out."""
+    return np.where(allowed, logits.astype(np.float64), -np.inf)
+
+
+def top_k(logits: Logits, k: int) -> Logits:
+    """Only the k likeliest; ties with the last of them stay."""
+    if k <= 0 or k >= len(logits):
+        return logits
+    return np.where(logits >= np.partition(logits, -k)[-k], logits, -np.inf)
+
+
+def top_p(logits: Logits, p: float) -> Logits:
+    """The fewest likeliest tokens that together have probability p or more."""
+    if p >= 1:
+        return logits
+    order = np.argsort(-logits, kind="stable")
+    before = np.cumsum(probabilities(logits)[order]) - probabilities(logits)[order]
+    kept = np.zeros(len(logits), dtype=bool)
+    kept[order[before < p]] = True
+    return np.where(kept, logits, -np.inf)
+
+
+def min_p(logits: Logits, p: float) -> Logits:
+    """Only tokens with at least p times the probability of the likeliest."""
+    return np.where(logits >= logits.max() + np.log(p), logits, -np.inf) if p > 0 else logits
+
+
+def probabilities(logits: Logits) -> Logits:
+    """Softmax."""
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum()
+
+
+def sample(
+    logits: NDArray[np.floating], allowed: NDArray[np.bool_], sampling: Sampling, generator: np.random.Generator
+) -> int:
+    """Draw one token; takes exactly one number from the generator, whatever the settings."""
+    drawn = generator.random()
+    left = masked(logits, allowed)
+    if sampling.temperature == 0:
+        return int(left.argmax())
+    left = min_p(top_p(top_k(left / sampling.temperature, sampling.top_k), sampling.top_p), sampling.min_p)
+    cumulative = np.cumsum(probabilities(left))
+    token = int(np.searchsorted(cumulative, drawn * cumulative[-1], side="right"))
+    return min(token, int(np.flatnonzero(left > -np.inf)[-1]))

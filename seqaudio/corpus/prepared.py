@@ -1,0 +1,66 @@
+"""What does a prepared corpus hold? Pieces as token ids, by split, mapped from disk and not loaded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.errors import BadFileError
+from seqaudio.files.atomic import shown
+from seqaudio.tokens.bars import BarsTokenizer
+
+
+@dataclass(frozen=True)
+class PreparedCorpus:
+    """A corpus that ``prepare`` wrote.
+
+    Attributes:
+        tokens: (tokens,) ids of all pieces in a row, memory-mapped.
+        index: (pieces + 1,): piece i is ``tokens[index[i]:index[i + 1]]``.
+        manifest: as in manifest.json; ``manifest["pieces"][i]`` belongs to piece i.
+    """
+
+    tokenizer: BarsTokenizer
+    tokens: NDArray[np.uint16]
+    index: NDArray[np.int64]
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> PreparedCorpus:
+        """Open a prepared corpus. Raises BadFileError when the folder is none, or is damaged."""
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            tokens = np.load(folder / "tokens.npy", mmap_mode="r")
+            index = np.load(folder / "index.npy")
+            tokenizer = BarsTokenizer.load(folder / "tokenizer.json")
+            whole = index[-1] == len(tokens) and len(index) == len(manifest["pieces"]) + 1
+        except (OSError, ValueError, KeyError) as problem:
+            raise BadFileError(
+                f"{shown(folder)}: not a prepared corpus ({problem}); make one with seqaudio prepare"
+            ) from None
+        if not whole:
+            raise BadFileError(f"{shown(folder)}: damaged, its files do not fit together; run seqaudio prepare again")
+        return cls(tokenizer, tokens, index, manifest)
+
+    def split(self, name: str) -> list[NDArray[np.uint16]]:
+        """The pieces of "train", "valid" or "test", each (tokens,)."""
+        return [self.piece(i) for i in self.of_split(name)]
+
+    def of_split(self, name: str) -> list[int]:
+        """The numbers of the pieces of a split."""
+        return [i for i, piece in enumerate(self.manifest["pieces"]) if piece["split"] == name]
+
+    def piece(self, i: int) -> NDArray[np.uint16]:
+        """The ids of one piece."""
+        return self.tokens[self.index[i] : self.index[i + 1]]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the token file."""
+        return str(self.manifest["tokens_sha256"])

@@ -1,0 +1,195 @@
+"""How is an ABC tune book read?
+
+Conventions: a book is split at its ``X:`` lines; each tune becomes one score at 480 ticks per quarter with repeats
+written out. The parser is symusic's (it carries abc2midi). It stumbles on ornaments and decorations, prints on the
+process's own stdout, and starts tunes with a pickup as if the pickup were the first beat. So the text is cleaned first
+and every thing taken out is counted, what the parser prints is caught and counted, and the bar lines are recovered:
+abc2midi accents the first note behind each bar line, and the accents vote on where the bars begin.
+
+Rules: grace notes, decorations, slurs, annotations and chord symbols are left out (chord symbols are no notes of the
+tune); a tune that begins with a pickup begins with the rest that completes its first bar.
+Source of the notation: the ABC standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import symusic
+
+from seqaudio.errors import BadFileError
+from seqaudio.files.atomic import read_bytes, shown
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.files.symusic_score import score_from_symusic
+from seqaudio.music.score import IntArray, Score
+
+DOWNBEAT_VELOCITY = 105  # abc2midi's accent on the first note behind a bar line
+STEADY = 3  # accents in a row that must agree before a bar line is moved
+KEPT_FIELDS = "XTMLQKVP"
+
+# what is taken out of a line of notes, in this order; the name is the one it is counted under
+CLEANING = (
+    ("comments", re.compile(r"(?<!\\)%.*$")),
+    ("chord symbols and annotations", re.compile(r'"[^"]*"')),
+    ("grace notes", re.compile(r"\{[^}]*\}")),
+    (
+        "decorations",
+        re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$&*;?@#HIJKLMNOPQRSTUVW](?![:\w]*\])|\\$"),
+    ),
+    ("staccato dots", re.compile(r"\.(?=[\^_=(A-Ga-g\[])")),
+    ("slurs", re.compile(r"\((?!\d)|\)")),
+)
+
+
+@dataclass(frozen=True)
+class Tune:
+    """One tune of a book: its ``X:`` number, title and score, and counts of what was left out on the way."""
+
+    number: str
+    title: str
+    score: Score
+    dropped: dict[str, int]
+
+
+def read_abc(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[Tune]:
+    """Every tune of an ABC file, in order.
+
+    Raises:
+        BadFileError: the file cannot be read or holds no tune.
+        OverLimitError: it is larger than ``limits`` allow.
+    """
+    return [read_tune(text, shown(path), limits) for text in read_book(path, limits)]
+
+
+def read_book(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[str]:
+    """The text of every tune of an ABC file, in order; raises as :func:`read_abc`."""
+    texts = split_book(decode_text(read_bytes(path, limits)))
+    if not texts:
+        raise BadFileError(f"{shown(path)}: no ABC tune inside (no line begins with 'X:'); give a file in ABC notation")
+    return texts
+
+
+def decode_text(data: bytes) -> str:
+    """Text from bytes: UTF-8, else Latin-1, as old tune books are."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def split_book(book: str) -> list[str]:
+    """The text of each tune, from its ``X:`` line to the blank line or the next ``X:`` that ends it."""
+    lines = book.replace("\r\n", "\n").replace("\r", "\n")
+    parts = re.split(r"(?m)^(?=X:)", lines)[1:]
+    return [re.split(r"\n[ \t]*\n(?!\s*[A-Za-z|\[(])", part, maxsplit=1)[0] for part in parts]
+
+
+def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
+    """One tune from its text; ``name`` stands in the errors."""
+    number, title = (_field(text, "X"), _field(text, "T"))
+    place = f"{name}: tune {number or '?'}"
+    cleaned, dropped = clean_tune(text)
+    with _caught_output() as printed:
+        try:
+            parsed = symusic.Score.from_abc(cleaned)
+        except (RuntimeError, ValueError, UnicodeError) as problem:
+            raise BadFileError(f"{place}: cannot be parsed as ABC ({str(problem).splitlines()[0]})") from None
+    remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
+    dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
+    score = _on_bar_lines(score_from_symusic(parsed))
+    limits.check("max_notes", len(score), place)
+    limits.check("max_quarters", score.end / score.ticks_per_quarter, place)
+    return Tune(number, title, score, dict(sorted(dropped.items())))
+
+
+def _field(text: str, letter: str) -> str:
+    found = re.search(rf"(?m)^{letter}:(.*)$", text)
+    return found[1].split("%")[0].strip() if found else ""
+
+
+def clean_tune(text: str) -> tuple[str, Counter[str]]:
+    """The tune text with only what the parser understands, and counts of what was taken out."""
+    dropped: Counter[str] = Counter()
+    lines = []
+    for line in text.split("\n"):
+        if re.match(r"[A-Za-z]:", line):
+            if line[0] in KEPT_FIELDS:
+                lines.append(line.split("%")[0].rstrip())
+            continue
+        if line.startswith("%"):
+            continue
+        for what, pattern in CLEANING:
+            line, count = pattern.subn("", line)
+            dropped[what] += count
+        if line.strip():
+            lines.append(line.strip())
+    return "\n".join(lines) + "\n", +dropped
+
+
+@contextmanager
+def _caught_output() -> Iterator[bytearray]:
+    """Catch what C code prints on the process's own stdout and stderr; the text is there once the block ends."""
+    printed = bytearray()
+    flush_c_streams = ctypes.CDLL(None).fflush if os.name == "posix" else ctypes.cdll.msvcrt.fflush
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(stream) for stream in (1, 2)]
+    with tempfile.TemporaryFile() as sink:
+        try:
+            flush_c_streams(None)
+            for stream in (1, 2):
+                os.dup2(sink.fileno(), stream)
+            yield printed
+        finally:
+            flush_c_streams(None)
+            for stream, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, stream)
+                os.close(copy)
+            sink.seek(0)
+            printed += sink.read()
+
+
+def _on_bar_lines(score: Score) -> Score:
+    """The score with rests put in so that bar lines fall where the accents say.
+
+    A pickup then ends the first bar, and a part that stops short of its bar line is filled up before the next begins.
+    """
+    if not len(score):
+        return score
+    onset = score.onset - score.onset.min()  # the parser starts at tick 1 and ends notes one tick early
+    _, numerator, denominator = score.metre_map()[0].tolist()
+    bar = numerator * 4 * score.ticks_per_quarter // denominator
+    accents = onset[score.velocity == DOWNBEAT_VELOCITY]
+    at, rests = _rests_before_bar_lines(accents, bar)
+    moved = np.searchsorted(at, onset, side="right")
+    changes = score.time_signatures.copy()
+    total = np.append(0, np.cumsum(rests))
+    later = changes[:, 0] > 0
+    changes[later, 0] += total[np.searchsorted(at, changes[later, 0], side="right")]
+    return score.replaced(onset=onset + total[moved], duration=score.duration + 1, time_signatures=changes)
+
+
+def _rests_before_bar_lines(accents: IntArray, bar: int) -> tuple[IntArray, IntArray]:
+    """Where rests go in, and how long each is (ticks), so that accents stand at multiples of ``bar``.
+
+    One stray accent moves nothing: the place in the bar must hold for ``STEADY`` accents in a row.
+    """
+    at, rests = [], []
+    shift = 0
+    for i in range(len(accents)):
+        place = (accents[i : i + STEADY] + shift) % bar
+        if place[0] and (place == place[0]).all() and (len(place) == STEADY or i == 0):
+            at.append(int(accents[i]) if i else 0)
+            rests.append(int(bar - place[0]))
+            shift += rests[-1]
+    return np.array(at, np.int64), np.array(rests, np.int64)

@@ -1,0 +1,65 @@
+"""How is a file read whole and written whole? Bounded reads; writes that leave the old file or the new one, never half."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from seqaudio.errors import BadFileError
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+
+
+def read_bytes(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """All bytes of a regular file.
+
+    Raises:
+        BadFileError: it cannot be opened or is no regular file.
+        OverLimitError: it is larger than ``limits.max_bytes``.
+    """
+    name = shown(path)
+    try:
+        facts = os.stat(path)
+        if not stat.S_ISREG(facts.st_mode):  # a pipe would block, a device would never end
+            what = "a folder" if stat.S_ISDIR(facts.st_mode) else "not a regular file"
+            raise BadFileError(f"{name}: {what}; name a music file")
+        limits.check("max_bytes", facts.st_size, name)
+        with open(path, "rb") as file:
+            return file.read(limits.max_bytes + 1)
+    except (OSError, ValueError) as error:
+        raise BadFileError(f"{name}: cannot be read: {_reason(error)}; check the path and its permissions") from None
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write all of the data or nothing: an existing file stays until the new one is complete on disk.
+
+    Raises:
+        BadFileError: the file cannot be written.
+    """
+    name, target = shown(path), Path(path)
+    part = target.parent / f".{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(0, "it is a folder")
+        with open(part, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
+            part.unlink(missing_ok=True)
+        raise BadFileError(
+            f"{name}: cannot be written: {_reason(error)}; check the folder and its permissions"
+        ) from None
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as it may be printed: one line, control characters and undecodable bytes as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,145 @@
+"""How does a trained model run without torch? As an ONNX graph that borrows its weights from model.safetensors.
+
+The graph's weights are external data: byte ranges of the safetensors file beside it, so nothing is stored twice and
+both engines read the same numbers. Gates are brought from torch's order to ONNX's inside the graph; ONNX Runtime does
+that once, when it loads. Inputs ``ids`` (batch, time) and the state parts (layers, batch, hidden); outputs ``logits``
+(batch, time, vocabulary) and the next state. Operators: https://onnx.ai/onnx/operators/ (LSTM, GRU, RNN).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from seqaudio.files.atomic import write_bytes
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
+from seqaudio.models.config import ModelConfig
+
+GRAPH = "model.onnx"
+OPSET, IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.12
+DTYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
+OPERATOR = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
+# torch's gate rows in ONNX's order: LSTM i f g o -> i o f g; GRU r z n -> z r n
+GATE_ORDER = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 3, 1, 2]}
+
+
+def state_names(config: ModelConfig) -> tuple[str, ...]:
+    """The parts of the state, as the graph names them."""
+    return ("h", "c") if config.cell == "lstm" else ("h",)
+
+
+def write_graph(folder: str | Path) -> Path:
+    """Write ``model.onnx`` beside the ``model.safetensors`` of a folder; returns its path."""
+    folder = Path(folder)
+    config = Checkpoint.load(folder).config
+    with open(folder / WEIGHTS, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__")
+    graph = _Graph(config, header, data_start=8 + length)
+    model = helper.make_model(graph.build(), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model.producer_name = "seqaudio"
+    write_bytes(folder / GRAPH, model.SerializeToString(deterministic=True))
+    return folder / GRAPH
+
+
+class _Graph:
+    """The graph under construction: nodes and initializers, in order."""
+
+    def __init__(self, config: ModelConfig, tensors: dict[str, dict[str, object]], data_start: int) -> None:
+        self.config = config
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self.weights = {name: self._weight(name, facts, data_start) for name, facts in tensors.items()}
+
+    def _weight(self, name: str, facts: dict, data_start: int) -> str:
+        """A weight in the safetensors file, as float32; returns the name of its value."""
+        begin, end = facts["data_offsets"]
+        tensor = TensorProto(
+            name=name, dims=facts["shape"], data_type=DTYPES[facts["dtype"]], data_location=TensorProto.EXTERNAL
+        )
+        for key, value in {"location": WEIGHTS, "offset": data_start + begin, "length": end - begin}.items():
+            tensor.external_data.add(key=key, value=str(value))
+        self.initializers.append(tensor)
+        return name if facts["dtype"] == "F32" else self.node("Cast", name, to=TensorProto.FLOAT)
+
+    def node(self, operator: str, *inputs: str, outputs: tuple[str, ...] = (), **attributes: object) -> str:
+        """Add a node; returns the name of its first output."""
+        names = outputs or (f"{operator.lower()}_{len(self.nodes)}",)
+        self.nodes.append(helper.make_node(operator, inputs, names, **attributes))
+        return names[0]
+
+    def constant(self, values: object) -> str:
+        name = f"constant_{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype=np.int64), name))
+        return name
+
+    def build(self) -> onnx.GraphProto:
+        config, states = self.config, state_names(self.config)
+        embedding = self.weights["encoder.weight"]
+        vectors = self.node("Gather", embedding, "ids", axis=0)  # (batch, time, features)
+        hidden = self.node("Transpose", vectors, perm=[1, 0, 2])  # (time, batch, features)
+        begins = {part: self._layers_of(part) for part in states}
+        ends: dict[str, list[str]] = {part: [] for part in states}
+        for layer in range(config.layers):
+            hidden, after = self._recurrent(layer, hidden, [begins[part][layer] for part in states])
+            for part, end in zip(states, after, strict=True):
+                ends[part].append(end)
+        for part in states:
+            self.node("Concat", *ends[part], outputs=(f"{part}_after",), axis=0)
+        hidden = self.node("Transpose", hidden, perm=[1, 0, 2])  # (batch, time, hidden)
+        if "head.projection.weight" in self.weights:
+            hidden = self._linear(hidden, "head.projection.weight", "head.projection.bias")
+        scores = self.node("MatMul", hidden, self.node("Transpose", embedding, perm=[1, 0]))
+        self.node("Add", scores, self.weights["head.bias"], outputs=("logits",))
+        return self._with_ports(states)
+
+    def _layers_of(self, part: str) -> list[str]:
+        """The state part of each layer, (1, batch, hidden)."""
+        if self.config.layers == 1:
+            return [part]
+        names = tuple(f"{part}_{layer}" for layer in range(self.config.layers))
+        self.node("Split", part, self.constant([1] * self.config.layers), outputs=names, axis=0)
+        return list(names)
+
+    def _recurrent(self, layer: int, inputs: str, begin: list[str]) -> tuple[str, list[str]]:
+        """One recurrent layer: outputs (time, batch, hidden) and its state parts (1, batch, hidden) after the last."""
+        cell, size = self.config.cell, self.config.hidden_size
+        rows = self.constant(np.concatenate([np.arange(size) + gate * size for gate in GATE_ORDER[cell]]))
+        one = self.constant([0])
+
+        def reordered(name: str) -> str:
+            return self.node("Gather", self.weights[f"stack.layers.{layer}.{name}_l0"], rows, axis=0)
+
+        biases = self.node("Concat", reordered("bias_ih"), reordered("bias_hh"), axis=0)
+        matrices = [
+            self.node("Unsqueeze", value, one) for value in (reordered("weight_ih"), reordered("weight_hh"), biases)
+        ]
+        names = tuple(f"layer{layer}_{what}" for what in ("all", "h_after", "c_after")[: 1 + len(begin)])
+        attributes = {"linear_before_reset": 1} if cell == "gru" else {}
+        self.node(OPERATOR[cell], inputs, *matrices, "", *begin, outputs=names, hidden_size=size, **attributes)
+        return self.node("Squeeze", names[0], self.constant([1])), list(names[1:])
+
+    def _linear(self, values: str, weight: str, bias: str) -> str:
+        product = self.node("MatMul", values, self.node("Transpose", self.weights[weight], perm=[1, 0]))
+        return self.node("Add", product, self.weights[bias])
+
+    def _with_ports(self, states: tuple[str, ...]) -> onnx.GraphProto:
+        layers, size = self.config.layers, self.config.hidden_size
+
+        def state(name: str) -> onnx.ValueInfoProto:
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, [layers, "batch", size])
+
+        inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "time"])]
+        outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "time", None])]
+        return helper.make_graph(
+            self.nodes,
+            f"seqaudio_{self.config.cell}",
+            inputs + [state(name) for name in states],
+            outputs + [state(f"{name}_after") for name in states],
+            self.initializers,
+        )

@@ -1,0 +1,58 @@
+"""What does every sequence model promise?
+
+A model is encoder -> stacked recurrent layers -> head. It reads ``(batch, time)`` and a state, and gives outputs and
+the next state. Laws, checked for every model by ``tests/contracts``: stepping equals one call; two chunks equal one;
+padding and batch neighbours change nothing; no output depends on a later input. (After google/sequence-layers.)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seqaudio.models.heads import CategoricalHead
+from seqaudio.models.recurrent import RecurrentStack, State
+
+
+class SequenceModel(nn.Module):
+    """An encoder, a recurrent stack and a head, in a row.
+
+    Args:
+        encoder: (batch, time, ...) inputs to (batch, time, features).
+        stack: (batch, time, features) to (batch, time, hidden), with state.
+        head: (batch, time, hidden) to outputs, and the likelihood of targets under them.
+    """
+
+    def __init__(self, encoder: nn.Module, stack: RecurrentStack, head: CategoricalHead) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.stack = stack
+        self.head = head
+
+    def initial_state(self, batch: int) -> State:
+        """The state before the first step: zeros, (layers, batch, hidden) for each part."""
+        return self.stack.initial_state(batch)
+
+    def forward(
+        self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Outputs for every step, and the state behind the last real step of each row.
+
+        Args:
+            inputs: (batch, time) ids, or (batch, time, features).
+            state: from :meth:`initial_state` or an earlier call; None starts afresh.
+            lengths: (batch,) number of real steps in each row, at least 1; what stands behind them is never read.
+        """
+        if state is None:
+            state = self.initial_state(inputs.shape[0])
+        if lengths is not None:
+            real = torch.arange(inputs.shape[1], device=inputs.device) < lengths[:, None]  # (batch, time)
+            real = real.reshape(*real.shape, *[1] * (inputs.dim() - 2))
+            inputs = torch.where(real, inputs, torch.zeros_like(inputs))
+        hidden, state = self.stack(self.encoder(inputs), state, lengths)
+        return self.head(hidden), state
+
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step: inputs (batch,) or (batch, features) to outputs (batch, ...) and the next state."""
+        outputs, state = self(inputs[:, None], state)
+        return outputs[:, 0], state

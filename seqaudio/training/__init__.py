@@ -1,0 +1,1 @@
+"""The loop, its settings, and runs that can be interrupted and go on."""

@@ -1,0 +1,103 @@
+"""What decides a training run? One YAML file: corpus, model, training. Unknown keys and bad values are refused together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from seqaudio.corpus.prepare import PrepareOptions
+from seqaudio.errors import BadFileError, OptionError
+from seqaudio.files.atomic import shown
+from seqaudio.models.config import ModelConfig
+
+
+class CorpusConfig(BaseModel):
+    """Where the tokens come from: a prepared corpus, made from the sources if it is not there yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prepared: str
+    sources: tuple[str, ...] = ()
+    options: PrepareOptions = PrepareOptions()
+
+
+class TrainingConfig(BaseModel):
+    """How long, how fast, on what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(16, ge=1, description="pieces side by side")
+    chunk: int = Field(256, ge=2, description="tokens per step; the state is carried from chunk to chunk of a piece")
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(200, ge=0)
+    final_rate: float = Field(0.02, ge=0, le=1, description="share of the learning rate left at the end (cosine decay)")
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0, description="largest global gradient norm")
+    transpose: int = Field(5, ge=0, le=11, description="each piece moves by up to so many semitones, anew each epoch")
+    patience: int = Field(5, ge=1, description="epochs without a better validation before stopping")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice")
+    save_minutes: float = Field(5.0, gt=0, description="how often an unfinished epoch is saved")
+    seed: int = 0
+
+
+class Experiment(BaseModel):
+    """One run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    corpus: CorpusConfig
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+def load_experiment(path: str | Path, changes: Sequence[str] = ()) -> Experiment:
+    """Read a YAML file and apply changes such as ``"model.hidden_size=256"``.
+
+    Raises:
+        BadFileError: the file cannot be read as YAML.
+        OptionError: keys or values are not allowed; the text lists all of them with their places.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not a text file"
+        raise BadFileError(
+            f"{shown(path)}: cannot be read: {reason}; name a YAML file such as configs/folk_lstm.yaml"
+        ) from None
+    except yaml.YAMLError as problem:
+        raise BadFileError(f"{shown(path)}: not YAML: {' '.join(str(problem).split())}") from None
+    if not isinstance(values, dict):
+        raise OptionError(f"{shown(path)}: holds no settings; it needs the keys corpus, model and training")
+    for change in changes:
+        _apply(values, change)
+    return check_experiment(values, shown(path))
+
+
+def check_experiment(values: dict[str, Any], name: str) -> Experiment:
+    """An experiment from plain values; ``name`` stands in the error."""
+    try:
+        return Experiment.model_validate(values)
+    except ValidationError as problem:
+        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']}" for e in problem.errors()]
+        raise OptionError(f"{name}: {len(mistakes)} mistakes: {'; '.join(mistakes)}") from None
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key:
+        raise OptionError(f"--set {change!r}: write key=value, such as model.hidden_size=256")
+    *path, last = key.split(".")
+    for part in path:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise OptionError(f"--set {change!r}: {part!r} is a value, not a group of settings")
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise OptionError(f"--set {change!r}: the value {text!r} is not YAML") from None

@@ -1,0 +1,36 @@
+"""How likely does a model find pieces it has not seen? Exact: each piece from its start, the state never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqaudio.corpus.batches import in_order
+from seqaudio.models.sequence_model import SequenceModel
+
+
+@torch.no_grad()
+def piece_nats(
+    model: SequenceModel, pieces: Sequence[NDArray[np.integer]], *, batch_size: int = 32, chunk: int = 512
+) -> list[NDArray[np.float64]]:
+    """Nats of every token but the first of each piece, in float32: one array (tokens - 1,) per piece."""
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    nats: list[NDArray[np.float64]] = [np.zeros(0)] * len(pieces)
+    for numbers, batch in in_order(pieces, batch_size):
+        ids = torch.from_numpy(batch.ids).to(device)
+        state = model.initial_state(len(ids))
+        rows = []
+        for start in range(0, ids.shape[1] - 1, chunk):
+            outputs, state = model(ids[:, start : start + chunk], state)
+            targets = ids[:, start + 1 : start + 1 + chunk]
+            rows.append(model.head.nats(outputs[:, : targets.shape[1]], targets).double().cpu().numpy())
+        together = np.concatenate(rows, axis=1)  # (pieces, longest - 1)
+        for number, row, length in zip(numbers, together, batch.lengths, strict=True):
+            nats[number] = row[: length - 1]
+    model.train(was_training)
+    return nats

@@ -1,0 +1,217 @@
+"""Damaged and hostile MIDI files: a clear BadFileError or a right Score, quickly and in little memory."""
+
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqaudio.errors import BadFileError, OverLimitError
+from seqaudio.files import midi_bytes, read_midi, read_midi_bytes
+from seqaudio.music import Score
+
+SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared"))
+END = b"\x00\xff\x2f\x00"
+NOTES = b"".join(bytes([0, 0x90, 60 + i, 64, 0x83, 0x60, 0x80, 60 + i, 0]) for i in range(8))
+
+
+def header(midi_format: int = 1, tracks: int = 1, division: int = 480) -> bytes:
+    return b"MThd\0\0\0\6" + b"".join(n.to_bytes(2, "big") for n in (midi_format, tracks, division))
+
+
+def chunk(body: bytes, tag: bytes = b"MTrk", length: int | None = None) -> bytes:
+    return tag + (len(body) if length is None else length).to_bytes(4, "big") + body
+
+
+GOOD = header() + chunk(NOTES + END)
+MAC = b"\0\x08song.mid" + bytes(118)
+
+REFUSED = {
+    "the file is empty": b"",
+    "no 'MThd' at byte 0": b"\0",
+    "inside its header": GOOD[:13],
+    "0 tracks found, 1 declared": GOOD[:14],
+    "1 tracks found, 2 declared": header(tracks=2) + chunk(NOTES + END),
+    "header of 5 bytes": GOOD.replace(b"\0\0\0\6", b"\0\0\0\5"),
+    "header of 4294967295 bytes": GOOD.replace(b"\0\0\0\6", b"\xff\xff\xff\xff"),
+    "format 9": header(9) + chunk(NOTES + END),
+    "2 independent pieces": header(2, 2) + chunk(NOTES + END) * 2,
+    "0 ticks per quarter": header(division=0) + chunk(NOTES + END),
+    "time code of 25 frames a second, 0 ticks": header(division=0xE700) + chunk(NOTES + END),
+    "time code of 128 frames": header(division=0x8000) + chunk(NOTES + END),
+    "gzip data; unpack": gzip.compress(GOOD),
+    "ABC text": b"X:1\nT:tune\nK:C\nCDEF|\n",
+    "XML": b"<?xml version='1.0'?><score-partwise/>",
+    "zip archive": b"PK\x03\x04" + bytes(40),
+    "MIDI 2.0 clip": b"SMF2CLIP" + bytes(20),
+    "audio file": b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
+    "web page": b"<!DOCTYPE html><html></html>",
+    "data byte 60 where an event must begin at byte 23": header() + chunk(b"\0\x3c\x40" + NOTES + END),
+    "cut off inside a track, it ends at byte 50": GOOD[:50],
+    "ends in the middle of an event at byte 25": header() + chunk(b"\0\x90\x3c"),
+    "number of more than four bytes": header() + chunk(b"\xff" * 64 + NOTES + END),
+    "data of 255": header() + chunk(b"\0\x90\x3c\xff" + NOTES + END),
+    "beyond 2\\^31": header() + chunk(b"\0\x90\x3c\x40" + b"\xff\xff\xff\x7f\xff\1\0" * 9 + NOTES + END),
+    "a second MIDI file begins at byte 98": GOOD + GOOD,
+    "bytes of no chunk at byte 40": header() + chunk(NOTES + END, length=18),
+}
+
+READ = {
+    "good": GOOD,
+    "rmid": b"RIFF" + (len(GOOD) + 12).to_bytes(4, "little") + b"RMIDdata" + len(GOOD).to_bytes(4, "little") + GOOD,
+    "macbinary": MAC + GOOD + bytes(30),
+    "padding": GOOD + b"\x1a" * 4096,
+    "none declared": header(tracks=0) + chunk(NOTES + END),
+    "fewer declared": header(tracks=1) + chunk(END) * 2 + chunk(NOTES + END),
+    "length too long": header() + chunk(NOTES + END, length=2**32 - 1),
+    "no end event": header() + chunk(NOTES),
+    "unknown chunk": header() + chunk(b"abc", b"XFIH") + chunk(NOTES + END),
+    "unknown chunk, false length": header() + chunk(b"abc", b"XFIH", 2**32 - 16) + chunk(NOTES + END),
+    "long header": b"MThd\0\0\0\x08" + GOOD[8:14] + b"\0\0" + GOOD[14:],
+    "empty first track": header(tracks=2) + chunk(b"") + chunk(NOTES + END),
+    "format 2, one track": header(2) + chunk(NOTES + END),
+    "end event far away": header() + chunk(NOTES + b"\xff\xff\xff\x7f\xff\x2f\0"),
+    "numerator 0": header() + chunk(b"\0\xff\x58\4\0\2\x18\x08" + NOTES + END),
+    "denominator 2^255": header() + chunk(b"\0\xff\x58\4\4\xff\x18\x08" + NOTES + END),
+    "sysex of 0 bytes": header() + chunk(b"\0\xf0\0" + NOTES + END),
+    "sysex of 1 MiB": header() + chunk(b"\0\xf0\xc0\x80\x00" + bytes(2**20 - 1) + b"\xf7" + NOTES + END),
+    "undefined statuses": header() + chunk(b"\0\xf4\0\xf5\0\xfd" + NOTES + END),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_refused_with_a_reason(reason: str) -> None:
+    with pytest.raises(BadFileError, match=reason) as caught:
+        read_midi_bytes(REFUSED[reason], "folder/a.mid")
+    assert str(caught.value).startswith("folder/a.mid: ")
+    assert "\n" not in str(caught.value)
+    assert "; " in str(caught.value)
+
+
+@pytest.mark.parametrize("case", READ)
+def test_tolerated_and_complete(case: str) -> None:
+    score = read_midi_bytes(READ[case], "a.mid")
+    assert score.pitch.tolist() == list(range(60, 68))
+    assert score.onset.tolist() == list(range(0, 8 * 480, 480))
+    assert score.bars().tolist() == [0, 1920, 3840]
+
+
+def test_far_notes_are_over_the_limit() -> None:
+    with pytest.raises(OverLimitError, match=r"Limits\(max_quarters="):
+        read_midi_bytes(header() + chunk(b"\xff\xff\xff\x7f\x90\x3c\x40" + NOTES + END), "a.mid")
+
+
+def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "folder.mid").mkdir()
+    os.mkfifo(tmp_path / "pipe.mid")
+    strange = tmp_path / "new\nline.mid"
+    for path in (tmp_path / "none.mid", tmp_path / "folder.mid", tmp_path / "pipe.mid", strange, "nul\0.mid", ""):
+        with pytest.raises(BadFileError) as caught:
+            read_midi(path)
+        assert "\n" not in str(caught.value)
+
+
+def mutants(count: int) -> list[bytes]:
+    rng = np.random.default_rng(20)
+    score = Score.from_notes(
+        np.arange(30) * 240, 200, 40 + np.arange(30), track=np.arange(30) % 3, track_names=["a", "b", "c"],
+        tempos=[(0, 500_000), (960, 400_000)], time_signatures=[(0, 3, 4)], pedals=[(0, 480, 1)],
+    )  # fmt: skip
+    good = midi_bytes(score)
+    found = []
+    for _ in range(count):
+        data = bytearray(good)
+        for _ in range(rng.integers(1, 5)):
+            at = int(rng.integers(len(data)))
+            match rng.integers(4):
+                case 0:
+                    data[at] = int(rng.choice([0, 127, 128, 255, int(rng.integers(256))]))
+                case 1:
+                    del data[at : at + int(rng.integers(1, 9))]
+                case 2:
+                    data[at:at] = bytes(rng.integers(0, 256, int(rng.integers(1, 9)), dtype=np.uint8))
+                case _:
+                    data[at] ^= 1 << int(rng.integers(8))
+        found.append(bytes(data))
+    return found
+
+
+def test_mutants_end_in_a_score_or_a_bad_file_error() -> None:
+    outcomes = []
+    for data in mutants(600):
+        try:
+            score = read_midi_bytes(data, "mutant.mid")
+        except BadFileError as error:
+            outcomes.append("refused" if str(error).startswith("mutant.mid: ") else str(error))
+        else:
+            assert len(score.bars()) >= 1
+            outcomes.append("read")
+    assert set(outcomes) == {"read", "refused"}
+    assert min(outcomes.count("read"), outcomes.count("refused")) > 40
+
+
+READ_ALL = """
+import json, resource, sys, time
+from seqaudio.errors import BadFileError
+from seqaudio.files import read_midi
+def peak_kb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sys.argv[1:]:
+    before, start = peak_kb(), time.perf_counter()
+    try:
+        score = read_midi(path)
+        found = f"{len(score)} notes" + ("" if len(score.bars()) < 3_000_000 else ", too many bars")
+    except BadFileError as error:
+        found = str(error)
+    print(json.dumps([path, found, peak_kb() - before, time.perf_counter() - start]), flush=True)
+"""
+
+
+def read_apart(paths: list[Path]) -> list[tuple[str, str, int, float]]:
+    """Read files in another process, so that a crash, a hang or a growing memory is seen from outside."""
+    command = [sys.executable, "-c", READ_ALL, *map(str, paths)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=root, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_greedy_files_stay_small(tmp_path: Path) -> None:
+    bodies = {
+        "pedal": b"\1\xb0\x40\x7f" + b"\1\x40\0\1\x40\x7f" * 400_000,
+        "notes": b"\0\x90\x40\x7f" + b"\1\x40\x7f" * 499_000 + b"\1\x40\0" * 499_000,
+        "one tick": b"\0\x90\x40\x7f" + b"\0\x40\x7f" * 450_000,
+    }
+    paths = []
+    for name, body in bodies.items():
+        paths.append(tmp_path / f"{name}.mid")
+        paths[-1].write_bytes(header() + chunk(body + END))
+    for path, found, grown_kb, took_s in read_apart(paths):
+        assert found.endswith("notes"), found
+        assert grown_kb < 300 * 1024, path
+        assert took_s < 10, path
+
+
+def test_the_folder_of_bad_files() -> None:
+    folder = SHARED / "bad" / "midi"
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}; SEQAUDIO_SHARED names another parent")
+    with open(folder / "MANIFEST.tsv", encoding="utf-8", newline="") as file:
+        expected = {row["file"]: row["expected"] for row in csv.DictReader(file, delimiter="\t")}
+    results = read_apart([folder / name for name in expected])
+    assert len(results) == len(expected) > 0
+    for path, found, grown_kb, took_s in results:
+        match expected[Path(path).name]:
+            case "OK8":
+                assert found == "8 notes", path
+            case "OK":
+                assert found.endswith(" notes"), path
+            case "REJECT":
+                assert found.startswith(f"{path}: "), found
+        assert grown_kb < 300 * 1024, path
+        assert took_s < 10, path
