@@ -25,7 +25,6 @@ The bytes become columns in :mod:`seqaudio.files.midi_scan` and are never handed
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 import numpy as np

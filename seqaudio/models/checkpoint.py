@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
 
 WEIGHTS = "model.safetensors"
+TIED = "head.weight"  # the output matrix, which is the encoder's
 FORMAT = 1
 LARGEST = Limits(max_bytes=4 * 2**30)
 
@@ -100,8 +101,8 @@ class Checkpoint:
             model = build_model(self.config, len(self.tokenizer.vocabulary))
         state = {name: torch.from_numpy(tensor.astype(np.float32)) for name, tensor in self.weights.items()}
         try:
-            model.load_state_dict(state)
-        except RuntimeError as problem:
+            model.load_state_dict({**state, TIED: state["encoder.weight"]})
+        except (RuntimeError, KeyError) as problem:
             raise CheckpointError(f"the weights do not fit the model: {' '.join(str(problem).split())}") from None
         return model.eval()
 
@@ -113,8 +114,9 @@ def weights_path(path: str | Path) -> Path:
 
 
 def weights_of(model: SequenceModel) -> dict[str, NDArray[Any]]:
-    """The parameters as float32 arrays by name; the tied matrix once."""
-    return {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
+    """The parameters as float32 arrays by name; the tied matrix once, as the encoder's."""
+    state = {name: tensor for name, tensor in model.state_dict().items() if name != TIED}
+    return {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in state.items()}
 
 
 def sha256(path: str | Path) -> str:

@@ -139,7 +139,9 @@ class Trainer:
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             outputs, state = self.model(inputs, tuple(part.detach() for part in state))
             nats = self.model.head.nats(outputs, targets)  # (batch, time)
-        loss = (nats * real).sum() / real.sum()
+        total = (nats * real).sum()
+        # a fixed divisor: the short last chunk of a batch must not weigh as much as a full one
+        loss = total / (self.config.batch_size * self.config.chunk)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
@@ -151,7 +153,7 @@ class Trainer:
             {
                 "step": progress.step,
                 "epoch": progress.epoch,
-                "nats": round(loss.item(), 6),
+                "nats": round(total.item() / int(real.sum()), 6),
                 "rate": rate,
                 "gradient_norm": round(norm.item(), 6),
                 "tokens": int(real.sum()),

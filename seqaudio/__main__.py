@@ -1,0 +1,5 @@
+"""``python -m seqaudio`` is ``seqaudio``."""
+
+from seqaudio.cli.main import run
+
+run()

@@ -1,0 +1,64 @@
+"""``seqaudio continue``: read a primer, write what comes next."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqaudio.cli.options import writing_options
+
+
+@click.command("continue")
+@click.argument("primer", required=False, type=click.Path(path_type=Path))
+@click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="Only the first K bars of the primer.")
+@click.option("--include-primer/--no-include-primer", default=False, help="Put the primer in front.  [default: no]")
+@click.option("--primer_midi", type=click.Path(path_type=Path), hidden=True)
+@click.option("--primer_melody", hidden=True)
+@writing_options
+def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | None, **options: Any) -> None:
+    """Continue a MIDI or ABC file by exactly so many bars.
+
+    The whole PRIMER is heard, up to its last bar line, or its first K bars. Tempo, metre, instrument and loudness are
+    the primer's. Where a model knows single lines only, the melody is found and the choice is printed. The new bars are
+    written to PRIMER-continued.mid in the current folder unless -o says otherwise, with a manifest beside them.
+    """
+    started = time.perf_counter()
+    given = [source for source in (primer, primer_midi, primer_melody) if source is not None]
+    if len(given) != 1:
+        raise click.UsageError("give one primer: a MIDI or ABC file" if not given else "give one primer, not several")
+    continue_file(primer or primer_midi, primer_melody, started=started, **options)
+
+
+def continue_file(
+    primer: Path | None,
+    melody: str | None,
+    *,
+    started: float,
+    primer_bars: int | None = None,
+    include_primer: bool = False,
+    plot: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """The command, once it is clear what the primer is: a path, or magenta's melody codes."""
+    from seqaudio.cli import writing
+    from seqaudio.cli.primers import melody_codes, naming, read_primer
+    from seqaudio.continuation.continue_score import continue_primer
+    from seqaudio.continuation.primer import make_primer
+
+    request = writing.make_request(started, options)
+    score, remarks = read_primer(primer) if primer else (melody_codes(melody or ""), [])
+    with naming(primer):
+        heard = make_primer(score, request.engine.checkpoint, primer_bars)
+    bars = writing.bars_asked(options, heard.score, heard.end)
+    paths = writing.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
+    pieces = continue_primer(
+        request.engine, heard, bars=bars, num_outputs=len(paths), seed=request.seed, sampling=request.sampling
+    )
+    extra = {"primer": str(primer or melody), "primer_bars": heard.bars, "include_primer": include_primer}
+    facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra)
+    writing.draw(pieces[0], plot)
+    writing.report(request, facts, [*remarks, *heard.remarks], extra, as_json=as_json)

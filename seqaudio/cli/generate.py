@@ -1,0 +1,46 @@
+"""``seqaudio generate``: a piece from nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqaudio.cli.options import writing_options
+
+
+@click.command("generate")
+@click.option("--primer_midi", type=click.Path(path_type=Path), hidden=True)
+@click.option("--primer_melody", hidden=True)
+@writing_options
+def command(
+    primer_midi: Path | None, primer_melody: str | None, plot: str | None, as_json: bool, **options: Any
+) -> None:
+    """Make a piece of exactly so many bars; the model chooses the metre.
+
+    It is written to MODEL-SEED.mid in the current folder unless -o says otherwise, with a manifest beside it.
+    """
+    started = time.perf_counter()
+    if primer_midi or primer_melody:  # magenta's generate scripts take a primer too
+        from seqaudio.cli.continue_ import continue_file
+
+        continue_file(primer_midi, primer_melody, started=started, plot=plot, as_json=as_json, **options)
+        return
+
+    from seqaudio.cli import writing
+    from seqaudio.continuation.continue_score import generate_score
+
+    request = writing.make_request(started, options)
+    paths = writing.output_paths(options, f"{request.model_path.name}-{request.seed}")
+    pieces = generate_score(
+        request.engine,
+        bars=writing.bars_asked(options),
+        num_outputs=len(paths),
+        seed=request.seed,
+        sampling=request.sampling,
+    )
+    facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra={})
+    writing.draw(pieces[0], plot)
+    writing.report(request, facts, [], {}, as_json=as_json)

@@ -1,0 +1,92 @@
+"""``seqaudio``: which command was asked for? Its module is imported only then, so ``--help`` is quick."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from seqaudio.errors import SeqAudioError
+
+COMMANDS = {
+    "continue": ("continue_", "Continue a MIDI or ABC file by some bars."),
+    "generate": ("generate", "Make a piece from nothing."),
+    "prepare": ("prepare", "Turn folders of music into a prepared corpus."),
+    "train": ("train", "Train a model as a YAML file says."),
+    "score": ("score", "How likely a model finds music: nats per token, note and bar."),
+    "info": ("info", "What a model is: sizes, training, versions."),
+    "models": ("models", "List the shipped models."),
+    "corpora": ("corpora", "List the corpora known by name."),
+    "doctor": ("doctor", "Check whether everything works on this machine."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' one-line help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"seqaudio.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"seqaudio {version('seqaudio')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show it.")
+def main() -> None:
+    """Recurrent models that continue music, and measures of how much structure is kept."""
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """The console script: runs a command and turns every failure into one line on stderr and an exit code."""
+    try:
+        main.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as problem:
+        _fail(problem.format_message(), 2 if isinstance(problem, click.UsageError) else 1, problem)
+    except SeqAudioError as problem:
+        _fail(str(problem), problem.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", 1)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as problem:
+        if os.environ.get("SEQAUDIO_DEBUG"):
+            raise
+        _fail(f"unexpected {type(problem).__name__}: {problem}; set SEQAUDIO_DEBUG=1 to see where, and report it", 1)
+
+
+def _fail(text: str, exit_code: int, usage: click.ClickException | None = None) -> None:
+    line = " ".join(text.split())
+    context = getattr(usage, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
+    click.echo(f"seqaudio: {line}{hint}", err=True)
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,56 @@
+"""Which options do several commands share? One spelling, one default, one check each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from seqaudio.pretrained import DEFAULT_MODEL
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+model_option = click.option(
+    "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|PATH", help="A shipped model, or a run's folder."
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "onnx", "torch"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network; auto takes onnx where the model has it.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+
+
+def writing_options(command: F) -> F:
+    """What ``continue`` and ``generate`` share: how much, how adventurous, where to."""
+    options = [
+        click.option("-o", "--output", "out", metavar="OUT", help="File to write, or a folder ending in '/'."),
+        model_option,
+        click.option("--bars", type=click.IntRange(1, 10_000), help="Bars to write.  [default: 16]"),
+        click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Or: bars to fill so many seconds."),
+        click.option("--num-outputs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."),
+        click.option(
+            "--temperature", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="0: likeliest."
+        ),
+        click.option("--top-k", type=click.IntRange(0), default=0, help="Only the K likeliest tokens; 0: all."),
+        click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Nucleus; 1: all."),
+        click.option(
+            "--min-p", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of the likeliest."
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**63 - 1), help="Same seed, same notes.  [default: drawn, shown]"
+        ),
+        engine_option,
+        click.option("--plot", type=click.Path(dir_okay=False), metavar="FILE.png", help="Draw the piano roll."),
+        json_option,
+        # the spellings of magenta's melody_rnn_generate, for scripts that come from there
+        click.option("--num_outputs", "num_outputs", type=click.IntRange(1, 10_000), hidden=True),
+        click.option("--num_steps", type=click.IntRange(1), hidden=True),
+        click.option("--output_dir", type=click.Path(file_okay=False), hidden=True),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

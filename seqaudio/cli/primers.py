@@ -1,0 +1,69 @@
+"""What did the user hand over as a primer? A MIDI file, a tune of an ABC book, or magenta's list of melody codes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from seqaudio.errors import NoNotesError, OptionError
+from seqaudio.files.abc import read_abc
+from seqaudio.files.atomic import shown
+from seqaudio.files.midi import read_midi
+from seqaudio.files.reader import ABC_SUFFIXES
+from seqaudio.music.score import Score
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".m4a")
+NO_EVENT, NOTE_OFF = -2, -1
+STEPS_PER_QUARTER = 4
+
+
+def read_primer(path: Path) -> tuple[Score, list[str]]:
+    """The score in a file and what should be said about it.
+
+    Raises:
+        OptionError: the file is audio, which cannot be continued yet.
+        BadFileError: it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in AUDIO_SUFFIXES:
+        raise OptionError(f"{shown(path)}: audio cannot be continued yet; give a MIDI or ABC file")
+    if suffix not in ABC_SUFFIXES:
+        return read_midi(path), []
+    tunes = read_abc(path)
+    first = f"tune {tunes[0].number} {tunes[0].title!r}, the first of {len(tunes)}" if len(tunes) > 1 else ""
+    return tunes[0].score, [first] if first else []
+
+
+@contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Put the primer's path in front of what is wrong with its notes."""
+    try:
+        yield
+    except NoNotesError as problem:
+        raise NoNotesError(f"{shown(path) if path else 'the primer'}: {problem}") from None
+
+
+def melody_codes(text: str) -> Score:
+    """A score from magenta's melody codes, ``"[60, -2, 67, -1]"``, four to a quarter.
+
+    Codes: -2 the note or silence goes on, -1 the note ends, 0..127 a note begins.
+
+    Raises:
+        OptionError: the text is no such list.
+    """
+    try:
+        codes = ast.literal_eval(text)
+        valid = isinstance(codes, (list, tuple)) and all(type(c) is int and -2 <= c <= 127 for c in codes) and codes
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        valid = False
+    if not valid:
+        raise OptionError(f"--primer_melody {text!r}: write a list of codes -2 to 127, such as '[60, -2, 67, -1]'")
+    steps = np.array(codes)
+    onset = np.flatnonzero(steps >= 0)
+    ends = np.flatnonzero(steps != NO_EVENT)  # a note lasts to the next code that is not "goes on"
+    end = np.array([next((e for e in ends.tolist() if e > o), len(steps)) for o in onset.tolist()], dtype=np.int64)
+    return Score.from_notes(onset, end - onset, steps[onset], ticks_per_quarter=STEPS_PER_QUARTER)

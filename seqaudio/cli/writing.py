@@ -1,0 +1,193 @@
+"""Where does a new piece go, and what is said about it? File names, the manifest beside each file, the summary."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqaudio.cli.primers import STEPS_PER_QUARTER
+from seqaudio.continuation.continue_score import Continuation, bars_in_seconds
+from seqaudio.continuation.engines import Engine, load_engine
+from seqaudio.continuation.sampling import Sampling
+from seqaudio.errors import OptionError
+from seqaudio.files.atomic import shown, write_bytes
+from seqaudio.files.midi import midi_bytes
+from seqaudio.models.checkpoint import sha256
+from seqaudio.music.score import Score
+from seqaudio.pretrained import model_path
+from seqaudio.structure.degeneracy import degeneracy
+
+DEFAULT_BARS = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as it goes into manifests."""
+
+    model: str
+    model_path: Path
+    engine: Engine
+    seed: int
+    sampling: Sampling
+    started: float
+
+
+def make_request(started: float, options: dict[str, Any]) -> Request:
+    """Load the model and draw a seed where none was given."""
+    sampling = Sampling(options["temperature"], options["top_k"], options["top_p"], options["min_p"])
+    path = model_path(options["model"])
+    engine = load_engine(path, options["engine"])
+    seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]
+    return Request(options["model"], path, engine, seed, sampling, started)
+
+
+def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end: int = 0) -> int:
+    """How many bars to write: --bars, or those that fill --seconds, or magenta's --num_steps less the primer's."""
+    bars, seconds, steps = options["bars"], options["seconds"], options["num_steps"]
+    if sum(given is not None for given in (bars, seconds, steps)) > 1:
+        raise OptionError("--bars, --seconds and --num_steps each say how much to write; give one of them")
+    like = primer or Score.from_notes([], [], [])
+    if seconds is not None:
+        return bars_in_seconds(like, seconds)
+    if steps is None:
+        return bars or DEFAULT_BARS
+    _, numerator, denominator = like.metre_map()[-1].tolist()
+    left = steps - round(STEPS_PER_QUARTER * primer_end / like.ticks_per_quarter)
+    if left < 1:
+        raise OptionError(f"--num_steps {steps} counts the primer, which has {steps - left} steps; give more")
+    return math.ceil(left * denominator / (numerator * 4 * STEPS_PER_QUARTER))
+
+
+def output_paths(options: dict[str, Any], stem: str, primer: Path | None = None) -> list[Path]:
+    """One path per output; names of our own never take the place of a file that is there.
+
+    Raises:
+        OptionError: the name has no MIDI suffix, or is the primer itself.
+    """
+    count, out = options["num_outputs"], options["out"]
+    folder = options["output_dir"] or (out if out is not None and (out.endswith("/") or Path(out).is_dir()) else None)
+    if out is not None and folder is None:
+        target = Path(out)
+        if target.suffix.lower() not in (".mid", ".midi"):
+            raise OptionError(
+                f"-o {shown(out)}: pieces are written as MIDI; end the name in .mid, or in '/' for a folder"
+            )
+        paths = [target] if count == 1 else [target.with_stem(f"{target.stem}-{i + 1}") for i in range(count)]
+    else:
+        number = 1
+        paths = _numbered(Path(folder or "."), stem, count, number)
+        while any(path.exists() for path in paths):
+            number += count
+            paths = _numbered(Path(folder or "."), stem, count, number)
+    if primer is not None and any(path.exists() and path.samefile(primer) for path in paths):
+        raise OptionError(f"-o {shown(out or '')}: would overwrite the primer; name another file")
+    return paths
+
+
+def _numbered(folder: Path, stem: str, count: int, number: int) -> list[Path]:
+    if count == 1 and number == 1:
+        return [folder / f"{stem}.mid"]
+    return [folder / f"{stem}-{number + i}.mid" for i in range(count)]
+
+
+def write_outputs(
+    request: Request,
+    pieces: Sequence[Continuation],
+    paths: Sequence[Path],
+    *,
+    include_primer: bool,
+    extra: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Write each piece and its manifest; returns the facts of each."""
+    facts = []
+    for index, (piece, path) in enumerate(zip(pieces, paths, strict=True)):
+        data = midi_bytes(piece.with_primer() if include_primer else piece.score)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, data)
+        facts.append(_facts(piece, path, data))
+        manifest = facts[-1] | _settings(request, index) | extra
+        write_bytes(path.with_name(path.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+    return facts
+
+
+def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
+    score = piece.score
+    metre = score.metre_map()[:, 1:].tolist()
+    return {
+        "file": str(path),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bars": piece.bars,
+        "notes": len(score),
+        "metre": "{}/{}".format(*metre[0]) + (" and changes" if len(metre) > 1 else ""),
+        "tempo_qpm": round(score.tempo_qpm(), 3),
+        "music_seconds": round(_length_s(score), 3),
+        "nats_per_token": round(piece.nats, 4),
+        "warnings": degeneracy(score, piece.bars).warnings(),
+    }
+
+
+def _length_s(score: Score) -> float:
+    return float(score.seconds(score.bars()[-1]))
+
+
+def _settings(request: Request, index: int) -> dict[str, Any]:
+    return {
+        "command": ["seqaudio", *sys.argv[1:]],
+        "seed": request.seed,
+        "output": index,
+        "sampling": asdict(request.sampling),
+        "engine": request.engine.name,
+        "model": request.model,
+        "model_sha256": sha256(request.model_path),
+        "versions": {
+            name: version(name) for name in ("seqaudio", "numpy", request.engine.name.replace("onnx", "onnxruntime"))
+        },
+    }
+
+
+def draw(piece: Continuation, path: str | None) -> None:
+    """Draw primer and continuation as a piano roll, if a path was given."""
+    if path is not None:
+        from seqaudio.report.pianoroll import draw_continuation
+
+        draw_continuation(piece.score, path, primer=piece.primer.voice if piece.primer else None)
+
+
+def report(
+    request: Request, facts: Sequence[dict[str, Any]], remarks: Sequence[str], extra: dict[str, Any], *, as_json: bool
+) -> None:
+    """Print what was written, for people or as JSON."""
+    took_s = round(time.perf_counter() - request.started, 3)
+    common = {
+        "model": request.model,
+        "engine": request.engine.name,
+        "seed": request.seed,
+        **extra,
+        "remarks": list(remarks),
+        "took_seconds": took_s,
+    }
+    if as_json:
+        click.echo(json.dumps(common | {"outputs": list(facts)}, indent=1))
+        return
+    for piece in facts:
+        click.echo(shown(piece["file"]))
+        click.echo(
+            f"  {piece['bars']} bars, {piece['notes']} notes, {piece['metre']}, {piece['tempo_qpm']:g} quarters a minute, "
+            f"{piece['music_seconds']:.1f} s of music"
+        )
+        for warning in piece["warnings"]:
+            click.echo(f"  warning: {warning}")
+    for remark in remarks:
+        click.echo(f"{remark}")
+    click.echo(f"model {shown(request.model)} ({request.engine.name}), seed {request.seed}, took {took_s:.2f} s")

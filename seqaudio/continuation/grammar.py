@@ -1,0 +1,92 @@
+"""How does a continuation get exactly the bars asked for?
+
+The tokenizer's grammar, with what a continuation adds: the metre stays, no end before the last bar is full, only
+programs of the primer and pitches the model knows. Two bars in a row without a note are not written, nor a last bar
+without one: silence is a way for a model to fail, not to end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens.tokenizer import GrammarState
+
+
+@dataclass(frozen=True)
+class ContinuationState:
+    """Where a continuation stands: the tokenizer's state, bars begun, and whether this bar and the one before sound."""
+
+    tokens: GrammarState
+    bars: int = 0
+    sounds: bool = False
+    sounded: bool = True
+
+
+@dataclass(frozen=True)
+class ContinuationGrammar:
+    """The grammar of a continuation of so many bars.
+
+    Args:
+        bars: how many.
+        allowed: tokens that may be used at all, (vocabulary,), see :func:`allowed_tokens`.
+    """
+
+    tokenizer: BarsTokenizer
+    bars: int
+    allowed: NDArray[np.bool_]
+    _first: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        first = {kind: ids.start for kind, ids in self.tokenizer.vocabulary.slices.items()}
+        object.__setattr__(self, "_first", first)
+
+    def mask(self, state: ContinuationState) -> NDArray[np.bool_]:
+        """Which tokens may follow, shape (vocabulary,)."""
+        mask = self.tokenizer.grammar(state.tokens) & self.allowed
+        if state.bars == 0:
+            only_bar = np.zeros_like(mask)
+            only_bar[self._first["Bar"]] = True
+            return only_bar
+        last = state.bars == self.bars
+        if not state.sounds and (last or not state.sounded):
+            mask[self._first["Bar"]] = False
+        mask[self._first["EOS"]] = False
+        return mask
+
+    def after(self, state: ContinuationState, token: int) -> ContinuationState:
+        """The state once ``token`` is written."""
+        tokens = state.tokens.after(token)
+        if token == self._first["Bar"]:
+            return ContinuationState(tokens, state.bars + 1, sounds=False, sounded=state.sounds or state.bars == 0)
+        return replace(state, tokens=tokens, sounds=state.sounds or self._is_pitch(token))
+
+    def is_over(self, state: ContinuationState) -> bool:
+        """Has the bar line behind the last bar been written?"""
+        return state.bars > self.bars
+
+    def _is_pitch(self, token: int) -> bool:
+        kinds = self.tokenizer.vocabulary
+        return kinds.kinds[kinds.kind_of[token]] in ("Pitch", "PitchDrum")
+
+
+def allowed_tokens(
+    tokenizer: BarsTokenizer, pitch_range: tuple[int, int], *, metres: bool, programs: set[int] | None
+) -> NDArray[np.bool_]:
+    """Every token but pitches outside a range, programs (-1: drums) outside a set, and metres where not wanted.
+
+    Shape (vocabulary,). ``programs=None`` allows all.
+    """
+    slices = tokenizer.vocabulary.slices
+    allowed = np.ones(len(tokenizer.vocabulary), dtype=bool)
+    allowed[slices["TimeSig"]] = metres
+    allowed[slices["Pitch"]] = False
+    low, high = pitch_range
+    allowed[slices["Pitch"].start + low : slices["Pitch"].start + high + 1] = True
+    if "Program" in slices and programs is not None:
+        allowed[slices["Program"]] = False
+        allowed[[slices["Program"].start + program + 1 for program in programs]] = True
+    return allowed

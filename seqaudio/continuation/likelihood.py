@@ -1,0 +1,52 @@
+"""How likely does a model find a piece? Exact nats, the whole piece in one go, with whichever engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.continuation.engines import Engine
+from seqaudio.continuation.primer import make_readable
+from seqaudio.music.score import Score
+
+CHUNK = 512  # tokens per run; bounds the memory of long pieces
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Nats of a piece; BOS is given, EOS counts.
+
+    Attributes:
+        ids: tokens, (tokens,).
+        nats: surprise of each token but the first, (tokens - 1,).
+        notes, bars: how many the tokens hold.
+    """
+
+    ids: NDArray[np.int64]
+    nats: NDArray[np.float64]
+    notes: int
+    bars: int
+
+
+def score_likelihood(engine: Engine, score: Score) -> Likelihood:
+    """The likelihood of a whole piece, read as a primer would be. Raises NoNotesError without notes."""
+    tokenizer = engine.checkpoint.tokenizer
+    ids = tokenizer.encode(make_readable(score, engine.checkpoint).score)
+    kinds, slices = tokenizer.vocabulary.kind_of[ids], tokenizer.vocabulary.kinds
+    notes = int(np.isin(kinds, [k for k, kind in enumerate(slices) if kind.startswith("Pitch")]).sum())
+    bars = int((ids == tokenizer.vocabulary.id("Bar_None")).sum())
+    return Likelihood(ids, token_nats(engine, ids), notes, bars)
+
+
+def token_nats(engine: Engine, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Nats of every token but the first, (tokens - 1,)."""
+    state = engine.initial_state(1)
+    nats = []
+    for start in range(0, len(ids) - 1, CHUNK):
+        targets = ids[start + 1 : start + 1 + CHUNK]
+        logits, state = engine.run(ids[None, start : start + len(targets)], state)
+        rows = logits[0].astype(np.float64)  # (time, vocabulary)
+        nats.append(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(len(targets)), targets])
+    return np.concatenate(nats) if nats else np.zeros(0)

@@ -1,0 +1,163 @@
+"""What does a model get to hear of a piece, and how does its answer get back into the piece?
+
+The primer is cut at a bar line, reduced to what the model can read (its melody, for a single-line model), stripped of
+silence in front, and moved into the model's pitch range. What was taken away is remembered, so that the continuation
+comes back in the primer's register, tempo, metre, instrument and loudness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.errors import NoNotesError, OptionError
+from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.music.melody import find_melody
+from seqaudio.music.metre import with_gathered_beats
+from seqaudio.music.score import Score
+
+
+@dataclass(frozen=True)
+class Primer:
+    """A primer as the musician knows it and as the model reads it.
+
+    Attributes:
+        score: all of the piece up to the cut, in its own ticks.
+        end: the cut, a bar line of ``score``, in its ticks.
+        bars: bars before the cut.
+        voice: what the model reads, in the piece's own ticks and register.
+        ids: tokens of ``voice`` from its first to its last bar with notes, without EOS.
+        semitones: how far ``voice`` was moved to fit the model; the continuation moves back.
+        remarks: what people should know: where the melody was found, what was cut or moved.
+    """
+
+    score: Score
+    end: int
+    bars: int
+    voice: Score
+    ids: NDArray[np.int64]
+    semitones: int
+    remarks: tuple[str, ...]
+
+    @property
+    def metre(self) -> tuple[int, int]:
+        """Numerator and denominator at the cut."""
+        _, numerator, denominator = self.score.metre_map()[-1].tolist()
+        return numerator, denominator
+
+
+def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -> Primer:
+    """Cut a piece after so many bars (None: behind its last full bar) and make it readable for a model.
+
+    Raises:
+        NoNotesError: nothing is left that the model could continue.
+        OptionError: the piece has fewer bars than asked for.
+    """
+    if not len(score):
+        raise NoNotesError("no notes to continue; give a file with notes")
+    remarks = []
+    gathered = with_gathered_beats(score)
+    if gathered is not score:
+        _, numerator, denominator = gathered.metre_map()[-1].tolist()
+        remarks.append(f"single beats as bars, read as {numerator}/{denominator}")
+    lines = gathered.bars()
+    count = _bars_to_keep(gathered, lines, bars)
+    if count < len(lines) - 1:
+        remarks.append(f"bars 1 to {count} of {len(lines) - 1}")
+    cut = _cut(gathered, int(lines[count]))
+    readable = make_readable(cut, checkpoint)
+    ids = checkpoint.tokenizer.encode(readable.score)[:-1]
+    return Primer(cut, int(lines[count]), count, readable.voice, ids, readable.semitones, (*remarks, *readable.remarks))
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A piece as a model can read it.
+
+    Attributes:
+        score: what to encode: one voice if the model knows no more, in its pitch range, from its first bar with notes.
+        voice: the same in the piece's own register and time.
+        semitones: from ``voice`` to ``score``.
+        remarks: what people should know.
+    """
+
+    score: Score
+    voice: Score
+    semitones: int
+    remarks: tuple[str, ...]
+
+
+def make_readable(score: Score, checkpoint: Checkpoint) -> Readable:
+    """Find the melody if need be, move it into the model's range, and leave out silence in front.
+
+    Raises:
+        NoNotesError: nothing is left.
+    """
+    score = with_gathered_beats(score)
+    remarks = []
+    voice = score
+    if not checkpoint.tokenizer.programs:
+        melody = find_melody(score)
+        voice = melody.score
+        remarks.append(f"melody: {melody.found_as}")
+    if not len(voice):
+        raise NoNotesError("no notes")
+    semitones = _shift_into(voice, checkpoint.pitch_range)
+    if semitones:
+        remarks.append(f"moved by {semitones:+d} semitones for the model, and back")
+    moved = _folded(voice, semitones, checkpoint.pitch_range)
+    return Readable(_without_silence_in_front(moved, score.bars()), voice, semitones, tuple(remarks))
+
+
+def _bars_to_keep(score: Score, lines: NDArray[np.int64], wanted: int | None) -> int:
+    """All bars; without the last if its music stops before its middle, as in a take that was broken off."""
+    total = len(lines) - 1
+    if wanted is not None:
+        if not 1 <= wanted <= total:
+            raise OptionError(f"primer of {wanted} bars asked for, the piece has {total}; choose 1 to {total}")
+        return wanted
+    half_full = 2 * (score.end - lines[-2]) >= lines[-1] - lines[-2]
+    return total if half_full or total == 1 else total - 1
+
+
+def _cut(score: Score, end: int) -> Score:
+    """Only what is before a tick, with sounding notes and pedals ended there."""
+    kept = score.notes(score.onset < end)
+    pedals = score.pedals[score.pedals[:, 0] < end]
+    return kept.replaced(
+        duration=np.minimum(kept.duration, end - kept.onset),
+        pedals=np.column_stack([pedals[:, 0], np.minimum(pedals[:, 1], end - pedals[:, 0]), pedals[:, 2]]),
+        tempos=score.tempos[score.tempos[:, 0] < end],
+        time_signatures=score.time_signatures[score.time_signatures[:, 0] < end],
+    )
+
+
+def _shift_into(voice: Score, pitch_range: tuple[int, int]) -> int:
+    """The smallest shift by octaves that brings the most pitched notes into a range."""
+    low, high = pitch_range
+    pitch = voice.pitch[~voice.is_drum]
+    shifts = sorted(range(-120, 121, 12), key=abs)
+    inside = [int(((pitch + shift >= low) & (pitch + shift <= high)).sum()) for shift in shifts]
+    return shifts[int(np.argmax(inside))]
+
+
+def _folded(voice: Score, semitones: int, pitch_range: tuple[int, int]) -> Score:
+    """The voice moved; notes still outside the range go to the nearest octave inside it."""
+    low, high = pitch_range
+    pitch = voice.pitch + np.where(voice.is_drum, 0, semitones)
+    above, below = np.maximum(pitch - high, 0), np.maximum(low - pitch, 0)
+    folded = pitch - 12 * -(-above // 12) + 12 * -(-below // 12)
+    return voice.replaced(pitch=np.clip(np.where(voice.is_drum, pitch, folded), 0, 127))
+
+
+def _without_silence_in_front(voice: Score, lines: NDArray[np.int64]) -> Score:
+    """The voice from the bar of its first note on."""
+    start = int(lines[np.searchsorted(lines, voice.onset.min(), side="right") - 1])
+    metre = voice.metre_map()
+    here = metre[np.searchsorted(metre[:, 0], start, side="right") - 1]
+    later = metre[metre[:, 0] > start] - [start, 0, 0]
+    return voice.replaced(
+        onset=voice.onset - start, time_signatures=np.vstack([[[0, here[1], here[2]]], later]), pedals=(), tempos=()
+    )

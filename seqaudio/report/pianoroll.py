@@ -1,0 +1,85 @@
+"""What does a continuation look like? Time to the right, pitch upwards, primer and continuation in two colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from seqaudio.errors import OptionError
+from seqaudio.files.atomic import shown
+from seqaudio.music.score import Score
+
+PRIMER, NEW = "#4878a8", "#d1642e"  # told apart in grey and by colour-blind readers
+SHOWN_PRIMER_BARS = 16  # of a long primer only the end, so that the continuation stays readable
+
+
+def draw_continuation(score: Score, path: str | Path, primer: Score | None = None) -> None:
+    """Draw a continuation, behind the last bars of its primer where there is one, as PNG, SVG or PDF.
+
+    Args:
+        score: the new bars, from tick 0.
+        path: the picture; its suffix decides the format.
+        primer: the voice that was continued, up to the bar line where ``score`` begins.
+
+    Raises:
+        OptionError: the suffix is none that can be drawn.
+    """
+    formats = ("png", "svg", "pdf")
+    if Path(path).suffix.lower().lstrip(".") not in formats:
+        raise OptionError(f"--plot {shown(path)}: end the name in .{', .'.join(formats)}")
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    origin = 0.0
+    if primer is not None and len(primer):
+        origin = _draw_primer(axes, primer)
+    lines = score.bars() / score.ticks_per_quarter
+    _rectangles(axes, score, origin, NEW)
+    for line in lines:
+        axes.axvline(origin + line, color="0.85", linewidth=0.6, zorder=0)
+    if origin:
+        axes.axvline(origin, color="0.3", linewidth=1.2, zorder=1)
+    _finish(axes, 0.0, origin + lines[-1])
+    with matplotlib.rc_context({"svg.hashsalt": "seqaudio"}):
+        figure.savefig(path, dpi=150)
+
+
+def _draw_primer(axes: Axes, primer: Score) -> float:
+    """The last bars of the primer from 0 on; returns where they end, in quarters."""
+    lines = primer.bars()
+    start = int(lines[max(0, len(lines) - 1 - SHOWN_PRIMER_BARS)])
+    kept = primer.notes(primer.onset >= start)
+    _rectangles(axes, kept, -start / primer.ticks_per_quarter, PRIMER)
+    for line in lines[lines >= start]:
+        axes.axvline((line - start) / primer.ticks_per_quarter, color="0.85", linewidth=0.6, zorder=0)
+    return float(lines[-1] - start) / primer.ticks_per_quarter
+
+
+def _rectangles(axes: Axes, score: Score, origin: float, colour: str) -> None:
+    onset, duration = score.onset / score.ticks_per_quarter + origin, score.duration / score.ticks_per_quarter
+    boxes = [
+        Rectangle((x, pitch - 0.45), max(width - 0.04, 0.02), 0.9)
+        for x, width, pitch in zip(onset.tolist(), duration.tolist(), score.pitch.tolist(), strict=True)
+    ]
+    axes.add_collection(PatchCollection(boxes, facecolor=colour, edgecolor="none"))
+    axes.scatter(onset, score.pitch, s=0)  # so that the axes know the extent
+
+
+def _finish(axes: Axes, left: float, right: float) -> None:
+    low, high = axes.get_ylim()
+    octaves = np.arange(12 * (int(low) // 12), high + 12, 12)
+    octaves = octaves[(octaves >= low) & (octaves <= high)]
+    axes.set_yticks(octaves, [f"C{int(pitch) // 12 - 1}" for pitch in octaves])
+    axes.set_xlim(left, right)
+    axes.set_xlabel("quarter notes")
+    axes.grid(axis="y", color="0.92", linewidth=0.8)
+    axes.set_axisbelow(True)
+    handles = [Rectangle((0, 0), 1, 1, color=PRIMER), Rectangle((0, 0), 1, 1, color=NEW)]
+    axes.legend(handles, ["primer", "continuation"], loc="upper left", frameon=False, ncols=2, bbox_to_anchor=(0, 1.13))
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)

