@@ -17,7 +17,7 @@ OPTIONAL = {"music21": "pip install 'seqaudio[corpora]'"}
 
 @click.command("doctor")
 def command() -> None:
-    """Print versions, and try what matters: ONNX Runtime, torch and torchaudio. Exit code 1 when something is broken."""
+    """Print versions, and try what matters: ONNX Runtime, torch, torchaudio. Exit code 1 when one is broken."""
     click.echo(f"seqaudio {version('seqaudio')}, Python {platform.python_version()}, {platform.platform()}")
     for package in PACKAGES:
         click.echo(f"  {package} {_version(package)}")

@@ -43,8 +43,8 @@ def command(model: str, files: tuple[Path, ...], engine: str, as_json: bool) -> 
         except SeqAudioError as problem:
             skip(problem)
             continue
-        for problem in unreadable:
-            skip(problem)
+        for reason in unreadable:
+            skip(reason)
         for piece in pieces:
             try:
                 found = score_likelihood(loaded, piece.score)

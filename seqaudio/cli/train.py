@@ -36,7 +36,11 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
 
         def show(line: LogLine) -> None:
             if "step" in line:
-                bar.update(task, completed=line["step"], description=f"epoch {line['epoch']}  {line['nats']:.3f} nats")
+                bar.update(
+                    task,
+                    completed=float(str(line["step"])),
+                    description=f"epoch {line['epoch']}  {line['nats']:.3f} nats",
+                )
             else:
                 bar.console.quiet = False
                 click.echo(f"epoch {line['epoch']}: validation {line['valid_nats']:.4f} nats per token", err=True)

@@ -29,6 +29,7 @@ from seqaudio.pretrained import model_path
 from seqaudio.structure.degeneracy import degeneracy
 
 DEFAULT_BARS = 16
+RUNTIMES = {"onnx": "onnxruntime", "torch": "torch"}  # the package behind each engine
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end:
     if seconds is not None:
         return bars_in_seconds(like, seconds)
     if steps is None:
-        return bars or DEFAULT_BARS
-    _, numerator, denominator = like.metre_map()[-1].tolist()
-    left = steps - round(STEPS_PER_QUARTER * primer_end / like.ticks_per_quarter)
+        return int(bars or DEFAULT_BARS)
+    numerator, denominator = (int(part) for part in like.metre_map()[-1, 1:])
+    left = int(steps) - round(STEPS_PER_QUARTER * primer_end / like.ticks_per_quarter)
     if left < 1:
         raise OptionError(f"--num_steps {steps} counts the primer, which has {steps - left} steps; give more")
     return math.ceil(left * denominator / (numerator * 4 * STEPS_PER_QUARTER))
@@ -81,7 +82,7 @@ def output_paths(options: dict[str, Any], stem: str, primer: Path | None = None)
         target = Path(out)
         if target.suffix.lower() not in (".mid", ".midi"):
             raise OptionError(
-                f"-o {shown(out)}: pieces are written as MIDI; end the name in .mid, or in '/' for a folder"
+                f"-o {shown(out)}: pieces are written as MIDI; end the name in .mid, or in / for a folder"
             )
         paths = [target] if count == 1 else [target.with_stem(f"{target.stem}-{i + 1}") for i in range(count)]
     else:
@@ -150,9 +151,7 @@ def _settings(request: Request, index: int) -> dict[str, Any]:
         "engine": request.engine.name,
         "model": request.model,
         "model_sha256": sha256(request.model_path),
-        "versions": {
-            name: version(name) for name in ("seqaudio", "numpy", request.engine.name.replace("onnx", "onnxruntime"))
-        },
+        "versions": {name: version(name) for name in ("seqaudio", "numpy", RUNTIMES[request.engine.name])},
     }
 
 
@@ -183,8 +182,8 @@ def report(
     for piece in facts:
         click.echo(shown(piece["file"]))
         click.echo(
-            f"  {piece['bars']} bars, {piece['notes']} notes, {piece['metre']}, {piece['tempo_qpm']:g} quarters a minute, "
-            f"{piece['music_seconds']:.1f} s of music"
+            f"  {piece['bars']} bars, {piece['notes']} notes, {piece['metre']}, "
+            f"{piece['tempo_qpm']:g} quarters a minute, {piece['music_seconds']:.1f} s of music"
         )
         for warning in piece["warnings"]:
             click.echo(f"  warning: {warning}")

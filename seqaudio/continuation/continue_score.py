@@ -22,6 +22,7 @@ from seqaudio.tokens.bars import DRUMS, BarsTokenizer
 from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER
 
 MAX_BARS = 10_000
+PLAIN = Sampling()  # the model's own probabilities
 MAX_TICKS_PER_QUARTER = 32767
 
 
@@ -56,13 +57,15 @@ def continue_score(
     primer_bars: int | None = None,
     num_outputs: int = 1,
     seed: int = 0,
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = PLAIN,
 ) -> list[Continuation]:
     """Continue a piece by exactly ``bars`` bars.
 
     Args:
         engine: from :func:`load_engine`.
-        score: the piece; all of it is the primer, or its first ``primer_bars`` bars.
+        score: the piece.
+        bars: how many to write.
+        primer_bars: hear only the first so many bars; None hears all, up to the last full bar.
         num_outputs: how many different continuations.
         seed: of the sampling; the same seed gives the same notes.
         sampling: temperature and cuts.
@@ -82,18 +85,14 @@ def continue_primer(
     bars: int = 16,
     num_outputs: int = 1,
     seed: int = 0,
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = PLAIN,
 ) -> list[Continuation]:
     """Continue a primer made by :func:`make_primer` for this engine's checkpoint; else as :func:`continue_score`."""
     tokenizer = engine.checkpoint.tokenizer
-    programs = {
-        DRUMS if drum else program
-        for drum, program in zip(primer.voice.is_drum, primer.voice.program.tolist(), strict=True)
-    }
+    programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
     allowed = allowed_tokens(tokenizer, _range_that_comes_back(engine, primer), metres=False, programs=programs)
-    written = _write(
-        engine, primer.ids, ContinuationGrammar(tokenizer, _bars(bars), allowed), num_outputs, seed, sampling
-    )
+    grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
+    written = _write(engine, primer.ids, grammar, num_outputs, seed, sampling)
     opening = _opening(tokenizer, primer.ids)
     return [
         Continuation(_as_primer_sounds(primer, _decoded(tokenizer, opening, ids), tokenizer), bars, primer, ids, nats)
@@ -102,7 +101,7 @@ def continue_primer(
 
 
 def generate_score(
-    engine: Engine, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling = Sampling()
+    engine: Engine, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling = PLAIN
 ) -> list[Continuation]:
     """Pieces made from nothing, of exactly ``bars`` bars each; the model chooses the metre. Raises OptionError."""
     tokenizer = engine.checkpoint.tokenizer
@@ -117,7 +116,7 @@ def bars_in_seconds(score: Score, seconds: float) -> int:
     """How many bars of a piece's last metre and tempo it takes to fill so many seconds, at least one."""
     if not (0 < seconds < math.inf):
         raise OptionError(f"seconds is {seconds:g}, it must be above 0")
-    _, numerator, denominator = score.metre_map()[-1].tolist()
+    numerator, denominator = (int(part) for part in score.metre_map()[-1, 1:])
     bar_s = numerator * 4 / denominator * 60 / score.tempo_qpm(score.end)
     return max(1, math.ceil(seconds / bar_s - 1e-9))
 
@@ -220,12 +219,15 @@ def _as_primer_sounds(primer: Primer, new: Score, tokenizer: BarsTokenizer) -> S
 def _velocities_as(voice: Score, new: Score) -> NDArray[np.int64]:
     """The mean loudness that the voice has at the same place in its bars; its mean overall where it has no note."""
     overall = voice.velocity.mean()
-    place, new_place = (
-        np.rint(s.onset - s.bars()[np.searchsorted(s.bars(), s.onset, side="right") - 1]) for s in (voice, new)
-    )
-    place = np.rint(place * (TICKS_PER_QUARTER / voice.ticks_per_quarter))
+    place = np.rint(_place_in_bar(voice) * (TICKS_PER_QUARTER / voice.ticks_per_quarter))
     mean_at = {at: voice.velocity[place == at].mean() for at in np.unique(place).tolist()}
-    return np.clip(np.rint([mean_at.get(at, overall) for at in new_place.tolist()]), 1, 127).astype(np.int64)
+    return np.clip(np.rint([mean_at.get(at, overall) for at in _place_in_bar(new).tolist()]), 1, 127).astype(np.int64)
+
+
+def _place_in_bar(score: Score) -> NDArray[np.int64]:
+    """Ticks of each note behind its bar line."""
+    lines = score.bars()
+    return score.onset - lines[np.searchsorted(lines, score.onset, side="right") - 1]
 
 
 def _joined(primer: Primer, new: Score) -> Score:
@@ -236,7 +238,8 @@ def _joined(primer: Primer, new: Score) -> Score:
     old_scale, new_scale = tpq // old.ticks_per_quarter, tpq / TICKS_PER_QUARTER
 
     def later(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.rint(ticks * new_scale).astype(np.int64) + primer.end * old_scale
+        moved: NDArray[np.int64] = np.rint(ticks * new_scale).astype(np.int64) + primer.end * old_scale
+        return moved
 
     onset, end = later(new.onset), later(new.onset + new.duration)
     track = _tracks_of(primer.voice, new)

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.tokenizer import GrammarState
+from seqaudio.tokens.bars_grammar import BarsState
 
 
 @dataclass(frozen=True)
 class ContinuationState:
     """Where a continuation stands: the tokenizer's state, bars begun, and whether this bar and the one before sound."""
 
-    tokens: GrammarState
+    tokens: BarsState
     bars: int = 0
     sounds: bool = False
     sounded: bool = True

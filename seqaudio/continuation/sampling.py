@@ -71,8 +71,9 @@ def min_p(logits: Logits, p: float) -> Logits:
 
 def probabilities(logits: Logits) -> Logits:
     """Softmax."""
-    weights = np.exp(logits - logits.max())
-    return weights / weights.sum()
+    weights: Logits = np.exp(logits - logits.max())
+    total: float = weights.sum()
+    return weights / total
 
 
 def sample(

@@ -1,6 +1,7 @@
 """Which corpora are known by name, where are they found, and what may be done with them?
 
-The music21 corpora are files inside the package ``music21``; it is located on disk, never imported (that takes seconds).
+The music21 corpora are files inside the package ``music21``, which is located on disk and never imported: that would
+take seconds.
 """
 
 from __future__ import annotations
@@ -47,6 +48,6 @@ def corpus_folder(name: str) -> Path:
     found = importlib.util.find_spec("music21")
     if found is None or found.origin is None:
         raise MissingDependencyError(
-            f"the corpus {name} comes with the package music21, which is not installed; run: pip install 'seqaudio[corpora]'"
+            f"the corpus {name} is part of the package music21, which is missing; run: pip install 'seqaudio[corpora]'"
         )
     return Path(found.origin).parent / "corpus" / CORPORA[name].folder

@@ -6,7 +6,7 @@ is a folder that appears whole or not at all:
     tokens.npy        all ids in a row, uint16
     index.npy         int64 (pieces + 1,): piece i is tokens[index[i]:index[i + 1]]
     tokenizer.json
-    manifest.json     options, versions, sources and for each piece: name, split, group, notes, bars, SHA-256 of its file
+    manifest.json     options, sources, and for each piece: name, split, group, notes, bars, SHA-256 of its file
     report.txt        what was kept, what was dropped and by which rule, for people
 """
 
@@ -63,6 +63,9 @@ class PrepareOptions(BaseModel):
     def tokenizer(self) -> BarsTokenizer:
         """The tokenizer these options ask for."""
         return BarsTokenizer(programs=not self.melody, velocities=not self.melody)
+
+
+DEFAULTS = PrepareOptions()
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _prepare_piece(options: PrepareOptions, piece: Piece, name: str, source: str
 def prepare(
     sources: Sequence[str],
     out: str | Path,
-    options: PrepareOptions = PrepareOptions(),
+    options: PrepareOptions = DEFAULTS,
     *,
     jobs: int = 1,
     progress: Callable[[Iterable[list[Prepared]], int], Iterable[list[Prepared]]] = lambda items, total: items,

@@ -55,7 +55,7 @@ def groups(marks_of_pieces: Sequence[Sequence[str]]) -> list[str]:
 
 
 def side(group: str, seed: int, valid_share: float, test_share: float) -> str:
-    """ "train", "valid" or "test" for a group of pieces."""
+    """Where a group of pieces goes: "train", "valid" or "test"."""
     drawn = int(hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()[:16], 16) / 2**64
     if drawn < test_share:
         return "test"

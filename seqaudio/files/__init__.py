@@ -1,6 +1,19 @@
 """The only room that opens music files. Damaged and hostile files end in a BadFileError."""
 
+from seqaudio.files.abc import Tune, read_abc
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.midi import midi_bytes, read_midi, read_midi_bytes, write_midi
+from seqaudio.files.reader import Piece, read_pieces
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "midi_bytes", "read_midi", "read_midi_bytes", "write_midi"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Limits",
+    "Piece",
+    "Tune",
+    "midi_bytes",
+    "read_abc",
+    "read_midi",
+    "read_midi_bytes",
+    "read_pieces",
+    "write_midi",
+]

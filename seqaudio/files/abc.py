@@ -41,14 +41,17 @@ KEPT_FIELDS = "XTMLQKVP"
 CLEANING = (
     ("comments", re.compile(r"(?<!\\)%.*$")),
     ("chord symbols and annotations", re.compile(r'"[^"]*"')),
-    ("grace notes", re.compile(r"\{[^}]*\}")),
+    ("grace notes", re.compile(r"\{[^{}]*\}")),
     (
         "decorations",
-        re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$&*;?@#HIJKLMNOPQRSTUVW](?![:\w]*\])|\\$"),
+        re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$&*;?@#HIJKLMNOPQRSTUVW](?![:\w]{0,32}\])|\\$"),
     ),
     ("staccato dots", re.compile(r"\.(?=[\^_=(A-Ga-g\[])")),
     ("slurs", re.compile(r"\((?!\d)|\)")),
 )
+
+# in the notes and in the fields that say how long things last or how often they sound
+HUGE_NUMBER = re.compile(r"(?m)^(?![XTQKV]:).*?(\d{5})")
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,16 @@ def split_book(book: str) -> list[str]:
     """The text of each tune, from its ``X:`` line to the blank line or the next ``X:`` that ends it."""
     lines = book.replace("\r\n", "\n").replace("\r", "\n")
     parts = re.split(r"(?m)^(?=X:)", lines)[1:]
-    return [re.split(r"\n[ \t]*\n(?!\s*[A-Za-z|\[(])", part, maxsplit=1)[0] for part in parts]
+    return [part[: _end_of_tune(part)] for part in parts]
+
+
+def _end_of_tune(text: str) -> int:
+    """Where the first blank line stands that no further line of the tune follows."""
+    for space in re.finditer(r"\s{2,}", text):
+        blank = re.search(r"\n[ \t]*\n", space[0])
+        if blank and not re.match(r"[A-Za-z|\[(]", text[space.end() : space.end() + 1]):
+            return space.start() + blank.start()
+    return len(text)
 
 
 def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
@@ -99,17 +111,24 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     number, title = (_field(text, "X"), _field(text, "T"))
     place = f"{name}: tune {number or '?'}"
     cleaned, dropped = clean_tune(text)
+    if huge := HUGE_NUMBER.search(cleaned):
+        raise BadFileError(f"{place}: a length or count of {huge[1]}..., which overflows the parser; write 9999 at most")
     with _caught_output() as printed:
         try:
             parsed = symusic.Score.from_abc(cleaned)
         except (RuntimeError, ValueError, UnicodeError) as problem:
-            raise BadFileError(f"{place}: cannot be parsed as ABC ({str(problem).splitlines()[0]})") from None
+            raise BadFileError(f"{place}: cannot be parsed as ABC ({_reason(problem)})") from None
     remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
     dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
-    score = _on_bar_lines(score_from_symusic(parsed))
+    score = _on_bar_lines(score_from_symusic(parsed))  # type: ignore[arg-type]
     limits.check("max_notes", len(score), place)
     limits.check("max_quarters", score.end / score.ticks_per_quarter, place)
     return Tune(number, title, score, dict(sorted(dropped.items())))
+
+
+def _reason(problem: Exception) -> str:
+    """What the parser says, without the paths of its own files: they differ from run to run."""
+    return re.sub(r":? \S*[/\\].*", "", (str(problem).splitlines() or ["no reason given"])[0]).strip()
 
 
 def _field(text: str, letter: str) -> str:

@@ -1,4 +1,4 @@
-"""How is a file read whole and written whole? Bounded reads; writes that leave the old file or the new one, never half."""
+"""How is a file read whole and written whole? Bounded reads; writes that leave the old file or the new, never half."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a symusic score become ours, and ours a symusic score?
+"""How does a symusic score become ours?
 
 Conventions: ticks as in the source. symusic clips nothing, so what a Score cannot hold is settled here: notes and
 pedals of 0 ticks last 1, velocity 0 becomes 1, and time signatures without beats are left out.
@@ -46,34 +46,8 @@ def score_from_symusic(source: ScoreTick) -> Score:
     )
 
 
-def score_to_symusic(score: Score) -> ScoreTick:
-    """A ``symusic.Score`` in ticks: one track for each (track, program, is_drum) of the score, and for empty tracks."""
-    from symusic import core
-
-    target = core.ScoreTick(score.ticks_per_quarter)
-    target.tempos = core.TempoTickList([core.TempoTick(tick, mspq=us) for tick, us in score.tempos.tolist()])
-    metres = [core.TimeSignatureTick(*row) for row in score.time_signatures.tolist()]
-    target.time_signatures = core.TimeSignatureTickList(metres)
-    for track, name in enumerate(score.track_names):
-        here = score.track == track
-        pedals = score.pedals[score.pedals[:, 2] == track, :2]
-        kinds = sorted(set(zip(score.program[here].tolist(), score.is_drum[here].tolist(), strict=True)))
-        for program, is_drum in kinds or [(0, False)]:
-            part = core.TrackTick(name, program, is_drum)
-            columns = _note_columns(score, here & (score.program == program) & (score.is_drum == is_drum))
-            part.notes = core.NoteTickList.from_numpy(*columns)
-            part.pedals = core.PedalTickList([core.PedalTick(tick, length) for tick, length in pedals.tolist()])
-            target.tracks.append(part)
-    return target
-
-
 def _columns(lists: list[Any], names: tuple[str, ...]) -> NDArray[np.int64]:
     """Named columns of symusic lists, end to end, shape (names, entries)."""
     arrays = [events.numpy() for events in lists]
     empty = np.zeros(0, dtype=np.int64)
     return np.stack([np.concatenate([empty, *(array[name] for array in arrays)]) for name in names])
-
-
-def _note_columns(score: Score, keep: NDArray[np.bool_]) -> list[NDArray[Any]]:
-    kinds = ((score.onset, np.int32), (score.duration, np.int32), (score.pitch, np.int8), (score.velocity, np.int8))
-    return [column[keep].astype(kind) for column, kind in kinds]

@@ -1,1 +1,1 @@
-"""Encoder -> stacked recurrent layers -> head. Import the modules one by one: baselines and checkpoints need no torch."""
+"""Encoder -> stacked recurrent layers -> head. Import modules one by one: baselines and checkpoints need no torch."""

@@ -72,24 +72,24 @@ class Checkpoint:
         try:
             data = read_bytes(path, LARGEST)
             length = int.from_bytes(data[:8], "little")
-            stored = json.loads(data[8 : 8 + length])["__metadata__"]["seqaudio"]
-            header = json.loads(stored)
-            weights = load(data)
+            header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["seqaudio"])
+            if header["format"] != FORMAT:
+                raise CheckpointError(f"format {header['format']}, this seqaudio reads {FORMAT}; update")
+            low, high = header["pitch_range"]
+            return cls(
+                ModelConfig.model_validate(header["model"]),
+                BarsTokenizer.from_json(json.dumps(header["tokenizer"])),
+                load(data),
+                (int(low), int(high)),
+                dict(header["facts"]),
+            )
         except BadFileError as problem:
             raise CheckpointError(str(problem)) from None
-        except (SafetensorError, ValueError, KeyError, TypeError, UnicodeDecodeError) as problem:
-            raise CheckpointError(
-                f"{shown(path)}: not a seqaudio model or damaged ({type(problem).__name__}: {problem}); train or copy it anew"
-            ) from None
-        if header.get("format") != FORMAT:
-            raise CheckpointError(f"{shown(path)}: format {header.get('format')}, this seqaudio reads {FORMAT}; update")
-        return cls(
-            ModelConfig.model_validate(header["model"]),
-            BarsTokenizer.from_json(json.dumps(header["tokenizer"])),
-            weights,
-            tuple(header["pitch_range"]),
-            header["facts"],
-        )
+        except CheckpointError as problem:
+            raise CheckpointError(f"{shown(path)}: {problem}") from None
+        except (SafetensorError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as problem:
+            reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+            raise CheckpointError(f"{shown(path)}: no seqaudio model, or damaged ({reason}); copy it anew") from None
 
     def build(self) -> SequenceModel:
         """The model with these weights, in float32 and eval mode. Raises CheckpointError when they do not fit."""

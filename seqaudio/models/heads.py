@@ -13,12 +13,15 @@ from torch.nn import functional
 class TokenEmbedding(nn.Embedding):
     """Token ids (batch, time) to vectors (batch, time, features); whole tokens are silenced by embedding dropout.
 
-    Source of the dropout: Gal & Ghahramani 2016; Merity et al. 2018.
+    The matrix is also the output's, so its entries must be small, of variance 1 / features; the vectors are brought back
+    to variance 1 by sqrt(features), or the recurrent layers would hardly hear them. Sources: the scale: Vaswani et al.
+    2017; the dropout: Gal & Ghahramani 2016, Merity et al. 2018.
     """
 
     def __init__(self, vocabulary_size: int, features: int, dropout: float = 0.0) -> None:
         super().__init__(vocabulary_size, features)
         self.dropout = dropout
+        self.scale = features**0.5
         nn.init.normal_(self.weight, std=features**-0.5)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -27,7 +30,7 @@ class TokenEmbedding(nn.Embedding):
         if self.training and self.dropout > 0:
             kept = torch.full((len(weight), 1), 1 - self.dropout, device=weight.device)
             weight = weight * torch.bernoulli(kept) / (1 - self.dropout)
-        return functional.embedding(ids, weight)
+        return functional.embedding(ids, weight) * self.scale
 
 
 class CategoricalHead(nn.Module):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -50,13 +51,13 @@ def write_graph(folder: str | Path) -> Path:
 class _Graph:
     """The graph under construction: nodes and initializers, in order."""
 
-    def __init__(self, config: ModelConfig, tensors: dict[str, dict[str, object]], data_start: int) -> None:
+    def __init__(self, config: ModelConfig, tensors: dict[str, dict[str, Any]], data_start: int) -> None:
         self.config = config
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self.weights = {name: self._weight(name, facts, data_start) for name, facts in tensors.items()}
 
-    def _weight(self, name: str, facts: dict, data_start: int) -> str:
+    def _weight(self, name: str, facts: dict[str, Any], data_start: int) -> str:
         """A weight in the safetensors file, as float32; returns the name of its value."""
         begin, end = facts["data_offsets"]
         tensor = TensorProto(
@@ -67,21 +68,23 @@ class _Graph:
         self.initializers.append(tensor)
         return name if facts["dtype"] == "F32" else self.node("Cast", name, to=TensorProto.FLOAT)
 
-    def node(self, operator: str, *inputs: str, outputs: tuple[str, ...] = (), **attributes: object) -> str:
+    def node(self, operator: str, *inputs: str, outputs: tuple[str, ...] = (), **attributes: Any) -> str:
         """Add a node; returns the name of its first output."""
         names = outputs or (f"{operator.lower()}_{len(self.nodes)}",)
         self.nodes.append(helper.make_node(operator, inputs, names, **attributes))
         return names[0]
 
     def constant(self, values: object) -> str:
+        """Add a constant, int64 unless it has a type of its own; returns its name."""
         name = f"constant_{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype=np.int64), name))
+        self.initializers.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def build(self) -> onnx.GraphProto:
         config, states = self.config, state_names(self.config)
         embedding = self.weights["encoder.weight"]
-        vectors = self.node("Gather", embedding, "ids", axis=0)  # (batch, time, features)
+        scale = self.constant(np.float32((config.embedding_size or config.hidden_size) ** 0.5))
+        vectors = self.node("Mul", self.node("Gather", embedding, "ids", axis=0), scale)  # (batch, time, features)
         hidden = self.node("Transpose", vectors, perm=[1, 0, 2])  # (time, batch, features)
         begins = {part: self._layers_of(part) for part in states}
         ends: dict[str, list[str]] = {part: [] for part in states}

@@ -46,15 +46,16 @@ def make_layer(cell: Cell, input_size: int, hidden_size: int) -> nn.RNNBase:
             layer = nn.GRU(input_size, hidden_size, batch_first=True)
         case "lstm":
             layer = nn.LSTM(input_size, hidden_size, batch_first=True)
+    weights = dict(layer.named_parameters())
     with torch.no_grad():
-        nn.init.zeros_(layer.bias_ih_l0)
-        nn.init.zeros_(layer.bias_hh_l0)
+        nn.init.zeros_(weights["bias_ih_l0"])
+        nn.init.zeros_(weights["bias_hh_l0"])
         for gate in range(GATES[cell]):
             rows = slice(gate * hidden_size, (gate + 1) * hidden_size)
-            nn.init.xavier_uniform_(layer.weight_ih_l0[rows])
-            nn.init.orthogonal_(layer.weight_hh_l0[rows])
+            nn.init.xavier_uniform_(weights["weight_ih_l0"][rows])
+            nn.init.orthogonal_(weights["weight_hh_l0"][rows])
             if cell == "lstm" and gate == FORGET_GATE:
-                layer.bias_ih_l0[rows] = 1.0
+                weights["bias_ih_l0"][rows] = 1.0
     return layer
 
 
@@ -78,7 +79,7 @@ class RecurrentStack(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Zeros: (layers, batch, hidden) for each part of the state."""
-        weight = self.layers[0].weight_hh_l0
+        weight = next(self.parameters())
         parts = 2 if self.cell == "lstm" else 1
         shape = (len(self.layers), batch, self.hidden_size)
         return tuple(torch.zeros(shape, device=weight.device, dtype=weight.dtype) for _ in range(parts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,8 +25,8 @@ DEFAULT_TEMPO_US = 500_000  # microseconds per quarter: 120 per minute, the MIDI
 NOTE_COLUMNS = ("onset", "duration", "pitch", "velocity", "program", "is_drum", "track")
 
 
-def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int64) -> NDArray:
-    array = np.array(values, dtype=dtype)
+def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int64) -> NDArray[Any]:
+    array: NDArray[Any] = np.array(values, dtype=dtype)
     if columns is not None:
         array = array.reshape(-1, columns)
     array.flags.writeable = False
@@ -118,7 +118,10 @@ class Score:
     ) -> Score:
         """A score from columns; a single number stands for a whole column."""
         onset = np.asarray(onset, dtype=np.int64)
-        column = lambda values: np.broadcast_to(np.asarray(values), onset.shape)  # noqa: E731
+
+        def column(values: ArrayLike) -> NDArray[Any]:
+            return np.broadcast_to(np.asarray(values), onset.shape)
+
         return cls(
             ticks_per_quarter,
             onset,
@@ -177,7 +180,8 @@ class Score:
         last_at_tick = np.append(rows[1:, 0] != rows[:-1, 0], True)
         rows = rows[last_at_tick]
         changed = np.append(True, (rows[1:, 1:] != rows[:-1, 1:]).any(axis=1))
-        return rows[changed]
+        metre: IntArray = rows[changed]
+        return metre
 
     def bars(self) -> IntArray:
         """Bar boundaries in ticks, shape (bars + 1,): bar i is ``[bars[i], bars[i + 1])``.
@@ -207,7 +211,8 @@ class Score:
         starts_s = np.append(0.0, np.cumsum(lengths_s))
         ticks = np.asarray(ticks, dtype=np.int64)
         at = np.searchsorted(tempos[:, 0], ticks, side="right") - 1
-        return starts_s[at] + (ticks - tempos[at, 0]) * (tempos[at, 1] * 1e-6 / self.ticks_per_quarter)
+        seconds: NDArray[np.float64] = (ticks - tempos[at, 0]) * (tempos[at, 1] * 1e-6 / self.ticks_per_quarter)
+        return starts_s[at] + seconds
 
     def ticks(self, seconds: ArrayLike) -> IntArray:
         """Nearest ticks of times in seconds; the inverse of :meth:`seconds`."""
@@ -215,16 +220,17 @@ class Score:
         starts_s = self.seconds(tempos[:, 0])
         seconds = np.asarray(seconds, dtype=np.float64)
         at = np.maximum(np.searchsorted(starts_s, seconds, side="right") - 1, 0)
-        return tempos[at, 0] + np.rint((seconds - starts_s[at]) * self.ticks_per_quarter * 1e6 / tempos[at, 1]).astype(
-            np.int64
-        )
+        behind = np.rint((seconds - starts_s[at]) * self.ticks_per_quarter * 1e6 / tempos[at, 1])
+        ticks: IntArray = tempos[at, 0] + behind.astype(np.int64)
+        return ticks
 
     def _tempo_map(self) -> IntArray:
         """Tempos with one certainly at tick 0 and the last of several at one tick, shape (changes, 2)."""
         rows = self.tempos
         if len(rows) == 0 or rows[0, 0] > 0:
             rows = np.vstack([[[0, DEFAULT_TEMPO_US]], rows])
-        return rows[np.append(rows[1:, 0] != rows[:-1, 0], True)]
+        tempos: IntArray = rows[np.append(rows[1:, 0] != rows[:-1, 0], True)]
+        return tempos
 
     def tempo_qpm(self, tick: int = 0) -> float:
         """Quarter notes per minute that hold at a tick."""

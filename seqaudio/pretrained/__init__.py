@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from seqaudio.errors import CheckpointError
-from seqaudio.files.atomic import shown
-from seqaudio.models.checkpoint import weights_path
+if TYPE_CHECKING:
+    from seqaudio.continuation.engines import Engine, EngineName
 
-SHIPPED = {"folk": "single-line folk melodies; a stacked LSTM on O'Neill's and Aird's collections"}
+SHIPPED = {
+    "folk": "single-line folk melodies: a stacked LSTM on O'Neill's and Aird's collections",
+    "folk-rnn": "the plain RNN of the same size and training that `folk` is measured against",
+}
 DEFAULT_MODEL = "folk"
 
 
@@ -18,6 +21,10 @@ def model_path(name_or_path: str | Path) -> Path:
     Raises:
         CheckpointError: it is neither.
     """
+    from seqaudio.errors import CheckpointError
+    from seqaudio.files.atomic import shown
+    from seqaudio.models.checkpoint import weights_path
+
     if str(name_or_path) in SHIPPED:
         return Path(__file__).parent / str(name_or_path)
     path = Path(name_or_path)
@@ -25,3 +32,18 @@ def model_path(name_or_path: str | Path) -> Path:
         return path
     problem = "no model.safetensors inside" if path.is_dir() else "no such model"
     raise CheckpointError(f"{shown(path)}: {problem}; shipped are {', '.join(SHIPPED)}, or give the folder of a run")
+
+
+def load_model(name_or_path: str | Path = DEFAULT_MODEL, engine: EngineName = "auto") -> Engine:
+    """A model ready to continue music: a shipped one by name, or a run's folder or weights file.
+
+    Args:
+        name_or_path: such as "folk" or "runs/mine".
+        engine: "onnx" (no torch is imported), "torch", or "auto", which takes ONNX where the model has it.
+
+    Raises:
+        CheckpointError: there is no such model, or it cannot be loaded.
+    """
+    from seqaudio.continuation.engines import load_engine
+
+    return load_engine(model_path(name_or_path), engine)

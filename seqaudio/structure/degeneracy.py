@@ -7,11 +7,12 @@ collections goes beyond a limit.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from seqaudio.music.score import Score
+from seqaudio.music.score import IntArray, Score
 
 STUCK_NOTES = 8  # onsets of one pitch in a row
 LOOP_TURNS = 3  # times a cell of one or two bars sounds in a row
@@ -52,31 +53,34 @@ def degeneracy(score: Score, bars: int | None = None) -> Degeneracy:
     lines = score.bars()
     count = len(lines) - 1 if bars is None else bars
     cells = _cells(score, lines)[:count] + [b""] * max(0, count - len(lines) + 1)
-    loops = [
-        (1 + _longest_run([a == b != b"" for a, b in zip(cells, cells[p:], strict=False)]) // p, p) for p in (1, 2)
-    ]
-    turns, loop_bars = max(loops, key=lambda loop: (loop[0], -loop[1]))
+    turns, loop_bars = max((_turns(cells, p), -p) for p in (1, 2))
     pitch = np.where(score.is_drum, 128 + score.pitch, score.pitch)
     stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(score) else 0
-    return Degeneracy(stuck, turns, loop_bars, _longest_run(_silent(score, lines, count)))
+    return Degeneracy(stuck, turns, -loop_bars, _longest_run(_silent(score, lines, count)))
 
 
-def _cells(score: Score, lines: np.ndarray) -> list[bytes]:
+def _turns(cells: list[bytes], period: int) -> int:
+    """Turns in a row of a cell of ``period`` bars that holds a note; 1 is no repetition."""
+    same = [a == b != b"" for a, b in zip(cells, cells[period:], strict=False)]
+    return 1 + _longest_run(same) // period
+
+
+def _cells(score: Score, lines: IntArray) -> list[bytes]:
     """What is written in each bar, as comparable bytes."""
     bar = np.searchsorted(lines, score.onset, side="right") - 1
     rows = np.column_stack([score.onset - lines[bar], score.duration, score.pitch, score.is_drum])
     edges = np.searchsorted(bar, np.arange(len(lines)))
-    return [rows[start:stop].tobytes() for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [rows[start:stop].tobytes() for start, stop in itertools.pairwise(edges)]
 
 
-def _silent(score: Score, lines: np.ndarray, count: int) -> list[bool]:
+def _silent(score: Score, lines: IntArray, count: int) -> list[bool]:
     """For each bar: does nothing sound in it?"""
     change = np.zeros(max(count, len(lines)) + 1, dtype=np.int64)
     first = np.searchsorted(lines, score.onset, side="right") - 1
     last = np.searchsorted(lines, score.onset + score.duration - 1, side="right") - 1
     np.add.at(change, first, 1)
     np.add.at(change, last + 1, -1)
-    return (np.cumsum(change)[:count] == 0).tolist()
+    return [sounding == 0 for sounding in np.cumsum(change)[:count].tolist()]
 
 
 def _longest_run(flags: list[bool]) -> int:

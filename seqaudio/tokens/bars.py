@@ -65,7 +65,7 @@ class BarsTokenizer:
         return {kind: ids.start for kind, ids in self.vocabulary.slices.items()}
 
     def quantize(self, score: Score) -> tuple[Score, Loss]:
-        """The score as the tokens hold it, and what was lost: the right side of decode(encode(s)) = quantize(s)."""
+        """What the tokens hold of a score, as a score, and what was lost on the way."""
         return quantize(score, programs=self.programs, velocities=self.velocities)
 
     def encode(self, score: Score) -> NDArray[np.int64]:
@@ -169,7 +169,7 @@ class BarsTokenizer:
         """Pitched notes moved by semitones, drums not. Raises VocabularyError when a pitch would leave 0..127."""
         pitches = self.vocabulary.slices["Pitch"]
         is_pitch = (ids >= pitches.start) & (ids < pitches.stop)
-        moved = ids + semitones * is_pitch
+        moved: IntArray = ids + semitones * is_pitch
         if (is_pitch & ((moved < pitches.start) | (moved >= pitches.stop))).any():
             raise VocabularyError(f"moving by {semitones} semitones leaves the pitches 0..127")
         return moved

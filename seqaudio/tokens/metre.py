@@ -47,7 +47,7 @@ def writable_metres(rows: IntArray, end: int) -> tuple[IntArray, int]:
     """
     written: list[tuple[int, int, int]] = []
     changed = 0
-    stops = [*rows[1:, 0].tolist(), end]
+    stops = [min(stop, end) for stop in (*rows[1:, 0].tolist(), end)]
     at = 0
     for (start, *metre), stop in zip(rows.tolist(), stops, strict=True):
         if start >= max(end, 1):

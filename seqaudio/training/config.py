@@ -1,4 +1,4 @@
-"""What decides a training run? One YAML file: corpus, model, training. Unknown keys and bad values are refused together."""
+"""What decides a training run? One YAML file: corpus, model, training. All its mistakes are reported together."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class Trainer:
         # a fixed divisor: the short last chunk of a batch must not weigh as much as a full one
         loss = total / (self.config.batch_size * self.config.chunk)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
         progress.step += 1

@@ -1,0 +1,45 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both make their own environment in .venv first.
+# Python 3.10 to 3.13; choose one with `make demo PYTHON=python3.12`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow check format clean
+
+demo: .venv/run
+	$(BIN)/seqaudio continue examples/primer.mid --bars 16 --seed 1
+
+test: .venv/dev
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-slow: .venv/dev
+	$(BIN)/python -m pytest -m slow
+
+test-gpu: .venv/dev
+	$(BIN)/python -m pytest -m gpu
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.venv/python: Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "seqaudio needs Python 3.10 to 3.13, $(PYTHON) is another; run: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/dev: .venv/run
+	$(BIN)/python -m pip install --quiet --editable '.[dev,corpora]'
+	@touch $@

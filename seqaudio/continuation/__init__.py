@@ -1,0 +1,17 @@
+"""A primer in, what comes next out: engines, sampling, grammar, and the way back into the piece."""
+
+from seqaudio.continuation.continue_score import Continuation, continue_score, generate_score
+from seqaudio.continuation.engines import Engine, load_engine
+from seqaudio.continuation.likelihood import Likelihood, score_likelihood
+from seqaudio.continuation.sampling import Sampling
+
+__all__ = [
+    "Continuation",
+    "Engine",
+    "Likelihood",
+    "Sampling",
+    "continue_score",
+    "generate_score",
+    "load_engine",
+    "score_likelihood",
+]

@@ -1,0 +1,145 @@
+"""Every model the config can ask for keeps every law of a SequenceModel; so does one that reads plain numbers."""
+
+import pytest
+import torch
+from torch import nn
+
+from seqaudio.models.config import ModelConfig
+from seqaudio.models.recurrent import RecurrentStack
+from seqaudio.models.sequence_model import SequenceModel
+from tests.contracts import model_laws as laws
+from tests.samples import random_model
+
+CELLS = ("rnn", "gru", "lstm")
+VOCABULARY, BATCH, TIME, HIDDEN, FEATURES = 11, 4, 9, 6, 3
+LENGTHS = torch.tensor([5, 9, 3, 7])
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture(
+    params=[(cell, layers, size) for cell in CELLS for layers in (1, 2, 3) for size in (None, 5)],
+    ids=lambda p: f"{p[0]}-{p[1]}-{'tied' if p[2] is None else 'projected'}",
+)
+def config(request):
+    cell, layers, embedding = request.param
+    return ModelConfig(
+        cell=cell, hidden_size=HIDDEN, layers=layers, embedding_size=embedding, dropout=0.4, embedding_dropout=0.3
+    )
+
+
+@pytest.fixture
+def model(config):
+    return random_model(config, VOCABULARY)
+
+
+@pytest.fixture
+def ids():
+    return torch.randint(VOCABULARY, (BATCH, TIME))
+
+
+@pytest.fixture(params=CELLS)
+def float_model(request):
+    """A model of numbers, not tokens: its padding may be NaN."""
+    stack = RecurrentStack(request.param, HIDDEN, HIDDEN, 2, dropout=0.4)
+    return SequenceModel(nn.Linear(FEATURES, HIDDEN), stack, nn.Linear(HIDDEN, 2)).eval()
+
+
+@pytest.fixture
+def frames():
+    return torch.randn(BATCH, TIME, FEATURES)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        laws.stepping_equals_one_call,
+        laws.two_chunks_equal_one_call,
+        laws.neighbours_change_nothing,
+        laws.no_output_sees_the_future,
+        laws.state_is_a_value,
+        laws.evaluation_is_deterministic,
+    ],
+    ids=lambda law: law.__name__,
+)
+class TestLaws:
+    def test_token_models(self, law, model, ids):
+        law(model, ids)
+
+    def test_float_models(self, law, float_model, frames):
+        law(float_model, frames)
+
+
+def test_padding_changes_nothing(model, ids):
+    for garbage in (torch.zeros_like(ids), (ids + 1) % VOCABULARY, torch.full_like(ids, 10**9), torch.full_like(ids, -1)):
+        laws.padding_changes_nothing(model, ids, LENGTHS, garbage)
+    laws.padding_changes_no_gradient(model, ids, LENGTHS, torch.full_like(ids, -1))
+
+
+@pytest.mark.parametrize("number", [0.0, 1e30, float("inf"), float("nan")])
+def test_padding_of_float_models_changes_nothing(float_model, frames, number):
+    garbage = torch.full_like(frames, number)
+    laws.padding_changes_nothing(float_model, frames, LENGTHS, garbage)
+    laws.padding_changes_no_gradient(float_model, frames, LENGTHS, garbage)
+
+
+def test_padded_outputs_do_not_see_the_future(model, ids):
+    laws.no_output_sees_the_future(model, ids, LENGTHS)
+
+
+def test_initial_state_is_zeros(config, model, ids):
+    parts = 2 if config.cell == "lstm" else 1
+    laws.initial_state_is_zeros(model, ids, [(config.layers, BATCH, HIDDEN)] * parts)
+
+
+class Looking(nn.Module):
+    """A stack with one mistake, to see that the laws notice."""
+
+    def __init__(self, mistake):
+        super().__init__()
+        self.stack = RecurrentStack("gru", FEATURES, FEATURES, 1)
+        self.mistake = mistake
+
+    def initial_state(self, batch):
+        return self.stack.initial_state(batch)
+
+    def forward(self, inputs, state, lengths=None):
+        match self.mistake:
+            case "future":
+                inputs = inputs + inputs.roll(-1, dims=1)
+            case "neighbours":
+                inputs = inputs - inputs.mean(dim=0)
+            case "stateless":
+                state = self.initial_state(len(inputs))
+            case "in place":
+                state[0].mul_(0.5)
+            case "random":
+                inputs = inputs + 1e-3 * torch.randn_like(inputs)
+            case "padding":
+                lengths = None
+        return self.stack(inputs, state, lengths)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "law"),
+    [
+        ("future", laws.no_output_sees_the_future),
+        ("future", laws.stepping_equals_one_call),
+        ("neighbours", laws.neighbours_change_nothing),
+        ("stateless", laws.two_chunks_equal_one_call),
+        ("stateless", laws.state_is_a_value),
+        ("in place", laws.state_is_a_value),
+        ("random", laws.evaluation_is_deterministic),
+        ("padding", lambda m, x: laws.padding_changes_nothing(m, x, LENGTHS, torch.ones_like(x))),
+    ],
+)
+@torch.no_grad()
+def test_the_laws_notice_mistakes(mistake, law, frames):
+    model = SequenceModel(nn.Identity(), Looking(mistake), nn.Identity()).eval()
+    with torch.enable_grad(), pytest.raises(AssertionError):
+        law(model, frames)

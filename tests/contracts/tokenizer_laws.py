@@ -1,0 +1,153 @@
+"""What every tokenizer promises, one law to a function: each takes a tokenizer and what to try it on.
+
+The laws are those of ``seqaudio/tokens/tokenizer.py``. They know nothing of any one tokenizer's tokens but the names
+of the first and last, ``BOS_None`` and ``EOS_None``.
+"""
+
+import io
+from collections import defaultdict, deque
+from pathlib import Path
+
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+import symusic
+from numpy.typing import NDArray
+
+from seqaudio.errors import VocabularyError
+from seqaudio.files import midi_bytes
+from seqaudio.music import Score
+from seqaudio.tokens import Tokenizer
+
+Rows = list[tuple[int, int, int, int]]
+
+
+def decoding_gives_the_score_on_the_grid(tokenizer: Tokenizer, score: Score) -> None:
+    assert tokenizer.decode(tokenizer.encode(score)) == tokenizer.quantize(score)[0]
+
+
+def what_is_on_the_grid_loses_nothing(tokenizer: Tokenizer, score: Score) -> None:
+    grid = tokenizer.quantize(score)[0]
+    again, loss = tokenizer.quantize(grid)
+    assert again == grid
+    assert loss.nonzero() == {}
+
+
+def encoded_ids_come_back(tokenizer: Tokenizer, score: Score) -> None:
+    ids = tokenizer.encode(score)
+    assert ids.dtype == np.int64
+    assert tokenizer.encode(tokenizer.decode(ids)).tolist() == ids.tolist()
+
+
+def grammar_accepts_what_is_encoded(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> None:
+    state = tokenizer.start()
+    for place, token in enumerate(ids.tolist()):
+        mask = tokenizer.grammar(state)
+        assert mask.shape == (len(tokenizer.vocabulary),)
+        assert mask.dtype == np.bool_
+        assert mask[token], f"{tokenizer.vocabulary.names[token]} at place {place} is not allowed"
+        state = state.after(token)
+    assert tokenizer.vocabulary.names[ids[-1]] == "EOS_None"
+
+
+def sampled(tokenizer: Tokenizer, rng: np.random.Generator, tokens: int) -> NDArray[np.int64]:
+    """Ids drawn uniformly from what the grammar allows; EOS only once there are ``tokens`` of them."""
+    end = tokenizer.vocabulary.id("EOS_None")
+    ids: list[int] = []
+    state = tokenizer.start()
+    while not ids or ids[-1] != end:
+        mask = tokenizer.grammar(state).copy()
+        assert mask.any(), "nothing may follow, and the sequence is not at its end"
+        if len(ids) >= tokens and mask[end]:
+            mask[:] = False
+            mask[end] = True
+        elif mask.sum() > 1:
+            mask[end] = False
+        ids.append(int(rng.choice(np.flatnonzero(mask))))
+        state = state.after(ids[-1])
+        assert len(ids) < 10 * tokens + 100, "EOS is never allowed"
+    return np.array(ids)
+
+
+def what_is_sampled_decodes_and_opens_elsewhere(tokenizer: Tokenizer, seed: int, tokens: int) -> int:
+    """Returns the number of notes, so that the caller can see there were some."""
+    ids = sampled(tokenizer, np.random.default_rng(seed), tokens)
+    score = tokenizer.decode(ids)
+    encoded_ids_come_back(tokenizer, score)
+    what_is_on_the_grid_loses_nothing(tokenizer, score)
+    data = midi_bytes(score)
+    notes = sorted(rows(score))
+    assert sorted(mido_rows(data)) == notes
+    assert sorted(symusic_rows(data)) == notes
+    assert sorted(pretty_rows(data)) == notes
+    return len(score)
+
+
+def saving_changes_nothing(tokenizer: Tokenizer, score: Score, path: Path) -> None:
+    tokenizer.save(path)
+    loaded = type(tokenizer).load(path)  # type: ignore[attr-defined]
+    assert loaded == tokenizer
+    assert loaded.vocabulary.names == tokenizer.vocabulary.names
+    assert loaded.encode(score).tolist() == tokenizer.encode(score).tolist()
+
+
+def ids_outside_the_vocabulary_are_named(tokenizer: Tokenizer, score: Score) -> None:
+    ids = tokenizer.encode(score)
+    size = len(tokenizer.vocabulary)
+    for bad in (-1, size, 10**9):
+        with pytest.raises(VocabularyError, match=rf"token id {bad} at place 1 is outside 0\.\.{size - 1}"):
+            tokenizer.decode([ids[0], bad, *ids[1:]])
+
+
+def any_disorder_is_refused_or_decodes(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> bool:
+    """Ids in any order end in a VocabularyError that names a token, or in a score; true when they were refused."""
+    try:
+        score = tokenizer.decode(ids)
+    except VocabularyError as problem:
+        assert "may not follow" in str(problem)
+        return True
+    encoded_ids_come_back(tokenizer, score)
+    return False
+
+
+def decoding_a_beginning_gives_the_beginning(tokenizer: Tokenizer, ids: NDArray[np.int64], cut: int) -> None:
+    """However a sequence is cut off, what is complete decodes, and those notes begin as they do in the whole."""
+    whole = {row[:1] + row[2:3] for row in rows(tokenizer.decode(ids))}
+    part = {row[:1] + row[2:3] for row in rows(tokenizer.decode(ids[:cut]))}
+    assert part <= whole
+
+
+def rows(score: Score) -> Rows:
+    """Onset, duration (ticks), pitch and velocity of every note."""
+    columns = (score.onset, score.duration, score.pitch, score.velocity)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def mido_rows(data: bytes) -> Rows:
+    notes = []
+    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
+        tick, sounding = 0, defaultdict(deque)
+        for message in track:
+            tick += message.time
+            if message.type == "note_on" and message.velocity:
+                sounding[message.channel, message.note].append((tick, message.velocity))
+            elif message.type in ("note_on", "note_off"):
+                onset, velocity = sounding[message.channel, message.note].popleft()
+                notes.append((onset, tick - onset, message.note, velocity))
+        assert not any(sounding.values())
+    return notes
+
+
+def symusic_rows(data: bytes) -> Rows:
+    return [(n.time, n.duration, n.pitch, n.velocity) for t in symusic.Score.from_midi(data).tracks for n in t.notes]
+
+
+def pretty_rows(data: bytes) -> Rows:
+    midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
+    ticks = midi.time_to_tick
+    return [
+        (ticks(note.start), ticks(note.end) - ticks(note.start), note.pitch, note.velocity)
+        for instrument in midi.instruments
+        for note in instrument.notes
+    ]

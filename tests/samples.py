@@ -1,0 +1,106 @@
+"""Small pieces, models, runs and corpora that several tests share; everything is made from a seed."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, weights_of
+from seqaudio.models.config import ModelConfig
+from seqaudio.music.score import Score
+from seqaudio.tokens.bars import BarsTokenizer
+
+ROOT = Path(__file__).parents[1]
+MELODY = BarsTokenizer(programs=False, velocities=False)
+FULL = BarsTokenizer(programs=True, velocities=True)
+
+
+def tune(bars=4, metre=(4, 4), *, seed=0, low=60, high=72, tpq=480, **facts):
+    """A line of eighths and quarters that fills ``bars`` bars without a rest."""
+    rng = np.random.default_rng(seed)
+    numerator, denominator = metre
+    end = bars * numerator * 4 * tpq // denominator
+    durations = []
+    while sum(durations) < end:
+        durations.append(min(int(rng.choice([tpq // 2, tpq])), end - sum(durations)))
+    onset = np.cumsum([0, *durations[:-1]])
+    pitch = rng.integers(low, high + 1, len(onset))
+    return Score.from_notes(
+        onset, durations, pitch, ticks_per_quarter=tpq, **{"time_signatures": [(0, *metre)], **facts}
+    )
+
+
+def random_model(config, vocabulary_size, *, seed=0, scale=1.0):
+    """A model in eval mode; weights of its recurrent layers times ``scale``, all biases random."""
+    import torch
+
+    from seqaudio.models.config import build_model
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = build_model(config, vocabulary_size)
+        for name, weight in model.named_parameters():
+            if "bias" in name:
+                weight.normal_()
+            elif name.startswith("stack."):
+                weight.mul_(scale)
+    return model.eval()
+
+
+def model_folder(folder, config=None, tokenizer=MELODY, *, pitch_range=(48, 84), dtype=np.float32, seed=0, scale=1.0):
+    """A folder with random weights and their ONNX graph."""
+    from seqaudio.models.onnx_graph import write_graph
+
+    config = config or ModelConfig(cell="lstm", hidden_size=16, layers=2)
+    model = random_model(config, len(tokenizer.vocabulary), seed=seed, scale=scale)
+    folder.mkdir(parents=True, exist_ok=True)
+    Checkpoint(config, tokenizer, weights_of(model), pitch_range, {"seed": seed}).save(folder / WEIGHTS, dtype)
+    write_graph(folder)
+    return folder
+
+
+def repetitive_pieces(count, *, seed=0):
+    """Token ids of pieces that repeat one bar of four notes, each piece on its own pitch."""
+    rng = np.random.default_rng(seed)
+    pieces = []
+    for _ in range(count):
+        bars = int(rng.integers(4, 9))
+        shape = np.tile([0, 4, 7, 4], bars) + rng.integers(55, 70)
+        onset = 480 * np.arange(len(shape))
+        pieces.append(MELODY.encode(Score.from_notes(onset, 480, shape)).astype(np.uint16))
+    return pieces
+
+
+def write_corpus(folder, train, valid, tokenizer=MELODY):
+    """A folder like the ones ``prepare`` writes."""
+    folder.mkdir(parents=True)
+    pieces = [*train, *valid]
+    tokens = np.concatenate(pieces).astype(np.uint16)
+    np.save(folder / "tokens.npy", tokens)
+    np.save(folder / "index.npy", np.cumsum([0, *map(len, pieces)], dtype=np.int64))
+    tokenizer.save(folder / "tokenizer.json")
+    splits = ["train"] * len(train) + ["valid"] * len(valid)
+    manifest = {
+        "sources": ["samples"],
+        "options": {},
+        "tokens_sha256": hashlib.sha256(tokens.tobytes()).hexdigest(),
+        "pieces": [{"name": f"{i}", "split": split} for i, split in enumerate(splits)],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+def run_python(code, *arguments):
+    """Run code in a new interpreter, with warnings as errors inside this package; returns what it printed."""
+    done = run_python_process(code, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_python_process(code, *arguments):
+    """The same, whatever the exit code."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)

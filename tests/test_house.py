@@ -1,0 +1,115 @@
+"""Does the house keep its rules? Rooms import only rooms above them; each library is imported in one room."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "seqaudio"
+ROOMS = (
+    "errors",
+    "music",
+    "files",
+    "features",
+    "tokens",
+    "corpus",
+    "models",
+    "training",
+    "continuation",
+    "structure",
+    "memory",
+    "report",
+    "pretrained",
+    "cli",
+)
+ONE_ROOM = {
+    "symusic": "files",
+    "pretty_midi": "music",
+    "torchaudio": "features",
+    "onnxruntime": "continuation",
+    "onnx": "models",
+    "safetensors": None,  # weights in models, the training state in training
+    "matplotlib": "report",
+    "click": "cli",
+    "rich": "cli",
+    "yaml": "training",
+    "music21": None,  # found on disk, imported nowhere
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports_of(path: Path) -> list[str]:
+    """Every module a file imports, at the top or inside functions, without those for type checkers only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            found += [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []
+    return found
+
+
+def test_every_folder_is_a_room() -> None:
+    found = {room_of(path) for path in FILES} - {"__init__", "__main__"}
+    assert found <= set(ROOMS), f"not a room: {found - set(ROOMS)}"
+    assert len(found) > 10
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
+    room = room_of(path)
+    if room in ("__init__", "__main__"):
+        return
+    for name in imports_of(path):
+        if name.startswith("seqaudio."):
+            other = name.split(".")[1]
+            assert other == room or ROOMS.index(other) < ROOMS.index(room), f"{room} imports {name}"
+            assert room != "structure" or other in ("structure", "music", "errors"), f"structure imports {name}"
+
+
+@pytest.mark.parametrize("library", ONE_ROOM)
+def test_each_library_is_imported_in_one_room(library: str) -> None:
+    rooms = {room_of(path) for path in FILES for name in imports_of(path) if name.split(".")[0] == library}
+    expected = ONE_ROOM[library]
+    if library == "safetensors":
+        assert rooms == {"models", "training"}
+    elif expected is None:
+        assert not rooms
+    else:
+        assert rooms == {expected}
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("eval", "exec", "pickle.load", "pickle.loads", "torch.load", "yaml.load"), path
+                assert not any(word.arg == "allow_pickle" and ast.unparse(word.value) == "True" for word in node.keywords)
+
+
+def test_files_and_functions_stay_readable() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 450, f"{path} is too long"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno <= 60, f"{path}: {node.name} is too long"

@@ -1,0 +1,56 @@
+"""What may an import pull in? Starting quickly is a promise, and what is not imported cannot be slow."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = ("torch", "torchaudio", "onnxruntime", "onnx", "symusic", "pretty_midi", "matplotlib", "pydantic", "music21")
+
+
+def modules_after(code: str, cwd: Path | None = None) -> set[str]:
+    """Top-level modules that are loaded once the code has run in a new process."""
+    script = f"{code}\nimport sys\nprint('LOADED', *{{m.partition('.')[0] for m in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=cwd)
+    return set(done.stdout.splitlines()[-1].removeprefix("LOADED ").split())
+
+
+def test_import_seqaudio_pulls_in_nothing() -> None:
+    loaded = modules_after("import seqaudio; seqaudio.__all__")
+    assert not loaded & {*HEAVY, "numpy", "click", "rich"}
+    assert "seqaudio" in loaded
+
+
+def test_help_pulls_in_click_alone() -> None:
+    loaded = modules_after(
+        "import sys; sys.argv = ['seqaudio', '--help']\nfrom seqaudio.cli.main import run\n"
+        "try:\n    run()\nexcept SystemExit as done:\n    assert done.code == 0"
+    )
+    assert not loaded & {*HEAVY, "numpy", "rich"}
+    assert "click" in loaded
+
+
+def test_help_of_every_command_pulls_in_no_torch_and_no_engine() -> None:
+    code = (
+        "import sys\nfrom seqaudio.cli.main import COMMANDS, run\n"
+        "for name in COMMANDS:\n"
+        "    try:\n        run([name, '--help'])\n"
+        "    except SystemExit as done:\n        assert done.code == 0, name"
+    )
+    assert not modules_after(code) & set(HEAVY)
+
+
+def test_continue_on_a_shipped_model_imports_no_torch(tmp_path: Path) -> None:
+    primer = Path(__file__).parents[1] / "examples" / "primer.mid"
+    code = (
+        "from seqaudio.cli.main import run\n"
+        f"run(['continue', {str(primer)!r}, '--bars', '2', '--seed', '1', '-o', {str(tmp_path / 'out.mid')!r}])"
+    )
+    loaded = modules_after(code, cwd=tmp_path)
+    assert (tmp_path / "out.mid").is_file()
+    assert "onnxruntime" in loaded
+    assert not loaded & {"torch", "torchaudio", "onnx", "matplotlib", "pretty_midi", "music21"}
+
+
+def test_every_public_name_is_there() -> None:
+    code = "import seqaudio\nfor name in seqaudio.__all__: assert getattr(seqaudio, name) is not None\nseqaudio.__version__"
+    assert "torch" not in modules_after(code)
