@@ -62,7 +62,7 @@ def main() -> None:
 def run(arguments: Sequence[str] | None = None) -> None:
     """The console script: runs a command and turns every failure into one line on stderr and an exit code."""
     try:
-        main.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+        main.main(arguments, prog_name="seqaudio", standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as problem:

@@ -72,7 +72,7 @@ def continue_score(
 
     Raises:
         NoNotesError: there is nothing to continue.
-        OptionError: ``bars``, ``primer_bars`` or ``num_outputs`` is out of range.
+        OptionError: ``bars``, ``primer_bars``, ``num_outputs`` or ``seed`` is out of range.
     """
     primer = make_primer(score, engine.checkpoint, primer_bars)
     return continue_primer(engine, primer, bars=bars, num_outputs=num_outputs, seed=seed, sampling=sampling)
@@ -109,7 +109,7 @@ def generate_score(
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
     start = np.array([tokenizer.vocabulary.id("BOS_None")])
     written = _write(engine, start, grammar, num_outputs, seed, sampling)
-    return [Continuation(tokenizer.decode(ids), bars, None, ids, nats) for ids, nats in written]
+    return [Continuation(_ended_at_bar(tokenizer.decode(ids), bars), bars, None, ids, nats) for ids, nats in written]
 
 
 def bars_in_seconds(score: Score, seconds: float) -> int:
@@ -144,6 +144,8 @@ def _write(
     """The primer is read once; each output then goes on from there by itself, one token at a time."""
     if not 1 <= num_outputs <= 10_000:
         raise OptionError(f"num_outputs is {num_outputs}, it must be 1 to 10000")
+    if seed < 0:
+        raise OptionError(f"seed is {seed}, it must be 0 or more")
     logits, heard = engine.run(primer_ids[None, :], engine.initial_state(1))  # (1, time, vocabulary)
     tokens = grammar.tokenizer.start()
     for token in primer_ids.tolist():
@@ -200,6 +202,11 @@ def _decoded(tokenizer: BarsTokenizer, opening: NDArray[np.int64], ids: NDArray[
     kept = score.notes(score.onset >= bar)
     onset = kept.onset - bar
     return kept.replaced(onset=onset, duration=np.minimum(kept.duration, bars * bar - onset))
+
+
+def _ended_at_bar(score: Score, bars: int) -> Score:
+    """The score with every note ended at the last bar line; the last bar holds a note."""
+    return score.replaced(duration=np.minimum(score.duration, score.bars()[bars] - score.onset))
 
 
 def _as_primer_sounds(primer: Primer, new: Score, tokenizer: BarsTokenizer) -> Score:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files.atomic import shown
-from seqaudio.models.checkpoint import Checkpoint, weights_path
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, weights_path
 
 if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
@@ -108,9 +108,11 @@ def load_engine(path: str | Path, engine: EngineName = "auto") -> Engine:
     if engine not in ENGINES:
         raise OptionError(f"no engine is named {engine!r}; there are {', '.join(ENGINES)}")
     checkpoint = Checkpoint.load(path)
-    graph = weights_path(path).with_name(GRAPH)
-    if engine == "torch" or (engine == "auto" and not graph.is_file()):
+    weights = weights_path(path)
+    graph = weights.with_name(GRAPH)
+    has_graph = weights.name == WEIGHTS and graph.is_file()  # a graph borrows from no other file
+    if engine == "torch" or (engine == "auto" and not has_graph):
         return TorchEngine(checkpoint)
-    if not graph.is_file():
+    if not has_graph:
         raise CheckpointError(f"{shown(graph)}: no ONNX graph beside the weights; use --engine torch")
     return OnnxEngine(checkpoint, graph)

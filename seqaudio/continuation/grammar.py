@@ -55,6 +55,8 @@ class ContinuationGrammar:
         if not state.sounds and (last or not state.sounded):
             mask[self._first["Bar"]] = False
         mask[self._first["EOS"]] = False
+        if not self._leads_to_a_pitch(state.tokens, mask):
+            mask[self.tokenizer.vocabulary.slices["Velocity"]] = False
         return mask
 
     def after(self, state: ContinuationState, token: int) -> ContinuationState:
@@ -67,6 +69,13 @@ class ContinuationGrammar:
     def is_over(self, state: ContinuationState) -> bool:
         """Has the bar line behind the last bar been written?"""
         return state.bars > self.bars
+
+    def _leads_to_a_pitch(self, tokens: BarsState, mask: NDArray[np.bool_]) -> bool:
+        """False where a velocity may follow, but behind it no pitch: all that are still higher are not allowed."""
+        velocity = self._first.get("Velocity")
+        if velocity is None or not mask[velocity]:
+            return True
+        return bool((self.tokenizer.grammar(tokens.after(velocity)) & self.allowed).any())
 
     def _is_pitch(self, token: int) -> bool:
         kinds = self.tokenizer.vocabulary

@@ -17,6 +17,7 @@ from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
+from seqaudio.tokens.metre import METRES
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,17 @@ def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -
     cut = _cut(gathered, int(lines[count]))
     readable = make_readable(cut, checkpoint)
     ids = checkpoint.tokenizer.encode(readable.score)[:-1]
-    return Primer(cut, int(lines[count]), count, readable.voice, ids, readable.semitones, (*remarks, *readable.remarks))
+    remarks += readable.remarks
+    metre, written = tuple(cut.metre_map()[-1, 1:].tolist()), _last_metre(checkpoint, ids)
+    if metre != written:
+        remarks.append("metre {}/{} continued in {}/{}".format(*metre, *written))
+    return Primer(cut, int(lines[count]), count, readable.voice, ids, readable.semitones, tuple(remarks))
+
+
+def _last_metre(checkpoint: Checkpoint, ids: NDArray[np.int64]) -> tuple[int, int]:
+    """The metre that holds at the end of a line of tokens."""
+    metres = checkpoint.tokenizer.vocabulary.slices["TimeSig"]
+    return METRES[int(ids[(ids >= metres.start) & (ids < metres.stop)][-1]) - metres.start]
 
 
 @dataclass(frozen=True)
@@ -112,14 +123,18 @@ def make_readable(score: Score, checkpoint: Checkpoint) -> Readable:
 
 
 def _bars_to_keep(score: Score, lines: NDArray[np.int64], wanted: int | None) -> int:
-    """All bars; without the last if its music stops before its middle, as in a take that was broken off."""
+    """All bars; without the last if its music stops before its middle, as in a take that was broken off.
+
+    A last bar that holds all the notes there are is kept.
+    """
     total = len(lines) - 1
     if wanted is not None:
         if not 1 <= wanted <= total:
             raise OptionError(f"primer of {wanted} bars asked for, the piece has {total}; choose 1 to {total}")
         return wanted
     half_full = 2 * (score.end - lines[-2]) >= lines[-1] - lines[-2]
-    return total if half_full or total == 1 else total - 1
+    holds_all_notes = not (score.onset < lines[-2]).any()
+    return total if half_full or holds_all_notes else total - 1
 
 
 def _cut(score: Score, end: int) -> Score:

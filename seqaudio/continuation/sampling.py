@@ -84,7 +84,9 @@ def sample(
     left = masked(logits, allowed)
     if sampling.temperature == 0:
         return int(left.argmax())
-    left = min_p(top_p(top_k(left / sampling.temperature, sampling.top_k), sampling.top_p), sampling.min_p)
+    with np.errstate(over="ignore"):  # near temperature 0 all but the likeliest fall to -inf
+        left = (left - left.max()) / sampling.temperature
+    left = min_p(top_p(top_k(left, sampling.top_k), sampling.top_p), sampling.min_p)
     cumulative = np.cumsum(probabilities(left))
     token = int(np.searchsorted(cumulative, drawn * cumulative[-1], side="right"))
     return min(token, int(np.flatnonzero(left > -np.inf)[-1]))

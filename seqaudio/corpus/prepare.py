@@ -38,6 +38,7 @@ from seqaudio.music.melody import find_melody
 from seqaudio.tokens.bars import BarsTokenizer
 
 FORMAT = 1
+FILES = {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "report.txt"}
 
 
 class PrepareOptions(BaseModel):
@@ -177,7 +178,7 @@ def prepare(
         NoNotesError: no piece is left; the text gives the rules that dropped them.
     """
     out = Path(out)
-    if out.exists() and not (out / "manifest.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not _may_be_replaced(out):
         raise OptionError(f"{shown(out)}: exists and is no prepared corpus; name a new folder")
     files = [named for source in sources for named in music_files(source)]
     with ExitStack() as stack:
@@ -240,8 +241,29 @@ def _write(
             "dropped": [{"name": p.name, "rule": p.rule, "reason": p.reason} for p in dropped],
         }
         (part / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        part.rename(out)
+        _put_in_place(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _may_be_replaced(out: Path) -> bool:
+    """Is this an empty folder, or a prepared corpus with nothing else inside?"""
+    if not out.is_dir():
+        return False
+    inside = {path.name for path in out.iterdir()}
+    return not inside or ("manifest.json" in inside and inside <= FILES)
+
+
+def _put_in_place(part: Path, out: Path) -> None:
+    """Give ``part`` the name ``out``; what was there before goes only once the new folder stands."""
+    if not out.exists():
+        part.rename(out)
+        return
+    old = part.with_name(part.name + "-old")
+    out.rename(old)
+    try:
+        part.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -36,16 +36,15 @@ from seqaudio.music.score import IntArray, Score
 DOWNBEAT_VELOCITY = 105  # abc2midi's accent on the first note behind a bar line
 STEADY = 3  # accents in a row that must agree before a bar line is moved
 KEPT_FIELDS = "XTMLQKVP"
+INLINE_FIELD = re.compile(r"(\[[A-Za-z]:[^\[\]]{0,200}\])")
+TOGETHER = "%%MIDI chordattack 0"  # or the parser begins the notes of a chord one after the other
 
 # what is taken out of a line of notes, in this order; the name is the one it is counted under
 CLEANING = (
     ("comments", re.compile(r"(?<!\\)%.*$")),
     ("chord symbols and annotations", re.compile(r'"[^"]*"')),
     ("grace notes", re.compile(r"\{[^{}]*\}")),
-    (
-        "decorations",
-        re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$&*;?@#HIJKLMNOPQRSTUVW](?![:\w]{0,32}\])|\\$"),
-    ),
+    ("decorations", re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$&*;?@#HIJKLMNOPQRSTUVW]|\\$")),
     ("staccato dots", re.compile(r"\.(?=[\^_=(A-Ga-g\[])")),
     ("slurs", re.compile(r"\((?!\d)|\)")),
 )
@@ -112,7 +111,9 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     place = f"{name}: tune {number or '?'}"
     cleaned, dropped = clean_tune(text)
     if huge := HUGE_NUMBER.search(cleaned):
-        raise BadFileError(f"{place}: a length or count of {huge[1]}..., which overflows the parser; write 9999 at most")
+        raise BadFileError(
+            f"{place}: a length or count of {huge[1]}..., which overflows the parser; write 9999 at most"
+        )
     with _caught_output() as printed:
         try:
             parsed = symusic.Score.from_abc(cleaned)
@@ -144,15 +145,23 @@ def clean_tune(text: str) -> tuple[str, Counter[str]]:
         if re.match(r"[A-Za-z]:", line):
             if line[0] in KEPT_FIELDS:
                 lines.append(line.split("%")[0].rstrip())
-            continue
-        if line.startswith("%"):
-            continue
-        for what, pattern in CLEANING:
-            line, count = pattern.subn("", line)
-            dropped[what] += count
-        if line.strip():
-            lines.append(line.strip())
+            if line[0] == "X":
+                lines.append(TOGETHER)
+        elif not line.startswith("%"):
+            cleaned = "".join(_clean_part(part, dropped) for part in INLINE_FIELD.split(line))
+            lines += [cleaned.strip()] if cleaned.strip() else []
     return "\n".join(lines) + "\n", +dropped
+
+
+def _clean_part(part: str, dropped: Counter[str]) -> str:
+    """A field inside a line, such as [M:3/4], or the notes between two of them; what goes is counted."""
+    if INLINE_FIELD.fullmatch(part):
+        dropped["fields inside lines"] += part[1] not in KEPT_FIELDS
+        return part if part[1] in KEPT_FIELDS else ""
+    for what, pattern in CLEANING:
+        part, count = pattern.subn("", part)
+        dropped[what] += count
+    return part
 
 
 @contextmanager
@@ -208,7 +217,13 @@ def _rests_before_bar_lines(accents: IntArray, bar: int) -> tuple[IntArray, IntA
     for i in range(len(accents)):
         place = (accents[i : i + STEADY] + shift) % bar
         if place[0] and (place == place[0]).all() and (len(place) == STEADY or i == 0):
-            at.append(int(accents[i]) if i else 0)
+            first = i - 1 if i and _is_pickup(i, int(accents[i] - accents[i - 1]), bar) else i
+            at.append(int(accents[first]) if first else 0)
             rests.append(int(bar - place[0]))
             shift += rests[-1]
     return np.array(at, np.int64), np.array(rests, np.int64)
+
+
+def _is_pickup(i: int, length: int, bar: int) -> bool:
+    """Does the short bar in front of accent ``i`` lead into it, or end the part before? A pickup is the shorter."""
+    return length < bar if i == 1 else 2 * length <= bar

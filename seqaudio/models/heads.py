@@ -13,15 +13,15 @@ from torch.nn import functional
 class TokenEmbedding(nn.Embedding):
     """Token ids (batch, time) to vectors (batch, time, features); whole tokens are silenced by embedding dropout.
 
-    The matrix is also the output's, so its entries must be small, of variance 1 / features; the vectors are brought back
-    to variance 1 by sqrt(features), or the recurrent layers would hardly hear them. Sources: the scale: Vaswani et al.
-    2017; the dropout: Gal & Ghahramani 2016, Merity et al. 2018.
+    The matrix is also the output's, so its entries must be small, of variance 1 / features; sqrt(features) brings the
+    vectors back to variance 1, or the recurrent layers would hardly hear them. Sources: the scale: Vaswani et al. 2017;
+    the dropout: Gal & Ghahramani 2016, Merity et al. 2018.
     """
 
     def __init__(self, vocabulary_size: int, features: int, dropout: float = 0.0) -> None:
         super().__init__(vocabulary_size, features)
         self.dropout = dropout
-        self.scale = features**0.5
+        self.scale = float(features**0.5)
         nn.init.normal_(self.weight, std=features**-0.5)
 
     def forward(self, ids: Tensor) -> Tensor:

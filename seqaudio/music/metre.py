@@ -18,7 +18,7 @@ def with_gathered_beats(score: Score) -> Score:
         return score
     denominator = int(metre[0, 2])
     beat = 4 * score.ticks_per_quarter // denominator
-    if beat == 0:
+    if beat == 0 or denominator == 1:  # a whole note is a bar, not a beat
         return score
     weight = _weight_of_beats(score, beat)
     beats = max((4, 3), key=lambda n: (_repeats_at(weight, n), n))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from seqaudio.errors import OptionError
-from seqaudio.files.atomic import shown
+from seqaudio.files.atomic import shown, write_bytes
 from seqaudio.music.score import Score
 
 PRIMER, NEW = "#4878a8", "#d1642e"  # told apart in grey and by colour-blind readers
+UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # same bytes
 SHOWN_PRIMER_BARS = 16  # of a long primer only the end, so that the continuation stays readable
 
 
@@ -29,35 +32,34 @@ def draw_continuation(score: Score, path: str | Path, primer: Score | None = Non
 
     Raises:
         OptionError: the suffix is none that can be drawn.
+        BadFileError: the picture cannot be written.
     """
-    formats = ("png", "svg", "pdf")
-    if Path(path).suffix.lower().lstrip(".") not in formats:
-        raise OptionError(f"--plot {shown(path)}: end the name in .{', .'.join(formats)}")
+    kind = Path(path).suffix.lower().lstrip(".")
+    if kind not in UNDATED:
+        raise OptionError(f"--plot {shown(path)}: end the name in .{', .'.join(UNDATED)}")
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    origin = 0.0
+    lines = [0.0]
     if primer is not None and len(primer):
-        origin = _draw_primer(axes, primer)
-    lines = score.bars() / score.ticks_per_quarter
+        lines = _draw_primer(axes, primer)
+        axes.axvline(lines[-1], color="0.3", linewidth=1.2, zorder=1)
+    origin = lines[-1]
     _rectangles(axes, score, origin, NEW)
-    for line in lines:
-        axes.axvline(origin + line, color="0.85", linewidth=0.6, zorder=0)
-    if origin:
-        axes.axvline(origin, color="0.3", linewidth=1.2, zorder=1)
-    _finish(axes, 0.0, origin + lines[-1])
+    lines += (origin + score.bars()[1:] / score.ticks_per_quarter).tolist()
+    _finish(axes, lines)
+    picture = BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "seqaudio"}):
-        figure.savefig(path, dpi=150)
+        figure.savefig(picture, format=kind, dpi=150, metadata=UNDATED[kind])
+    write_bytes(path, picture.getvalue())
 
 
-def _draw_primer(axes: Axes, primer: Score) -> float:
-    """The last bars of the primer from 0 on; returns where they end, in quarters."""
+def _draw_primer(axes: Axes, primer: Score) -> list[float]:
+    """The last bars of the primer from 0 on; returns their bar lines, in quarters."""
     lines = primer.bars()
     start = int(lines[max(0, len(lines) - 1 - SHOWN_PRIMER_BARS)])
     kept = primer.notes(primer.onset >= start)
     _rectangles(axes, kept, -start / primer.ticks_per_quarter, PRIMER)
-    for line in lines[lines >= start]:
-        axes.axvline((line - start) / primer.ticks_per_quarter, color="0.85", linewidth=0.6, zorder=0)
-    return float(lines[-1] - start) / primer.ticks_per_quarter
+    return ((lines[lines >= start] - start) / primer.ticks_per_quarter).tolist()  # type: ignore[no-any-return]
 
 
 def _rectangles(axes: Axes, score: Score, origin: float, colour: str) -> None:
@@ -70,13 +72,17 @@ def _rectangles(axes: Axes, score: Score, origin: float, colour: str) -> None:
     axes.scatter(onset, score.pitch, s=0)  # so that the axes know the extent
 
 
-def _finish(axes: Axes, left: float, right: float) -> None:
+def _finish(axes: Axes, bar_lines: list[float]) -> None:
+    for line in bar_lines:
+        axes.axvline(line, color="0.85", linewidth=0.6, zorder=0)
+    every = 4 if len(bar_lines) > 8 else 1
+    axes.set_xticks(bar_lines[:-1:every], [str(1 + every * i) for i in range(len(bar_lines[:-1:every]))])
     low, high = axes.get_ylim()
     octaves = np.arange(12 * (int(low) // 12), high + 12, 12)
     octaves = octaves[(octaves >= low) & (octaves <= high)]
     axes.set_yticks(octaves, [f"C{int(pitch) // 12 - 1}" for pitch in octaves])
-    axes.set_xlim(left, right)
-    axes.set_xlabel("quarter notes")
+    axes.set_xlim(bar_lines[0], bar_lines[-1])
+    axes.set_xlabel("bar")
     axes.grid(axis="y", color="0.92", linewidth=0.8)
     axes.set_axisbelow(True)
     handles = [Rectangle((0, 0), 1, 1, color=PRIMER), Rectangle((0, 0), 1, 1, color=NEW)]

@@ -55,7 +55,8 @@ def degeneracy(score: Score, bars: int | None = None) -> Degeneracy:
     cells = _cells(score, lines)[:count] + [b""] * max(0, count - len(lines) + 1)
     turns, loop_bars = max((_turns(cells, p), -p) for p in (1, 2))
     pitch = np.where(score.is_drum, 128 + score.pitch, score.pitch)
-    stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(score) else 0
+    pitch = pitch[score.onset < lines[min(count, len(lines) - 1)]]
+    stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(pitch) else 0
     return Degeneracy(stuck, turns, -loop_bars, _longest_run(_silent(score, lines, count)))
 
 

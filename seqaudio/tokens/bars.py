@@ -155,7 +155,8 @@ class BarsTokenizer:
             state = state.after(self._first["BOS"])
         for token in ids.tolist():
             state = state.after(token)
-        return ids[ids >= self._first["Bar"]]
+        begun = state.bar_length > 0  # a bar line whose metre is not written yet stands for nothing
+        return ids[ids >= self._first["Bar"]] if begun else ids[:0]
 
     def start(self) -> BarsState:
         """The grammar before BOS."""

@@ -43,7 +43,7 @@ class TrainingConfig(BaseModel):
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice")
     save_minutes: float = Field(5.0, gt=0, description="how often an unfinished epoch is saved")
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
 
 
 class Experiment(BaseModel):
@@ -70,7 +70,7 @@ def load_experiment(path: str | Path, changes: Sequence[str] = ()) -> Experiment
         raise BadFileError(
             f"{shown(path)}: cannot be read: {reason}; name a YAML file such as configs/folk_lstm.yaml"
         ) from None
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError) as problem:  # ValueError: a date such as 2020-99-99
         raise BadFileError(f"{shown(path)}: not YAML: {' '.join(str(problem).split())}") from None
     if not isinstance(values, dict):
         raise OptionError(f"{shown(path)}: holds no settings; it needs the keys corpus, model and training")
@@ -99,5 +99,5 @@ def _apply(values: dict[str, Any], change: str) -> None:
             raise OptionError(f"--set {change!r}: {part!r} is a value, not a group of settings")
     try:
         values[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise OptionError(f"--set {change!r}: the value {text!r} is not YAML") from None

@@ -24,7 +24,7 @@ def piece_nats(
     for numbers, batch in in_order(pieces, batch_size):
         ids = torch.from_numpy(batch.ids).to(device)
         state = model.initial_state(len(ids))
-        rows = []
+        rows = [np.zeros((len(ids), 0))]  # a piece of one token has no nats
         for start in range(0, ids.shape[1] - 1, chunk):
             outputs, state = model(ids[:, start : start + chunk], state)
             targets = ids[:, start + 1 : start + 1 + chunk]

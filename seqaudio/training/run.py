@@ -33,11 +33,12 @@ from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionE
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.models.checkpoint import LARGEST, WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.config import build_model
-from seqaudio.models.onnx_graph import write_graph
+from seqaudio.models.onnx_graph import GRAPH, write_graph
 from seqaudio.training.config import Experiment
 from seqaudio.training.loop import HIGHEST_PITCH, LOWEST_PITCH, Progress, Trainer
 
 LogLine = dict[str, object]
+STATE = "state.safetensors"
 
 
 def open_corpus(experiment: Experiment, announce: Callable[[str], None] = lambda text: None) -> PreparedCorpus:
@@ -88,7 +89,7 @@ class Run:
         if experiment.training.threads:
             torch.set_num_threads(experiment.training.threads)
         self._trainer = self._new_trainer()
-        if resume and (self.folder / "last").is_dir():
+        if resume and (self.folder / "last" / STATE).is_file():
             self._go_on()
         self._cut_log(self.progress.step, self.progress.epoch)
 
@@ -159,7 +160,9 @@ class Run:
         checkpoint = Checkpoint(
             self.experiment.model, self.corpus.tokenizer, weights_of(self._trainer.model), self._pitch_range(), facts
         )
+        (self.folder / GRAPH).unlink(missing_ok=True)  # it points into the weights file, and only into its own
         checkpoint.save(self.folder / WEIGHTS)
+        write_graph(self.folder)
 
     def _pitch_range(self) -> tuple[int, int]:
         pitches = self.corpus.tokenizer.vocabulary.slices["Pitch"]
@@ -177,10 +180,10 @@ class Run:
         for number, state in self._trainer.optimizer.state_dict()["state"].items():
             tensors.update({f"optimizer.{number}.{name}": tensor for name, tensor in state.items()})
         tensors = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-        write_bytes(last / "state.safetensors", save(tensors, {"progress": json.dumps(asdict(self.progress))}))
+        write_bytes(last / STATE, save(tensors, {"progress": json.dumps(asdict(self.progress))}))
 
     def _go_on(self) -> None:
-        path = self.folder / "last" / "state.safetensors"
+        path = self.folder / "last" / STATE
         try:
             data = read_bytes(path, LARGEST)
             tensors = load(data)

@@ -76,7 +76,12 @@ class TestLaws:
 
 
 def test_padding_changes_nothing(model, ids):
-    for garbage in (torch.zeros_like(ids), (ids + 1) % VOCABULARY, torch.full_like(ids, 10**9), torch.full_like(ids, -1)):
+    for garbage in (
+        torch.zeros_like(ids),
+        (ids + 1) % VOCABULARY,
+        torch.full_like(ids, 10**9),
+        torch.full_like(ids, -1),
+    ):
         laws.padding_changes_nothing(model, ids, LENGTHS, garbage)
     laws.padding_changes_no_gradient(model, ids, LENGTHS, torch.full_like(ids, -1))
 

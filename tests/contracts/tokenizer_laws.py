@@ -1,7 +1,7 @@
 """What every tokenizer promises, one law to a function: each takes a tokenizer and what to try it on.
 
-The laws are those of ``seqaudio/tokens/tokenizer.py``. They know nothing of any one tokenizer's tokens but the names
-of the first and last, ``BOS_None`` and ``EOS_None``.
+The laws are those of ``seqaudio/tokens/tokenizer.py``. They know nothing of any one tokenizer's tokens but that
+the first and last are ``BOS_None`` and ``EOS_None``, and that each note has one whose name begins with ``Pitch``.
 """
 
 import io
@@ -74,6 +74,7 @@ def what_is_sampled_decodes_and_opens_elsewhere(tokenizer: Tokenizer, seed: int,
     """Returns the number of notes, so that the caller can see there were some."""
     ids = sampled(tokenizer, np.random.default_rng(seed), tokens)
     score = tokenizer.decode(ids)
+    assert len(score) == sum(tokenizer.vocabulary.names[i].startswith("Pitch") for i in ids)  # none is written twice
     encoded_ids_come_back(tokenizer, score)
     what_is_on_the_grid_loses_nothing(tokenizer, score)
     data = midi_bytes(score)
@@ -105,10 +106,12 @@ def any_disorder_is_refused_or_decodes(tokenizer: Tokenizer, ids: NDArray[np.int
     try:
         score = tokenizer.decode(ids)
     except VocabularyError as problem:
-        assert "may not follow" in str(problem)
-        return True
-    encoded_ids_come_back(tokenizer, score)
-    return False
+        refusal = str(problem)
+    else:
+        encoded_ids_come_back(tokenizer, score)
+        return False
+    assert "may not follow" in refusal
+    return True
 
 
 def decoding_a_beginning_gives_the_beginning(tokenizer: Tokenizer, ids: NDArray[np.int64], cut: int) -> None:

@@ -1,0 +1,296 @@
+"""Does every command do what its help says, with the exit codes and one-line errors of the contract?"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqaudio.cli.main import COMMANDS, run
+from seqaudio.files import read_midi, write_midi
+from seqaudio.music import Score
+
+ROOT = Path(__file__).parents[2]
+PRIMER = ROOT / "examples" / "primer.mid"
+
+
+class Result:
+    """Exit code and what was printed."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def seqaudio(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run a command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: object) -> Result:
+        try:
+            run([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as done:
+            code = int(done.code or 0)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return invoke
+
+
+def fails(result: Result, code: int, *words: str) -> None:
+    """One line on stderr, nothing on stdout, the exit code, and the words that say what is wrong."""
+    assert result.code == code
+    assert result.out == ""
+    assert result.err.startswith("seqaudio: ")
+    assert result.err.count("\n") == 1
+    for word in words:
+        assert word in result.err
+
+
+def test_continue_writes_the_bars_and_says_so(seqaudio, tmp_path: Path) -> None:
+    result = seqaudio("continue", PRIMER, "--bars", 16, "--seed", 1)
+    assert result.code == 0
+    assert result.err == ""
+    lines = result.out.splitlines()
+    assert lines[0] == "primer-continued.mid"
+    score = read_midi(tmp_path / "primer-continued.mid")
+    assert len(score.bars()) - 1 == 16
+    assert f"16 bars, {len(score)} notes, 6/8, 156 quarters a minute" in lines[1]
+    assert "melody: the only track" in result.out
+    assert "seed 1" in result.out
+
+
+def test_default_names_never_overwrite(seqaudio, tmp_path: Path) -> None:
+    for _ in range(3):
+        assert seqaudio("continue", PRIMER, "--bars", 1, "--seed", 1).code == 0
+    names = {path.name for path in tmp_path.glob("*.mid")}
+    assert names == {"primer-continued.mid", "primer-continued-2.mid", "primer-continued-3.mid"}
+
+
+def test_json_and_manifest_agree_with_the_file(seqaudio, tmp_path: Path) -> None:
+    result = seqaudio("continue", PRIMER, "--bars", 4, "--num-outputs", 2, "--seed", 5, "-o", "out.mid", "--json")
+    facts = json.loads(result.out)
+    assert [piece["file"] for piece in facts["outputs"]] == ["out-1.mid", "out-2.mid"]
+    for index, piece in enumerate(facts["outputs"]):
+        manifest = json.loads((tmp_path / f"{piece['file']}.json").read_text())
+        assert manifest["sha256"] == piece["sha256"]
+        assert (manifest["seed"], manifest["output"], manifest["bars"]) == (5, index, 4)
+        assert len(read_midi(tmp_path / piece["file"])) == piece["notes"]
+
+
+def test_a_drawn_seed_is_shown_and_repeats_the_piece(seqaudio, tmp_path: Path) -> None:
+    seed = json.loads(seqaudio("continue", PRIMER, "--bars", 2, "-o", "a.mid", "--json").out)["seed"]
+    seqaudio("continue", PRIMER, "--bars", 2, "-o", "b.mid", "--seed", seed)
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+
+
+def test_same_seed_same_bytes_in_two_processes(tmp_path: Path) -> None:
+    for name in ("a.mid", "b.mid"):
+        arguments = ["continue", str(PRIMER), "--bars", "8", "--seed", "3", "-o", str(tmp_path / name)]
+        subprocess.run([sys.executable, "-m", "seqaudio", *arguments], check=True, capture_output=True)
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+
+
+def test_both_engines_write_the_same(seqaudio, tmp_path: Path) -> None:
+    for engine in ("onnx", "torch"):
+        result = seqaudio("continue", PRIMER, "--bars", 8, "--seed", 2, "--engine", engine, "-o", f"{engine}.mid")
+        assert f"({engine})" in result.out
+    assert (tmp_path / "onnx.mid").read_bytes() == (tmp_path / "torch.mid").read_bytes()
+
+
+def test_include_primer_puts_it_in_front_and_is_off_by_default(seqaudio, tmp_path: Path) -> None:
+    seqaudio("continue", PRIMER, "--bars", 4, "--seed", 1, "-o", "alone.mid")
+    seqaudio("continue", PRIMER, "--bars", 4, "--seed", 1, "-o", "both.mid", "--include-primer")
+    primer, alone, both = (read_midi(path) for path in (PRIMER, tmp_path / "alone.mid", tmp_path / "both.mid"))
+    assert len(both) == len(primer) + len(alone)
+    assert (both.onset[: len(primer)] == primer.onset).all()
+    assert (both.onset[len(primer) :] == alone.onset + primer.bars()[-1]).all()
+
+
+def test_seconds_and_primer_bars(seqaudio, tmp_path: Path) -> None:
+    result = seqaudio("continue", PRIMER, "--seconds", 4, "--primer-bars", 4, "--seed", 1, "-o", "o.mid", "--json")
+    facts = json.loads(result.out)
+    assert facts["primer_bars"] == 4
+    assert facts["outputs"][0]["bars"] == 4  # a bar lasts 1.154 s
+    assert "bars 1 to 4 of 8" in facts["remarks"]
+
+
+def test_the_settings_of_sampling_matter(seqaudio, tmp_path: Path) -> None:
+    settings = {
+        "plain": (),
+        "hot": ("--temperature", 2),
+        "greedy": ("--temperature", 0),
+        "top-k": ("--top-k", 2),
+        "top-p": ("--top-p", 0.3),
+        "min-p": ("--min-p", 0.5),
+    }
+    pieces = {}
+    for name, options in settings.items():
+        assert seqaudio("continue", PRIMER, "--bars", 8, "--seed", 1, "-o", f"{name}.mid", *options).code == 0
+        pieces[name] = (tmp_path / f"{name}.mid").read_bytes()
+    assert len(set(pieces.values())) == len(settings)
+    seqaudio("continue", PRIMER, "--bars", 8, "--seed", 2, "-o", "again.mid", "--temperature", 0)
+    assert (tmp_path / "again.mid").read_bytes() == pieces["greedy"]
+
+
+def test_magentas_spellings(seqaudio, tmp_path: Path) -> None:
+    codes = "[60, -2, 62, -2, 64, -2, 65, -2, 67, -2, 65, -2, 64, -2, 62, -1]"
+    arguments = ("--primer_melody", codes, "--num_outputs", 2, "--num_steps", 48, "--output_dir", "there", "--seed", 1)
+    for command in ("continue", "generate"):
+        result = seqaudio(command, *arguments, "--json")
+        assert result.code == 0, result.err
+        outputs = json.loads(result.out)["outputs"]
+        assert [piece["bars"] for piece in outputs] == [2, 2]  # 48 steps, 16 of them the primer's: 32 are two bars
+        assert all(Path(piece["file"]).parent == Path("there") for piece in outputs)
+    assert seqaudio("generate", "--primer_midi", PRIMER, "--bars", 2, "--seed", 1).code == 0
+    assert "--num_steps" not in seqaudio("continue", "--help").out
+    fails(seqaudio("continue", "--primer_melody", codes, "--num_steps", 16), 2, "counts the primer")
+    fails(seqaudio("continue", "--primer_melody", "[1, 'x']"), 2, "codes -2 to 127")
+
+
+def test_generate_names_its_file_after_model_and_seed(seqaudio, tmp_path: Path) -> None:
+    result = seqaudio("generate", "--bars", 8, "--seed", 11)
+    assert result.out.splitlines()[0] == "folk-11.mid"
+    assert len(read_midi(tmp_path / "folk-11.mid").bars()) - 1 == 8
+
+
+def test_plot_draws_a_picture(seqaudio, tmp_path: Path) -> None:
+    assert seqaudio("continue", PRIMER, "--bars", 2, "--seed", 1, "--plot", "roll.png").code == 0
+    assert (tmp_path / "roll.png").read_bytes().startswith(b"\x89PNG")
+    fails(seqaudio("continue", PRIMER, "--bars", 2, "--plot", "roll.gif"), 2, "roll.gif", ".png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 2, ("give one primer", "seqaudio continue --help")),
+        (("gone.mid",), 1, ("gone.mid", "No such file")),
+        (("song.wav",), 2, ("song.wav", "audio")),
+        ((PRIMER, "--bars", 0), 2, ("--bars",)),
+        ((PRIMER, "--bars", 2, "--seconds", 3), 2, ("--bars", "--seconds")),
+        ((PRIMER, "--primer-bars", 99), 2, ("99", "8")),
+        ((PRIMER, "--temperature", -1), 2, ("--temperature",)),
+        ((PRIMER, "--top-p", 0), 2, ("--top-p",)),
+        ((PRIMER, "--engine", "tpu"), 2, ("tpu", "onnx")),
+        ((PRIMER, "--model", "jazz"), 1, ("jazz", "folk")),
+        ((PRIMER, "-o", "out.wav"), 2, ("out.wav", ".mid")),
+        ((PRIMER, "-o", PRIMER), 2, ("overwrite the primer",)),
+        ((PRIMER, "--frobnicate"), 2, ("--frobnicate",)),
+        ((PRIMER, PRIMER), 2, ("unexpected extra argument",)),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(seqaudio, arguments: tuple, code: int, words: tuple, tmp_path: Path) -> None:
+    before = PRIMER.read_bytes()
+    fails(seqaudio("continue", *arguments), code, *words)
+    assert PRIMER.read_bytes() == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_to_continue_is_exit_code_3(seqaudio, tmp_path: Path) -> None:
+    write_midi(Score.from_notes([], [], []), tmp_path / "empty.mid")
+    drums = Score.from_notes([0, 480], 240, [36, 38], is_drum=True)
+    write_midi(drums, tmp_path / "drums.mid")
+    fails(seqaudio("continue", "empty.mid"), 3, "empty.mid", "no notes")
+    fails(seqaudio("continue", "drums.mid"), 3, "drums.mid", "only drums")
+
+
+def test_a_hostile_name_cannot_write_to_the_terminal(seqaudio) -> None:
+    result = seqaudio("continue", "a\x1b[31mb\n.mid")
+    fails(result, 1, r"\x1b")
+    assert "\x1b" not in result.err
+
+
+def test_a_bug_is_one_line_too(seqaudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqaudio.files.midi.read_bytes", lambda *_: 1 / 0)
+    fails(seqaudio("continue", PRIMER), 1, "ZeroDivisionError", "SEQAUDIO_DEBUG")
+
+
+def test_score_prints_each_file_and_the_sum(seqaudio, tmp_path: Path) -> None:
+    abc = ROOT / "examples" / "primer.abc"
+    result = seqaudio("score", "folk", PRIMER, abc, "--json")
+    facts = json.loads(result.out)
+    assert [piece["name"] for piece in facts["pieces"]] == ["primer.mid", "primer.abc#1"]
+    assert facts["pieces"][0]["nats"] == pytest.approx(facts["pieces"][1]["nats"])
+    assert facts["total"]["notes"] == 2 * len(read_midi(PRIMER))
+    lines = seqaudio("score", "folk", PRIMER, abc).out.splitlines()
+    assert len(lines) == 3
+    assert "per note" in lines[-1]
+
+
+def test_score_goes_on_after_a_bad_file(seqaudio, tmp_path: Path) -> None:
+    (tmp_path / "bad.mid").write_bytes(b"MThd")
+    result = seqaudio("score", "folk", "bad.mid", PRIMER)
+    assert result.code == 1
+    assert "primer.mid" in result.out
+    assert "bad.mid" in result.err
+    assert "1 of 2 pieces" in result.err
+
+
+def test_the_model_likes_music_better_than_noise(seqaudio, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    noise = Score.from_notes(np.arange(64) * 240, 240, generator.integers(55, 90, 64), time_signatures=[[0, 6, 8]])
+    write_midi(noise, tmp_path / "noise.mid")
+    rows = json.loads(seqaudio("score", "folk", PRIMER, "noise.mid", "--json").out)["pieces"]
+    assert rows[0]["nats_per_note"] + 1 < rows[1]["nats_per_note"]
+
+
+def test_info_models_corpora_doctor(seqaudio) -> None:
+    facts = json.loads(seqaudio("info", "folk", "--json").out)
+    assert facts["model"]["cell"] == "lstm"
+    assert facts["parameters"] <= 5_000_000
+    assert "hidden_size" in seqaudio("info", "folk").out
+    assert "folk: " in seqaudio("models").out
+    assert "music21:oneills" in seqaudio("corpora").out
+    doctor = seqaudio("doctor")
+    assert doctor.code == 0, doctor.out
+    assert "everything works" in doctor.out
+
+
+def test_doctor_names_what_is_broken_and_the_cure(seqaudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    result = seqaudio("doctor")
+    assert result.code == 1
+    assert "continue with onnxruntime: BROKEN" in result.out
+    assert "pip install --force-reinstall onnxruntime" in result.out
+
+
+def test_every_command_has_help(seqaudio) -> None:
+    for name in COMMANDS:
+        result = seqaudio(name, "--help")
+        assert result.code == 0
+        assert f"seqaudio {name}" in result.out or "Usage" in result.out
+    assert all(name in seqaudio("--help").out for name in COMMANDS)
+    assert seqaudio("--version").out.startswith("seqaudio ")
+    assert seqaudio("frobnicate").code == 2
+
+
+def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(40):
+        pitch = 60 + np.cumsum(generator.integers(-2, 3, 48)) % 20
+        write_midi(Score.from_notes(np.arange(48) * 240, 240, pitch, ticks_per_quarter=480), folder / f"{i}.mid")
+    (folder / "broken.mid").write_bytes(b"MThd\0\0")
+    result = seqaudio("prepare", "music", "ready", "--melody", "--valid-share", 0.2, "--jobs", 2)
+    assert result.code == 0, result.err
+    assert "40 of 41 pieces kept" in result.out
+    assert "unreadable: 1" in result.out
+    (tmp_path / "small.yaml").write_text(
+        "corpus: {prepared: ready}\nmodel: {hidden_size: 16, layers: 1}\ntraining: {epochs: 2, batch_size: 8}\n"
+    )
+    result = seqaudio("train", "small.yaml", "--set", "model.layers=2")
+    assert result.code == 0, result.err
+    assert "finished" in result.out
+    assert json.loads((tmp_path / "runs/small/experiment.json").read_text())["model"]["layers"] == 2
+    for engine in ("onnx", "torch"):
+        made = seqaudio("continue", PRIMER, "--model", "runs/small", "--bars", 4, "--engine", engine, "-o", "mine.mid")
+        assert made.code == 0, made.err
+    fails(seqaudio("train", "small.yaml"), 2, "--resume")
+    fails(seqaudio("train", "small.yaml", "--set", "model.sizes=3", "--set", "training.clip=-1"), 2, "sizes", "clip")
+    fails(seqaudio("prepare", "music", "music"), 2, "no prepared corpus")
+    fails(seqaudio("prepare", "music"), 2, "OUT")
+    fails(seqaudio("prepare", "nowhere", "x"), 2, "nowhere")

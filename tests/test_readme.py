@@ -1,0 +1,96 @@
+"""Does everything that the README and the docs tell people to type work as it stands there?"""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqaudio.cli.main import run
+from seqaudio.files import read_midi, write_midi
+from seqaudio.music import Score
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.S)
+COMMANDS = [line for language, block in BLOCKS if language == "bash" for line in block.strip().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the README supposes: the project's files, and some music of one's own."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    for name in ("examples", "configs"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "my-music").mkdir()
+    generator = np.random.default_rng(1)
+    for i in range(60):
+        pitch = 60 + np.cumsum(generator.integers(-2, 3, 32)) % 20
+        write_midi(Score.from_notes(np.arange(32) * 240, 240, pitch), folder / "my-music" / f"{i}.mid")
+    return folder
+
+
+def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(newcomer)
+    ran = 0
+    for line in COMMANDS:
+        program, *arguments = shlex.split(line)
+        if program != "seqaudio":
+            continue
+        with pytest.raises(SystemExit) if "--help" in arguments else _nothing_raised():
+            run(arguments)
+        ran += 1
+    assert ran == 6
+    assert (newcomer / "continuation.png").is_file()
+    assert len(list((newcomer / "ideas").glob("*.mid"))) == 3
+    assert (newcomer / "runs" / "your_folder" / "model.onnx").is_file()
+
+
+class _nothing_raised:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_the_other_commands_are_what_we_think() -> None:
+    others = [line for line in COMMANDS if not line.startswith("seqaudio ")]
+    assert others == ["pip install .", "python recipes/train_folk.py --evaluate"]
+    assert (ROOT / "recipes" / "train_folk.py").is_file()
+
+
+def test_the_python_runs(newcomer: Path) -> None:
+    snippets = [block for language, block in BLOCKS if language == "python"]
+    assert len(snippets) == 1
+    assert len(snippets[0].strip().splitlines()) <= 14
+    command = [sys.executable, "-W", "error", "-c", snippets[0]]
+    done = subprocess.run(command, cwd=newcomer, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "nats per token" in done.stdout
+    assert len(read_midi(newcomer / "longer.mid").bars()) - 1 == 16
+
+
+def test_the_two_commands_are_targets_of_make() -> None:
+    for target in ("demo", "test"):
+        assert f"    make {target}\n" in README
+        shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        expected = {"demo": "seqaudio continue examples/primer.mid --bars 16 --seed 1", "test": "-m pytest"}
+        assert expected[target] in shown
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]:
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_example_is_the_tune_that_stands_beside_it() -> None:
+    from seqaudio.files import read_abc
+
+    tune = read_abc(ROOT / "examples" / "primer.abc")[0].score
+    assert read_midi(ROOT / "examples" / "primer.mid") == tune

@@ -1,0 +1,313 @@
+"""The law of runs: a run that was stopped anywhere, or killed, and goes on is the run that was never stopped.
+
+Bit-equal weights, optimizer and model file, and the same log but for what was timed. Dropout and augmentation are on.
+"""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from seqaudio.continuation.engines import load_engine
+from seqaudio.corpus.prepared import PreparedCorpus
+from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
+from seqaudio.models.onnx_graph import GRAPH
+from seqaudio.training.config import check_experiment
+from seqaudio.training.run import Run, open_corpus
+from tests.samples import repetitive_pieces, run_python, run_python_process, write_corpus
+
+EPOCHS, PIECES, BATCH = 3, 7, 3
+BATCHES = -(-PIECES // BATCH)
+
+
+def make_experiment(folder, **training):
+    settings = {
+        "epochs": EPOCHS,
+        "batch_size": BATCH,
+        "chunk": 24,
+        "warmup_steps": 3,
+        "transpose": 5,
+        "threads": 1,
+        "seed": 3,
+    }
+    return check_experiment(
+        {
+            "corpus": {"prepared": str(folder / "corpus")},
+            "model": {"cell": "lstm", "hidden_size": 10, "layers": 2, "dropout": 0.3, "embedding_dropout": 0.1},
+            "training": settings | training,
+        },
+        "test",
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    write_corpus(folder / "corpus", repetitive_pieces(PIECES), repetitive_pieces(2, seed=5))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder):
+    return PreparedCorpus.open(corpus_folder / "corpus")
+
+
+@pytest.fixture(scope="module")
+def whole(corpus_folder, corpus):
+    """The folder of the run that was never stopped."""
+    run = Run(corpus_folder / "whole", make_experiment(corpus_folder), corpus)
+    assert run.train().finished
+    return run.folder
+
+
+def log_of(folder):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def assert_same_run(folder, whole):
+    tensors, expected = (load_file(path / "last" / "state.safetensors") for path in (folder, whole))
+    assert tensors.keys() == expected.keys()
+    assert any(name.startswith("optimizer.") for name in tensors)
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(tensors[name], tensor, err_msg=name)
+    assert log_of(folder) == log_of(whole)
+    for name in (WEIGHTS, GRAPH):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+
+
+def stop_at(line_number):
+    """A ``show`` that asks the run to stop, as Ctrl-C does, at the n-th line it sees."""
+    seen = []
+
+    def show(line):
+        seen.append(line)
+        if len(seen) == line_number:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return show
+
+
+def test_the_whole_run(whole):
+    lines = log_of(whole)
+    epochs = [line for line in lines if "valid_nats" in line]
+    assert len(epochs) == EPOCHS
+    steps = [line["step"] for line in lines if "step" in line]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) > EPOCHS * BATCHES  # some pieces take several chunks
+    assert epochs[-1]["valid_nats"] < epochs[0]["valid_nats"]
+
+
+def steps_of_last_batch(corpus_folder, corpus, tmp_path):
+    trainer = Run(tmp_path / "other", make_experiment(corpus_folder), corpus)._trainer
+    longest = max(len(trainer.train[number]) for number in trainer._order(EPOCHS - 1)[-1])
+    return -(-(longest - 1) // trainer.config.chunk)
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "end of epoch", "validation", "one before the last"])
+def test_stopped_and_resumed(corpus_folder, corpus, whole, tmp_path, place):
+    lines = log_of(whole)
+    validations = [number for number, line in enumerate(lines, 1) if "valid_nats" in line]
+    line_number = {
+        "first": 1,
+        "middle": validations[0] + 2,
+        "end of epoch": validations[0] - 1,
+        "validation": validations[0],
+        "one before the last": validations[-1] - 1 - steps_of_last_batch(corpus_folder, corpus, tmp_path),
+    }[place]
+    experiment = make_experiment(corpus_folder)
+    first = Run(tmp_path / "run", experiment, corpus, show=stop_at(line_number))
+    stopped = first.train()
+    assert not stopped.finished
+    assert 0 < stopped.step < lines[-2]["step"]
+    if place == "one before the last":
+        assert (stopped.epoch, stopped.batch) == (EPOCHS - 1, BATCHES - 1)
+    second = Run(tmp_path / "run", experiment, corpus, resume=True)
+    assert second.progress.step == stopped.step
+    assert second.train().finished
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_stopped_after_every_batch(corpus_folder, corpus, whole, tmp_path):
+    experiment = make_experiment(corpus_folder)
+    stops = 0
+    while not Run(tmp_path / "run", experiment, corpus, resume=True, show=stop_at(1)).train().finished:
+        stops += 1
+    assert stops >= EPOCHS * (BATCHES - 1)
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_time_is_up_before_the_first_batch(corpus_folder, corpus, whole, tmp_path):
+    experiment = make_experiment(corpus_folder)
+    assert Run(tmp_path / "run", experiment, corpus).train(max_minutes=1e-9).step == 0
+    assert log_of(tmp_path / "run") == []
+    assert Run(tmp_path / "run", experiment, corpus, resume=True).train(max_minutes=60).finished
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_time_is_up_in_the_middle(corpus_folder, corpus, whole, tmp_path, monkeypatch):
+    """The clock that decides is the only thing that is not the run's own."""
+    from seqaudio.training import run as module
+
+    ticks = iter(range(1000))
+    monkeypatch.setattr(module.time, "monotonic", lambda: 60.0 * next(ticks))
+    experiment = make_experiment(corpus_folder, save_minutes=1e6)
+    assert 0 < Run(tmp_path / "run", experiment, corpus).train(max_minutes=4).step
+    monkeypatch.undo()
+    assert Run(tmp_path / "run", experiment, corpus, resume=True).train().finished
+    for name, tensor in load_file(whole / "last" / "state.safetensors").items():
+        np.testing.assert_array_equal(load_file(tmp_path / "run" / "last" / "state.safetensors")[name], tensor)
+
+
+def test_resuming_a_finished_run_changes_nothing(corpus_folder, corpus, whole, tmp_path):
+    experiment = make_experiment(corpus_folder)
+    Run(tmp_path / "run", experiment, corpus).train()
+    assert Run(tmp_path / "run", experiment, corpus, resume=True).train().finished
+    assert_same_run(tmp_path / "run", whole)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from seqaudio.corpus.prepared import PreparedCorpus
+from seqaudio.training.run import Run
+from tests.training.test_resume import make_experiment
+folder, out, kill_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+seen = []
+def show(line):
+    seen.append(line)
+    if len(seen) == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+corpus = PreparedCorpus.open(folder / "corpus")
+run = Run(out, make_experiment(folder, save_minutes=1e-9), corpus, resume=True, show=show)
+print(run.train().finished)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole_often_saved(corpus_folder, corpus):
+    run = Run(corpus_folder / "often", make_experiment(corpus_folder, save_minutes=1e-9), corpus)
+    assert run.train().finished
+    return run.folder
+
+
+def test_killed_and_resumed_in_new_processes(corpus_folder, whole, whole_often_saved, tmp_path):
+    expected = load_file(whole / "last" / "state.safetensors")
+    for name, tensor in load_file(whole_often_saved / "last" / "state.safetensors").items():
+        np.testing.assert_array_equal(tensor, expected[name])  # saving changes nothing
+    lines = log_of(whole)
+    for kill_at in (1, len(lines) // 2):
+        done = run_python_process(KILLED, corpus_folder, tmp_path / "run", kill_at)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(log_of(tmp_path / "run")) < len(lines)
+    assert run_python(KILLED, corpus_folder, tmp_path / "run", 10**9).split() == ["True"]
+    assert_same_run(tmp_path / "run", whole_often_saved)
+
+
+def test_killed_while_the_log_was_written(corpus_folder, corpus, whole, tmp_path):
+    """Lines behind the last save are forgotten, the half-written one too."""
+    experiment = make_experiment(corpus_folder)
+    Run(tmp_path / "run", experiment, corpus, show=stop_at(4)).train()
+    with open(tmp_path / "run" / "log.jsonl", "a") as log:
+        log.write('{"step": 999, "epoch": 1, "nats": 1.0}\n{"epoch": 2, "valid_nats": 1.0}\n{"step": 1000, "epo')
+    Run(tmp_path / "run", experiment, corpus, resume=True).train()
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_killed_before_the_first_save(corpus_folder, corpus, whole, tmp_path):
+    experiment = make_experiment(corpus_folder)
+    Run(tmp_path / "run", experiment, corpus)
+    (tmp_path / "run" / "last").mkdir()
+    Run(tmp_path / "run", experiment, corpus, resume=True).train()
+    assert_same_run(tmp_path / "run", whole)
+
+
+@pytest.mark.parametrize("change", [{"seed": 4}, {"transpose": 0}, {"chunk": 25}])
+def test_the_settings_matter(corpus_folder, corpus, whole, tmp_path, change):
+    """So that equal weights mean something: any other setting gives others."""
+    Run(tmp_path / "run", make_experiment(corpus_folder, **change), corpus).train()
+    found, expected = (load_file(path / "last" / "state.safetensors") for path in (tmp_path / "run", whole))
+    assert any(not np.array_equal(found[name], expected[name]) for name in expected)
+
+
+class TestFolder:
+    def test_holds_a_model_that_runs_in_both_engines(self, whole):
+        checkpoint = Checkpoint.load(whole)
+        best = min(line["valid_nats"] for line in log_of(whole) if "valid_nats" in line)
+        assert checkpoint.facts["valid_nats_per_token"] == best
+        ids = np.arange(3)[None]
+        logits = [
+            engine.run(ids, engine.initial_state(1))[0] for engine in (load_engine(whole, n) for n in ("onnx", "torch"))
+        ]
+        np.testing.assert_allclose(*logits, atol=1e-4)
+
+    def test_graph_and_weights_belong_together_all_the_time(self, corpus_folder, corpus, whole, tmp_path):
+        """The graph points into the weights file: whoever looks during training finds both or no graph."""
+        folder, looked = tmp_path / "run", []
+
+        def look(line):
+            if (folder / GRAPH).is_file():
+                ids = np.arange(3)[None]
+                engines = [load_engine(folder, name) for name in ("onnx", "torch")]
+                np.testing.assert_allclose(*[e.run(ids, e.initial_state(1))[0] for e in engines], atol=1e-4)
+                looked.append(line)
+
+        experiment = make_experiment(corpus_folder)
+        number = 1 + next(i for i, line in enumerate(log_of(whole)) if "valid_nats" in line)
+        Run(folder, experiment, corpus, show=stop_at(number)).train()
+        moved = replace(corpus, manifest=corpus.manifest | {"sources": ["a longer name" * 9]})  # in the header
+        Run(folder, experiment, moved, resume=True, show=look).train()
+        assert any("valid_nats" in line for line in looked)
+
+    def test_pitch_range_is_what_training_heard(self, corpus, whole):
+        pitches = corpus.tokenizer.vocabulary.slices["Pitch"]
+        ids = np.concatenate(corpus.split("train")).astype(int)
+        pitch = ids[(ids >= pitches.start) & (ids < pitches.stop)] - pitches.start
+        assert Checkpoint.load(whole).pitch_range == (pitch.min() - 5, pitch.max() + 5)
+
+    def test_a_run_is_not_overwritten(self, corpus_folder, corpus, whole):
+        before = (whole / "log.jsonl").read_bytes()
+        with pytest.raises(OptionError, match="holds a run; add --resume"):
+            Run(whole, make_experiment(corpus_folder), corpus)
+        with pytest.raises(OptionError, match="other settings"):
+            Run(whole, make_experiment(corpus_folder, seed=8), corpus, resume=True)
+        assert (whole / "log.jsonl").read_bytes() == before
+
+    def test_something_else_is_not_overwritten(self, corpus_folder, corpus, tmp_path):
+        (tmp_path / "letter.txt").write_text("dear")
+        for resume in (True, False):
+            with pytest.raises(OptionError, match="no training run"):
+                Run(tmp_path, make_experiment(corpus_folder), corpus, resume=resume)
+
+    def test_a_damaged_save_is_refused(self, corpus_folder, corpus, tmp_path):
+        experiment = make_experiment(corpus_folder)
+        Run(tmp_path / "run", experiment, corpus, show=stop_at(2)).train()
+        state = tmp_path / "run" / "last" / "state.safetensors"
+        state.write_bytes(state.read_bytes()[:-10])
+        with pytest.raises(CheckpointError, match="cannot be resumed from"):
+            Run(tmp_path / "run", experiment, corpus, resume=True)
+
+    def test_no_validation_pieces(self, corpus_folder, tmp_path):
+        write_corpus(tmp_path / "corpus", repetitive_pieces(3), [])
+        with pytest.raises(NoNotesError, match="0 validation pieces"):
+            Run(tmp_path / "run", make_experiment(tmp_path), PreparedCorpus.open(tmp_path / "corpus"))
+
+    def test_no_corpus(self, tmp_path):
+        with pytest.raises(BadFileError, match="no prepared corpus"):
+            open_corpus(make_experiment(tmp_path))
+
+
+def test_second_ctrl_c_stops_at_once(corpus_folder, corpus, tmp_path):
+    def show(line):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        Run(tmp_path / "run", make_experiment(corpus_folder), corpus, show=show).train()
+    assert signal.getsignal(signal.SIGINT) is handler
