@@ -103,4 +103,4 @@ def run_python(code, *arguments):
 def run_python_process(code, *arguments):
     """The same, whatever the exit code."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files.atomic import shown
-from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, weights_path
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256, weights_path
 
 if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 EngineName = Literal["auto", "onnx", "torch"]
 ENGINES: tuple[EngineName, ...] = ("auto", "onnx", "torch")
 EngineState = tuple[NDArray[np.float32], ...]
-GRAPH = "model.onnx"
 
 
 class Engine(Protocol):
@@ -64,6 +63,9 @@ class OnnxEngine:
             raise CheckpointError(
                 f"{shown(graph)}: ONNX Runtime cannot load it ({str(problem).splitlines()[0]}); try --engine torch"
             ) from None
+        belongs_to = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_SHA256)
+        if belongs_to != sha256(graph.parent):
+            raise CheckpointError(f"{shown(graph)}: made for other weights than those beside it; use --engine torch")
         self._states = [port.name for port in self._session.get_inputs()[1:]]
 
     def initial_state(self, batch: int) -> EngineState:

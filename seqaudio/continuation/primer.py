@@ -17,7 +17,8 @@ from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
-from seqaudio.tokens.metre import METRES
+from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens.metre import METRES, nearest_metre
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,22 @@ def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -
         remarks.append(f"bars 1 to {count} of {len(lines) - 1}")
     cut = _cut(gathered, int(lines[count]))
     readable = make_readable(cut, checkpoint)
-    ids = checkpoint.tokenizer.encode(readable.score)[:-1]
     remarks += readable.remarks
-    metre, written = tuple(cut.metre_map()[-1, 1:].tolist()), _last_metre(checkpoint, ids)
+    metre = tuple(cut.metre_map()[-1, 1:].tolist())
+    written = nearest_metre(*metre)
     if metre != written:
         remarks.append("metre {}/{} continued in {}/{}".format(*metre, *written))
+    ids = _ending_in(written, checkpoint.tokenizer, checkpoint.tokenizer.encode(readable.score)[:-1])
     return Primer(cut, int(lines[count]), count, readable.voice, ids, readable.semitones, tuple(remarks))
 
 
-def _last_metre(checkpoint: Checkpoint, ids: NDArray[np.int64]) -> tuple[int, int]:
-    """The metre that holds at the end of a line of tokens."""
-    metres = checkpoint.tokenizer.vocabulary.slices["TimeSig"]
-    return METRES[int(ids[(ids >= metres.start) & (ids < metres.stop)][-1]) - metres.start]
+def _ending_in(metre: tuple[int, int], tokenizer: BarsTokenizer, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The ids, with a bar of this metre behind them if the voice stopped before the piece came to it."""
+    metres = tokenizer.vocabulary.slices["TimeSig"]
+    wanted = metres.start + METRES.index(metre)
+    if ids[(ids >= metres.start) & (ids < metres.stop)][-1] == wanted:
+        return ids
+    return np.append(ids, [tokenizer.vocabulary.id("Bar_None"), wanted])
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
 
 WEIGHTS = "model.safetensors"
+GRAPH = "model.onnx"
+WEIGHTS_SHA256 = "weights_sha256"  # in the graph's metadata: the weights file whose bytes it points into
 TIED = "head.weight"  # the output matrix, which is the encoder's
 FORMAT = 1
 LARGEST = Limits(max_bytes=4 * 2**30)

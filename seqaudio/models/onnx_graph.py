@@ -17,10 +17,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from seqaudio.files.atomic import write_bytes
-from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256
 from seqaudio.models.config import ModelConfig
 
-GRAPH = "model.onnx"
 OPSET, IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.12
 DTYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 OPERATOR = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
@@ -44,6 +43,7 @@ def write_graph(folder: str | Path) -> Path:
     graph = _Graph(config, header, data_start=8 + length)
     model = helper.make_model(graph.build(), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     model.producer_name = "seqaudio"
+    model.metadata_props.add(key=WEIGHTS_SHA256, value=sha256(folder))
     write_bytes(folder / GRAPH, model.SerializeToString(deterministic=True))
     return folder / GRAPH
 

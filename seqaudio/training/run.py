@@ -31,9 +31,9 @@ from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
-from seqaudio.models.checkpoint import LARGEST, WEIGHTS, Checkpoint, weights_of
+from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.config import build_model
-from seqaudio.models.onnx_graph import GRAPH, write_graph
+from seqaudio.models.onnx_graph import write_graph
 from seqaudio.training.config import Experiment
 from seqaudio.training.loop import HIGHEST_PITCH, LOWEST_PITCH, Progress, Trainer
 
@@ -168,6 +168,8 @@ class Run:
         pitches = self.corpus.tokenizer.vocabulary.slices["Pitch"]
         ids = np.concatenate(self._trainer.train)
         met = ids[(ids >= pitches.start) & (ids < pitches.stop)].astype(int) - pitches.start
+        if not len(met):
+            return 0, 127
         moved = self.experiment.training.transpose
         low, high = int(met.min(initial=127)), int(met.max(initial=0))
         return min(low, max(low - moved, LOWEST_PITCH)), max(high, min(high + moved, HIGHEST_PITCH))

@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from seqaudio.continuation.engines import GRAPH, load_engine
+from seqaudio.continuation.engines import load_engine
 from seqaudio.errors import CheckpointError, OptionError
-from seqaudio.models.checkpoint import WEIGHTS
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS
 from tests.samples import model_folder, run_python
 
 IDS = np.array([[1, 3, 20, 70]])

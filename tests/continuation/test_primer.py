@@ -5,7 +5,7 @@ import pytest
 
 from seqaudio.continuation.primer import make_primer, make_readable
 from seqaudio.errors import NoNotesError, OptionError
-from seqaudio.music.score import Score
+from seqaudio.music.score import NOTE_COLUMNS, Score
 from tests.samples import FULL, MELODY, tune
 
 LOW, HIGH = 48, 84  # the range of the models
@@ -83,6 +83,16 @@ class TestCut:
     def test_metre_at_the_cut(self, checkpoint):
         score = tune(6).replaced(time_signatures=[(0, 4, 4), (2 * BAR, 3, 4)])
         assert make_primer(score, checkpoint).metre == (3, 4)
+
+    def test_a_voice_that_stops_before_the_metre_changes(self, checkpoint):
+        low = Score.from_notes(np.arange(6) * BAR // 2, 960, [40] * 6, track=1, track_names=["Melody", "Bass"])
+        high = Score.from_notes([0, 960], 960, [70, 72], track_names=["Melody", "Bass"])
+        columns = {name: np.append(getattr(high, name), getattr(low, name)) for name in NOTE_COLUMNS}
+        score = high.replaced(**columns, time_signatures=[(0, 4, 4), (BAR, 2, 4)])
+        primer = make_primer(score, checkpoint)
+        names = [MELODY.vocabulary.names[token] for token in primer.ids[-2:]]
+        assert names == ["Bar_None", "TimeSig_2/4"]
+        assert primer.metre == (2, 4)
 
 
 class TestTokens:

@@ -6,9 +6,9 @@ import pytest
 from onnx import TensorProto
 
 from seqaudio.continuation.engines import OnnxEngine, TorchEngine
-from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS, Checkpoint
 from seqaudio.models.config import ModelConfig
-from seqaudio.models.onnx_graph import GRAPH, state_names
+from seqaudio.models.onnx_graph import state_names
 from tests.samples import MELODY, model_folder
 
 CELLS = ("rnn", "gru", "lstm")

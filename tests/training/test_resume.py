@@ -15,8 +15,7 @@ from safetensors.numpy import load_file
 from seqaudio.continuation.engines import load_engine
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
-from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
-from seqaudio.models.onnx_graph import GRAPH
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS, Checkpoint
 from seqaudio.training.config import check_experiment
 from seqaudio.training.run import Run, open_corpus
 from tests.samples import repetitive_pieces, run_python, run_python_process, write_corpus
