@@ -1,0 +1,40 @@
+"""Does a model on a CUDA GPU say the same as on the CPU, and can it be trained there?"""
+
+import pytest
+import torch
+
+from seqaudio.models.config import ModelConfig, build_model
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU"),
+]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_gpu_and_cpu_agree(cell: str) -> None:
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(cell=cell, hidden_size=64, layers=2), 50).eval()
+    ids = torch.randint(0, 50, (3, 40))
+    with torch.no_grad():
+        expected, _ = model(ids)
+        found, state = model.cuda()(ids.cuda())
+    assert torch.allclose(found.cpu(), expected, atol=1e-3)  # cuDNN may use TF32
+    assert all(part.is_cuda for part in state)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_step_on_the_gpu_lowers_the_loss(cell: str) -> None:
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(cell=cell, hidden_size=32, layers=2, dropout=0.1), 20).cuda()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    ids = torch.arange(20).repeat(4, 6).cuda()
+    losses = []
+    for _ in range(30):
+        outputs, _ = model(ids[:, :-1])
+        loss = model.head.nats(outputs, ids[:, 1:]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
