@@ -3,8 +3,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# compat: or Python takes the clone itself for the package when it is started beside the clone
+EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: demo test test-slow check format clean
+.PHONY: demo test test-slow test-gpu check format clean
 
 demo: .venv/run
 	$(BIN)/seqaudio continue examples/primer.mid --bars 16 --seed 1
@@ -37,9 +39,10 @@ clean:
 	@touch $@
 
 .venv/run: .venv/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	@echo "installing seqaudio and what it needs into .venv: a few minutes, 1 GB with a CPU build of torch, more with CUDA"
+	$(BIN)/python -m pip install --quiet $(EDITABLE) .
 	@touch $@
 
 .venv/dev: .venv/run
-	$(BIN)/python -m pip install --quiet --editable '.[dev,corpora]'
+	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[dev,corpora]'
 	@touch $@

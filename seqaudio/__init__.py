@@ -1,4 +1,4 @@
-"""seqaudio: recurrent models that continue music, and measures of how much structure the continuation keeps.
+"""seqaudio: recurrent models that continue music, and what is needed to train and judge them.
 
 The names below are loaded when they are first used, so ``import seqaudio`` is quick and imports no torch.
 """

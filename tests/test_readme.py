@@ -58,7 +58,7 @@ class _nothing_raised:
 
 def test_the_other_commands_are_what_we_think() -> None:
     others = [line for line in COMMANDS if not line.startswith("seqaudio ")]
-    assert others == ["pip install .", "python recipes/train_folk.py --evaluate"]
+    assert others == ["pip install .", "pip install '.[corpora]'", "python recipes/train_folk.py --evaluate"]
     assert (ROOT / "recipes" / "train_folk.py").is_file()
 
 

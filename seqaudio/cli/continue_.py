@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,6 @@ def continue_file(
     started: float,
     primer_bars: int | None = None,
     include_primer: bool = False,
-    plot: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -58,7 +58,13 @@ def continue_file(
     pieces = continue_primer(
         request.engine, heard, bars=bars, num_outputs=len(paths), seed=request.seed, sampling=request.sampling
     )
-    extra = {"primer": str(primer or melody), "primer_bars": heard.bars, "include_primer": include_primer}
+    sha = hashlib.sha256(primer.read_bytes()).hexdigest() if primer else None
+    extra = {
+        "primer": str(primer or melody),
+        "primer_sha256": sha,
+        "primer_bars": heard.bars,
+        "include_primer": include_primer,
+    }
     facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra)
-    writing.draw(pieces[0], plot)
+    writing.draw(pieces[0], options["plot"])
     writing.report(request, facts, [*remarks, *heard.remarks], extra, as_json=as_json)

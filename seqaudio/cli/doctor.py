@@ -64,7 +64,11 @@ def _torch() -> str:
 
     layer = torch.nn.LSTM(4, 4)
     layer(torch.randn(3, 1, 4))[0].sum().backward()
-    return f"GPU: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "CPU, no CUDA GPU seen"
+    return (
+        f"{torch.cuda.get_device_name()} is here; training runs on the CPU so far"
+        if torch.cuda.is_available()
+        else "CPU, no CUDA GPU seen"
+    )
 
 
 def _torchaudio() -> str:

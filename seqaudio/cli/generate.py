@@ -15,9 +15,7 @@ from seqaudio.cli.options import writing_options
 @click.option("--primer_midi", type=click.Path(path_type=Path), hidden=True)
 @click.option("--primer_melody", hidden=True)
 @writing_options
-def command(
-    primer_midi: Path | None, primer_melody: str | None, plot: str | None, as_json: bool, **options: Any
-) -> None:
+def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, **options: Any) -> None:
     """Make a piece of exactly so many bars; the model chooses the metre.
 
     It is written to MODEL-SEED.mid in the current folder unless -o says otherwise, with a manifest beside it.
@@ -26,7 +24,7 @@ def command(
     if primer_midi or primer_melody:  # magenta's generate scripts take a primer too
         from seqaudio.cli.continue_ import continue_file
 
-        continue_file(primer_midi, primer_melody, started=started, plot=plot, as_json=as_json, **options)
+        continue_file(primer_midi, primer_melody, started=started, as_json=as_json, **options)
         return
 
     from seqaudio.cli import writing
@@ -42,5 +40,5 @@ def command(
         sampling=request.sampling,
     )
     facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra={})
-    writing.draw(pieces[0], plot)
+    writing.draw(pieces[0], options["plot"])
     writing.report(request, facts, [], {}, as_json=as_json)

@@ -56,7 +56,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show it.")
 def main() -> None:
-    """Recurrent models that continue music, and measures of how much structure is kept."""
+    """Continue music with recurrent networks, train them, and see how likely they find it."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -65,6 +65,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
         main.main(arguments, prog_name="seqaudio", standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
+    except click.exceptions.NoArgsIsHelpError as nothing:
+        click.echo(nothing.ctx.get_help() if nothing.ctx else "")
+        sys.exit(2)
     except click.ClickException as problem:
         _fail(problem.format_message(), 2 if isinstance(problem, click.UsageError) else 1, problem)
     except SeqAudioError as problem:

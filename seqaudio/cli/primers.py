@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from seqaudio.errors import NoNotesError, OptionError
-from seqaudio.files.abc import read_abc
+from seqaudio.files.abc import read_book, read_tune
 from seqaudio.files.atomic import shown
 from seqaudio.files.midi import read_midi
 from seqaudio.files.reader import ABC_SUFFIXES
@@ -33,9 +33,12 @@ def read_primer(path: Path) -> tuple[Score, list[str]]:
         raise OptionError(f"{shown(path)}: audio cannot be continued yet; give a MIDI or ABC file")
     if suffix not in ABC_SUFFIXES:
         return read_midi(path), []
-    tunes = read_abc(path)
-    first = f"tune {tunes[0].number} {tunes[0].title!r}, the first of {len(tunes)}" if len(tunes) > 1 else ""
-    return tunes[0].score, [first] if first else []
+    book = read_book(path)
+    tune = read_tune(book[0], shown(path))
+    remarks = [f"tune {tune.number} {tune.title!r}, the first of {len(book)}"] if len(book) > 1 else []
+    if tune.dropped:
+        remarks.append("left out of the tune: " + ", ".join(f"{n} {what}" for what, n in tune.dropped.items()))
+    return tune.score, remarks
 
 
 @contextmanager
@@ -43,8 +46,8 @@ def naming(path: Path | None) -> Iterator[None]:
     """Put the primer's path in front of what is wrong with its notes."""
     try:
         yield
-    except NoNotesError as problem:
-        raise NoNotesError(f"{shown(path) if path else 'the primer'}: {problem}") from None
+    except (NoNotesError, OptionError) as problem:
+        raise type(problem)(f"{shown(path) if path else 'the primer'}: {problem}") from None
 
 
 def melody_codes(text: str) -> Score:

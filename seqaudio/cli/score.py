@@ -51,9 +51,10 @@ def command(model: str, files: tuple[Path, ...], engine: str, as_json: bool) -> 
             except NoNotesError as problem:
                 skip(f"{shown(path)}: {problem}")
                 continue
-            rows.append(_row(piece.name, len(found.nats), found.notes, found.bars, float(found.nats.sum())))
+            row = _row(piece.name, len(found.nats), found.notes, found.bars, float(found.nats.sum()))
+            rows.append(row | {"remarks": list(found.remarks)})
             if not as_json:
-                click.echo(_line(rows[-1]))
+                click.echo(_line(row) + "".join(f"\n  {remark}" for remark in found.remarks))
     if not rows:
         raise NoNotesError("no piece could be scored")
     totals = [sum(row[key] for row in rows) for key in ("tokens", "notes", "bars", "nats")]

@@ -39,15 +39,21 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
                 bar.update(
                     task,
                     completed=float(str(line["step"])),
-                    description=f"epoch {line['epoch']}  {line['nats']:.3f} nats",
+                    description=f"epoch {int(str(line['epoch'])) + 1}  {line['nats']:.3f} nats",
                 )
             else:
-                bar.console.quiet = False
-                click.echo(f"epoch {line['epoch']}: validation {line['valid_nats']:.4f} nats per token", err=True)
+                epoch = int(str(line["epoch"])) + 1
+                click.echo(f"epoch {epoch}: validation {line['valid_nats']:.4f} nats per token", err=True)
 
         run = Run(folder, experiment, corpus, resume=resume, show=show)
         bar.update(task, total=run.total_steps, completed=run.progress.step)
         progress = run.train(max_minutes)
-    state = "finished" if progress.finished else "stopped; go on with --resume"
-    best = "" if progress.best_epoch < 0 else f", best epoch {progress.best_epoch} with {progress.best_nats:.4f} nats"
+    state = "finished" if progress.finished else "stopped"
+    best = (
+        "" if progress.best_epoch < 0 else f", best epoch {progress.best_epoch + 1} with {progress.best_nats:.4f} nats"
+    )
     click.echo(f"{folder}: {state} after {progress.step} steps{best}")
+    if not progress.finished:
+        click.echo("go on with the same command and --resume")
+    elif best:
+        click.echo(f"use it: seqaudio continue song.mid --model {folder}")

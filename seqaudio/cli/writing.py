@@ -46,6 +46,10 @@ class Request:
 
 def make_request(started: float, options: dict[str, Any]) -> Request:
     """Load the model and draw a seed where none was given."""
+    if options["plot"] is not None:
+        from seqaudio.report.pianoroll import picture_kind
+
+        picture_kind(options["plot"])  # a wrong suffix is refused before any work
     sampling = Sampling(options["temperature"], options["top_k"], options["top_p"], options["min_p"])
     path = model_path(options["model"])
     engine = load_engine(path, options["engine"])
@@ -58,6 +62,8 @@ def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end:
     bars, seconds, steps = options["bars"], options["seconds"], options["num_steps"]
     if sum(given is not None for given in (bars, seconds, steps)) > 1:
         raise OptionError("--bars, --seconds and --num_steps each say how much to write; give one of them")
+    if seconds is not None and primer is None:
+        raise OptionError("--seconds needs a primer, whose tempo and metre say how long a bar is; give --bars")
     like = primer or Score.from_notes([], [], [])
     if seconds is not None:
         return bars_in_seconds(like, seconds)
@@ -133,9 +139,15 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
         "metre": "{}/{}".format(*metre[0]) + (" and changes" if len(metre) > 1 else ""),
         "tempo_qpm": round(score.tempo_qpm(), 3),
         "music_seconds": round(_length_s(score), 3),
-        "nats_per_token": round(piece.nats, 4),
-        "warnings": degeneracy(score, piece.bars).warnings(),
+        "nats_per_token": round(piece.nats_per_token, 4),
+        "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece),
     }
+
+
+def _silence(piece: Continuation) -> list[str]:
+    """What the grammar kept the model from: two silent bars in a row, or a silent last bar."""
+    count = piece.refused_silences
+    return [f"silence: the model wanted it {count} times, notes were written instead"] if count else []
 
 
 def _length_s(score: Score) -> float:
@@ -144,7 +156,7 @@ def _length_s(score: Score) -> float:
 
 def _settings(request: Request, index: int) -> dict[str, Any]:
     return {
-        "command": ["seqaudio", *sys.argv[1:]],
+        "command": ["seqaudio", *sys.argv[1:], *([] if "--seed" in sys.argv else ["--seed", str(request.seed)])],
         "seed": request.seed,
         "output": index,
         "sampling": asdict(request.sampling),
@@ -160,7 +172,9 @@ def draw(piece: Continuation, path: str | None) -> None:
     if path is not None:
         from seqaudio.report.pianoroll import draw_continuation
 
-        draw_continuation(piece.score, path, primer=piece.primer.voice if piece.primer else None)
+        primer = piece.primer
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        draw_continuation(piece.score, path, primer.voice if primer else None, primer.end if primer else 0)
 
 
 def report(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,13 @@ from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import OptionError
 from seqaudio.music.score import Score
 from seqaudio.tokens.bars import DRUMS, BarsTokenizer
-from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER
+from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER, to_steps
 
 MAX_BARS = 10_000
+CHUNK = 512  # primer tokens per run of the network
 PLAIN = Sampling()  # the model's own probabilities
 MAX_TICKS_PER_QUARTER = 32767
+RECENT_BARS = 8  # tempo and loudness of the new bars are those of so many bars before them
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,28 @@ class Continuation:
         bars: how many, exactly.
         primer: what came before; None for a piece made from nothing.
         ids: the sampled tokens, the first of them a Bar.
-        nats: mean surprise of the sampled tokens under the model, before any cut or temperature.
+        refused_silences: bar lines the model wanted most where they would have left two silent bars, or a silent end.
+        nats_per_token: mean surprise of the sampled tokens under the model, before any cut or temperature.
     """
 
     score: Score
     bars: int
     primer: Primer | None
     ids: NDArray[np.int64]
-    nats: float
+    nats_per_token: float
+    refused_silences: int = 0
 
     def with_primer(self) -> Score:
         """The primer, all its tracks, with the new bars behind it in the track of its voice."""
         return self.score if self.primer is None else _joined(self.primer, self.score)
+
+
+class _Written(NamedTuple):
+    """Sampled tokens, and what a :class:`Continuation` says of them."""
+
+    ids: NDArray[np.int64]
+    nats_per_token: float
+    refused_silences: int
 
 
 def continue_score(
@@ -95,8 +108,8 @@ def continue_primer(
     written = _write(engine, primer.ids, grammar, num_outputs, seed, sampling)
     opening = _opening(tokenizer, primer.ids)
     return [
-        Continuation(_as_primer_sounds(primer, _decoded(tokenizer, opening, ids), tokenizer), bars, primer, ids, nats)
-        for ids, nats in written
+        Continuation(_as_primer_sounds(primer, _decoded(tokenizer, opening, w.ids), tokenizer), bars, primer, *w)
+        for w in written
     ]
 
 
@@ -109,7 +122,7 @@ def generate_score(
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
     start = np.array([tokenizer.vocabulary.id("BOS_None")])
     written = _write(engine, start, grammar, num_outputs, seed, sampling)
-    return [Continuation(_ended_at_bar(tokenizer.decode(ids), bars), bars, None, ids, nats) for ids, nats in written]
+    return [Continuation(_ended_at_bar(tokenizer.decode(w.ids), bars), bars, None, *w) for w in written]
 
 
 def bars_in_seconds(score: Score, seconds: float) -> int:
@@ -140,19 +153,27 @@ def _write(
     num_outputs: int,
     seed: int,
     sampling: Sampling,
-) -> Iterator[tuple[NDArray[np.int64], float]]:
+) -> Iterator[_Written]:
     """The primer is read once; each output then goes on from there by itself, one token at a time."""
     if not 1 <= num_outputs <= 10_000:
         raise OptionError(f"num_outputs is {num_outputs}, it must be 1 to 10000")
     if seed < 0:
         raise OptionError(f"seed is {seed}, it must be 0 or more")
-    logits, heard = engine.run(primer_ids[None, :], engine.initial_state(1))  # (1, time, vocabulary)
+    logits, heard = _hear(engine, primer_ids)
     tokens = grammar.tokenizer.start()
     for token in primer_ids.tolist():
         tokens = tokens.after(token)
     for i in range(num_outputs):
         generator = np.random.default_rng((seed, i))
-        yield _sample_bars(engine, grammar, ContinuationState(tokens), logits[0, -1], heard, sampling, generator)
+        yield _sample_bars(engine, grammar, ContinuationState(tokens), logits, heard, sampling, generator)
+
+
+def _hear(engine: Engine, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], EngineState]:
+    """Logits (vocabulary,) behind the last of the ids, and the state there; in chunks, so that memory stays bounded."""
+    state = engine.initial_state(1)
+    for start in range(0, len(ids), CHUNK):
+        logits, state = engine.run(ids[None, start : start + CHUNK], state)
+    return logits[0, -1], state
 
 
 def _sample_bars(
@@ -163,16 +184,17 @@ def _sample_bars(
     heard: EngineState,
     sampling: Sampling,
     generator: np.random.Generator,
-) -> tuple[NDArray[np.int64], float]:
-    """Tokens of the bars asked for, up to and without the bar line behind them, and their mean nats."""
+) -> _Written:
+    """The bars asked for, up to and without the bar line behind them."""
     ids: list[int] = []
-    nats = 0.0
+    nats, refused = 0.0, 0
     while True:
         token = sample(logits, grammar.mask(state), sampling, generator)
+        refused += grammar.wants_silence(state, logits)
         nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])
         state = grammar.after(state, token)
         if grammar.is_over(state):
-            return np.array(ids), nats / (len(ids) + 1)
+            return _Written(np.array(ids), nats / (len(ids) + 1), refused)
         ids.append(token)
         after, heard = engine.run(np.array([[token]]), heard)
         logits = after[0, 0]
@@ -211,30 +233,53 @@ def _ended_at_bar(score: Score, bars: int) -> Score:
 
 def _as_primer_sounds(primer: Primer, new: Score, tokenizer: BarsTokenizer) -> Score:
     """The new bars in the primer's register and tempo, and in its instrument and loudness where tokens say nothing."""
-    tempo_us = round(6e7 / primer.score.tempo_qpm(primer.end - 1))
     new = new.transposed(-primer.semitones) if primer.semitones else new
     voice = primer.voice
-    changes: dict[str, object] = {"tempos": [(0, tempo_us)], "track_names": [""] * len(new.track_names)}
+    if not tokenizer.programs:
+        new = _single_line(new)
+    changes: dict[str, object] = {"tempos": [(0, _lasting_tempo(primer))], "track_names": [""] * len(new.track_names)}
     if not tokenizer.programs:
         changes["program"] = np.full(len(new), voice.program[-1])
         changes["track_names"] = [voice.track_names[voice.track[-1]]]
     if not tokenizer.velocities:
-        changes["velocity"] = _velocities_as(voice, new)
+        recent = voice.onset >= primer.score.bars()[max(0, primer.bars - RECENT_BARS)]
+        changes["velocity"] = _velocities_as(voice.notes(recent) if recent.any() else voice, new)
     return new.replaced(**changes)
+
+
+def _single_line(score: Score) -> Score:
+    """The highest note of each onset, ended where the next begins: a model of single lines may still sample two."""
+    highest = np.append(np.diff(score.onset) != 0, True)[: len(score)]  # the notes of an onset are sorted by pitch
+    line = score.notes(highest)
+    until_next = np.append(np.diff(line.onset), np.iinfo(np.int64).max)[: len(line)]
+    return line.replaced(duration=np.minimum(line.duration, until_next))
+
+
+def _lasting_tempo(primer: Primer) -> int:
+    """Microseconds a quarter for most of the last bars of a primer, so that a final ritardando does not go on."""
+    lines = primer.score.bars()
+    start, end = int(lines[max(0, primer.bars - RECENT_BARS)]), primer.end
+    tempos = primer.score.tempo_map()
+    changes = tempos[(tempos[:, 0] > start) & (tempos[:, 0] < end), 0]
+    edges = np.concatenate([[start], changes, [end]])
+    held = tempos[np.searchsorted(tempos[:, 0], edges[:-1], side="right") - 1, 1]
+    values, which = np.unique(held, return_inverse=True)
+    return int(values[np.argmax(np.bincount(which, weights=np.diff(edges)))])
 
 
 def _velocities_as(voice: Score, new: Score) -> NDArray[np.int64]:
     """The mean loudness that the voice has at the same place in its bars; its mean overall where it has no note."""
     overall = voice.velocity.mean()
-    place = np.rint(_place_in_bar(voice) * (TICKS_PER_QUARTER / voice.ticks_per_quarter))
+    place = _place_in_bar(voice)
     mean_at = {at: voice.velocity[place == at].mean() for at in np.unique(place).tolist()}
     return np.clip(np.rint([mean_at.get(at, overall) for at in _place_in_bar(new).tolist()]), 1, 127).astype(np.int64)
 
 
 def _place_in_bar(score: Score) -> NDArray[np.int64]:
-    """Ticks of each note behind its bar line."""
+    """Steps of each note behind its bar line, to the nearest."""
     lines = score.bars()
-    return score.onset - lines[np.searchsorted(lines, score.onset, side="right") - 1]
+    ticks = score.onset - lines[np.searchsorted(lines, score.onset, side="right") - 1]
+    return to_steps(ticks, score.ticks_per_quarter)
 
 
 def _joined(primer: Primer, new: Score) -> Score:
@@ -254,7 +299,7 @@ def _joined(primer: Primer, new: Score) -> Score:
         name: np.append(getattr(old, name), getattr(new, name)) for name in ("pitch", "velocity", "program", "is_drum")
     }
     names = (*old.track_names, *[""] * (1 + int(track.max(initial=0)) - len(old.track_names)))
-    metre = [(primer.end * old_scale, *new.metre_map()[0, 1:].tolist())] if len(new.time_signatures) else []
+    metre = [(primer.end * old_scale, *_metre(new))] if _metre_must_be_told(primer, _metre(new)) else []
     return old.replaced(
         ticks_per_quarter=tpq,
         onset=np.append(old.onset * old_scale, onset),
@@ -266,6 +311,19 @@ def _joined(primer: Primer, new: Score) -> Score:
         pedals=old.pedals * [old_scale, old_scale, 1],
         track_names=names,
     )
+
+
+def _metre(score: Score) -> tuple[int, int]:
+    """Numerator and denominator at the beginning."""
+    _, numerator, denominator = score.metre_map()[0].tolist()
+    return numerator, denominator
+
+
+def _metre_must_be_told(primer: Primer, metre: tuple[int, int]) -> bool:
+    """Would the bars of the primer not go on by themselves, with a bar line at the cut, in this metre?"""
+    start, numerator, denominator = primer.score.metre_map()[-1].tolist()
+    whole = numerator * 4 * primer.score.ticks_per_quarter
+    return (numerator, denominator) != metre or (primer.end - start) * denominator % whole != 0
 
 
 def _tracks_of(voice: Score, new: Score) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 The tokenizer's grammar, with what a continuation adds: the metre stays, no end before the last bar is full, only
 programs of the primer and pitches the model knows. Two bars in a row without a note are not written, nor a last bar
-without one: silence is a way for a model to fail, not to end.
+without one; how often that was refused is counted, since silence is a way for a model to fail.
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ class ContinuationGrammar:
             only_bar = np.zeros_like(mask)
             only_bar[self._first["Bar"]] = True
             return only_bar
-        last = state.bars == self.bars
-        if not state.sounds and (last or not state.sounded):
+        if self.refuses_silence(state):
             mask[self._first["Bar"]] = False
         mask[self._first["EOS"]] = False
         if not self._leads_to_a_pitch(state.tokens, mask):
@@ -65,6 +64,14 @@ class ContinuationGrammar:
         if token == self._first["Bar"]:
             return ContinuationState(tokens, state.bars + 1, sounds=False, sounded=state.sounds or state.bars == 0)
         return replace(state, tokens=tokens, sounds=state.sounds or self._is_pitch(token))
+
+    def refuses_silence(self, state: ContinuationState) -> bool:
+        """Would a bar line now leave two silent bars in a row, or a silent last bar?"""
+        return state.bars > 0 and not state.sounds and (state.bars == self.bars or not state.sounded)
+
+    def wants_silence(self, state: ContinuationState, logits: NDArray[np.floating]) -> bool:
+        """Is such a bar line what the model finds likeliest?"""
+        return self.refuses_silence(state) and int(logits.argmax()) == self._first["Bar"]
 
     def is_over(self, state: ContinuationState) -> bool:
         """Has the bar line behind the last bar been written?"""

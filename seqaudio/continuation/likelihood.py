@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import Engine
 from seqaudio.continuation.primer import make_readable
+from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 
 CHUNK = 512  # tokens per run; bounds the memory of long pieces
@@ -22,22 +23,25 @@ class Likelihood:
         ids: tokens, (tokens,).
         nats: surprise of each token but the first, (tokens - 1,).
         notes, bars: how many the tokens hold.
+        remarks: how the piece was made readable for the model: melody found, moved, folded.
     """
 
     ids: NDArray[np.int64]
     nats: NDArray[np.float64]
     notes: int
     bars: int
+    remarks: tuple[str, ...] = ()
 
 
 def score_likelihood(engine: Engine, score: Score) -> Likelihood:
     """The likelihood of a whole piece, read as a primer would be. Raises NoNotesError without notes."""
     tokenizer = engine.checkpoint.tokenizer
-    ids = tokenizer.encode(make_readable(score, engine.checkpoint).score)
+    readable = make_readable(with_gathered_beats(score), engine.checkpoint)
+    ids = tokenizer.encode(readable.score)
     kinds, slices = tokenizer.vocabulary.kind_of[ids], tokenizer.vocabulary.kinds
     notes = int(np.isin(kinds, [k for k, kind in enumerate(slices) if kind.startswith("Pitch")]).sum())
     bars = int((ids == tokenizer.vocabulary.id("Bar_None")).sum())
-    return Likelihood(ids, token_nats(engine, ids), notes, bars)
+    return Likelihood(ids, token_nats(engine, ids), notes, bars, readable.remarks)
 
 
 def token_nats(engine: Engine, ids: NDArray[np.int64]) -> NDArray[np.float64]:

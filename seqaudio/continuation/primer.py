@@ -18,7 +18,8 @@ from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.metre import METRES, nearest_metre
+from seqaudio.tokens.bars_grid import to_steps
+from seqaudio.tokens.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,22 @@ def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -
     lines = gathered.bars()
     count = _bars_to_keep(gathered, lines, bars)
     if count < len(lines) - 1:
-        remarks.append(f"bars 1 to {count} of {len(lines) - 1}")
-    cut = _cut(gathered, int(lines[count]))
-    readable = make_readable(cut, checkpoint)
+        why = "" if bars else ", the last is broken off"
+        remarks.append(f"bars 1 to {count} of {len(lines) - 1}{why}")
+    end = int(lines[count])
+    cut = _cut(gathered, end)
+    if not len(cut):
+        first = int(np.searchsorted(lines, gathered.onset.min(), side="right"))
+        raise NoNotesError(f"bars 1 to {count} are silent; the music starts in bar {first}")
+    on_grid = to_steps(cut.onset, cut.ticks_per_quarter) < to_steps(lines[count], cut.ticks_per_quarter)
+    readable = make_readable(cut.notes(on_grid), checkpoint)  # a note a hair before the cut belongs behind it
     remarks += readable.remarks
     metre = tuple(cut.metre_map()[-1, 1:].tolist())
     written = nearest_metre(*metre)
     if metre != written:
         remarks.append("metre {}/{} continued in {}/{}".format(*metre, *written))
     ids = _ending_in(written, checkpoint.tokenizer, checkpoint.tokenizer.encode(readable.score)[:-1])
-    return Primer(cut, int(lines[count]), count, readable.voice, ids, readable.semitones, tuple(remarks))
+    return Primer(cut, end, count, readable.voice, ids, readable.semitones, tuple(remarks))
 
 
 def _ending_in(metre: tuple[int, int], tokenizer: BarsTokenizer, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -106,16 +113,17 @@ class Readable:
 
 
 def make_readable(score: Score, checkpoint: Checkpoint) -> Readable:
-    """Find the melody if need be, move it into the model's range, and leave out silence in front.
+    """Find the melody if need be, move it into the model's range, and leave out silence in front and behind.
+
+    Single beats as bars must be gathered before, see :func:`seqaudio.music.metre.with_gathered_beats`.
 
     Raises:
         NoNotesError: nothing is left.
     """
-    score = with_gathered_beats(score)
     remarks = []
     voice = score
     if not checkpoint.tokenizer.programs:
-        melody = find_melody(score)
+        melody = find_melody(_on_grid(score))
         voice = melody.score
         remarks.append(f"melody: {melody.found_as}")
     if not len(voice):
@@ -124,13 +132,23 @@ def make_readable(score: Score, checkpoint: Checkpoint) -> Readable:
     if semitones:
         remarks.append(f"moved by {semitones:+d} semitones for the model, and back")
     moved = _folded(voice, semitones, checkpoint.pitch_range)
+    folded = int((moved.pitch != voice.pitch + semitones * ~voice.is_drum).sum())
+    if folded:
+        remarks.append(f"{folded} notes beyond the model's range heard an octave nearer")
     return Readable(_without_silence_in_front(moved, score.bars()), voice, semitones, tuple(remarks))
+
+
+def _on_grid(score: Score) -> Score:
+    """The score with onsets at twelfths of a quarter, so that the notes of a rolled chord begin together."""
+    steps = to_steps(score.onset, score.ticks_per_quarter)
+    onset = np.rint(steps * (score.ticks_per_quarter / STEPS_PER_QUARTER)).astype(np.int64)
+    return score.replaced(onset=onset, duration=np.maximum(score.onset + score.duration - onset, 1))
 
 
 def _bars_to_keep(score: Score, lines: NDArray[np.int64], wanted: int | None) -> int:
     """All bars; without the last if its music stops before its middle, as in a take that was broken off.
 
-    A last bar that holds all the notes there are is kept.
+    A last bar in which everything begins on the downbeat is an ending and kept, and so is one that holds all the notes.
     """
     total = len(lines) - 1
     if wanted is not None:
@@ -139,7 +157,8 @@ def _bars_to_keep(score: Score, lines: NDArray[np.int64], wanted: int | None) ->
         return wanted
     half_full = 2 * (score.end - lines[-2]) >= lines[-1] - lines[-2]
     holds_all_notes = not (score.onset < lines[-2]).any()
-    return total if half_full or holds_all_notes else total - 1
+    is_ending = not (score.onset > lines[-2] + score.ticks_per_quarter // 4).any()
+    return total if half_full or holds_all_notes or is_ending else total - 1
 
 
 def _cut(score: Score, end: int) -> Score:

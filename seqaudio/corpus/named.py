@@ -25,7 +25,8 @@ class NamedCorpus:
 
 
 MUSIC21_LICENCE = (
-    "traditional tunes, public domain; the transcriptions are distributed with music21 by permission of the encoders"
+    "traditional tunes, in the public domain; the files state no licence for the transcriptions, which music21 "
+    "distributes with the permission of their encoders (its corpus/license.txt)"
 )
 CORPORA = {
     corpus.name: corpus

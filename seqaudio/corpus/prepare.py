@@ -22,6 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seqaudio.corpus.named import CORPORA, corpus_folder
 from seqaudio.corpus.report import report_text
-from seqaudio.corpus.splits import groups, marks, side
+from seqaudio.corpus.splits import groups, marks, sides_of
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
-from seqaudio.files.atomic import shown
+from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.reader import MUSIC_SUFFIXES, Piece, read_pieces
 from seqaudio.music.melody import find_melody
+from seqaudio.music.metre import with_gathered_beats
 from seqaudio.tokens.bars import BarsTokenizer
 
 FORMAT = 1
@@ -112,7 +114,7 @@ def prepare_file(options: PrepareOptions, named_path: tuple[str, Path]) -> list[
     """Every piece of one file, kept or dropped."""
     name, path = named_path
     try:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha256 = hashlib.sha256(read_bytes(path)).hexdigest()
         pieces, problems = read_pieces(path)
     except (BadFileError, OSError) as problem:
         return [Prepared(name, name, "", "unreadable", str(problem))]
@@ -127,8 +129,12 @@ def prepare_file(options: PrepareOptions, named_path: tuple[str, Path]) -> list[
 
 def _prepare_piece(options: PrepareOptions, piece: Piece, name: str, source: str, sha256: str, number: str) -> Prepared:
     dropped = partial(Prepared, name, source, sha256)
+    score = with_gathered_beats(piece.score)
+    beside, drums = 0, int(piece.score.is_drum.sum()) if options.melody else 0
     try:
-        score = find_melody(piece.score).score if options.melody else piece.score
+        if options.melody:
+            score = find_melody(score).score
+            beside = int((~piece.score.is_drum).sum()) - len(score)
     except NoNotesError as problem:
         return dropped("no melody", str(problem))
     tokenizer = options.tokenizer
@@ -141,7 +147,11 @@ def _prepare_piece(options: PrepareOptions, piece: Piece, name: str, source: str
     ids = tokenizer.encode(grid)
     if len(ids) > options.max_tokens:
         return dropped("too long", f"{len(ids)} tokens, max_tokens is {options.max_tokens}")
-    lost = Counter(loss.nonzero()) + Counter({f"reader: {what}": count for what, count in piece.dropped.items()})
+    lost = (
+        Counter(loss.nonzero())
+        + Counter({"notes_beside_the_melody": beside, "drums_dropped": drums})
+        + Counter({f"reader: {what}": count for what, count in piece.dropped.items()})
+    )
     return Prepared(
         name,
         source,
@@ -201,7 +211,7 @@ def prepare(
 def _with_groups(kept: list[Prepared], options: PrepareOptions) -> list[Prepared]:
     """The pieces with the group each belongs to and the side of the split it goes to."""
     names = groups([piece.marks for piece in kept])
-    sides = [side(name, options.seed, options.valid_share, options.test_share) for name in names]
+    sides = sides_of(names, options.seed, options.valid_share, options.test_share)
     return [replace(p, group=name, split=where) for p, name, where in zip(kept, names, sides, strict=True)]
 
 
@@ -223,6 +233,7 @@ def _write(
         (part / "report.txt").write_text(report, encoding="utf-8")
         manifest = {
             "format": FORMAT,
+            "versions": {name: version(name) for name in ("seqaudio", "numpy", "symusic")},
             "sources": list(sources),
             "licences": {source: CORPORA[source].licence for source in sources if source in CORPORA},
             "options": options.model_dump(),
@@ -235,12 +246,14 @@ def _write(
                     "notes": piece.notes,
                     "bars": piece.bars,
                     "sha256": piece.sha256,
+                    "lost": dict(piece.lost),
                 }
                 for piece in kept
             ],
             "dropped": [{"name": p.name, "rule": p.rule, "reason": p.reason} for p in dropped],
         }
         (part / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+        part.chmod(0o755)  # as any new folder, not as a temporary one
         _put_in_place(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)

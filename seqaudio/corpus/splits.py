@@ -54,9 +54,25 @@ def groups(marks_of_pieces: Sequence[Sequence[str]]) -> list[str]:
     return [root(first) for first, *_ in marks_of_pieces]
 
 
-def side(group: str, seed: int, valid_share: float, test_share: float) -> str:
-    """Where a group of pieces goes: "train", "valid" or "test"."""
-    drawn = int(hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()[:16], 16) / 2**64
-    if drawn < test_share:
+def sides_of(names: Sequence[str], seed: int, valid_share: float, test_share: float) -> list[str]:
+    """Where each piece goes by the name of its group: "train", "valid" or "test".
+
+    Of a corpus so small that no group falls to validation, the nearest to doing so is taken, if there are two or more.
+    """
+    drawn = {name: _draw(name, seed) for name in names}
+    sides = {name: _side(draw, valid_share, test_share) for name, draw in drawn.items()}
+    if valid_share and len(sides) > 1 and "valid" not in sides.values():
+        left = [name for name in sides if sides[name] == "train"] or list(sides)
+        sides[min(left, key=lambda name: drawn[name])] = "valid"
+    return [sides[name] for name in names]
+
+
+def _draw(group: str, seed: int) -> float:
+    """A number from 0 to 1 that depends on the group's name and the seed alone."""
+    return int(hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()[:16], 16) / 2**64
+
+
+def _side(draw: float, valid_share: float, test_share: float) -> str:
+    if draw < test_share:
         return "test"
-    return "valid" if drawn < test_share + valid_share else "train"
+    return "valid" if draw < test_share + valid_share else "train"

@@ -78,6 +78,7 @@ def write_midi(score: Score, path: str | os.PathLike[str]) -> None:
 def midi_bytes(score: Score) -> bytes:
     """A score as a MIDI file of format 1: a track of tempos and metres, then one per track and instrument of the score.
 
+    The first track ends on the last bar line.
     Equal scores give equal bytes. Drums are on channel 10; other tracks take the fifteen other channels in turn.
 
     Raises:
@@ -229,7 +230,7 @@ def _conductor(score: Score) -> bytes:
         (tick, 0, bytes([0xFF, 0x58, 4, numerator, denominator.bit_length() - 1, 24, 8]))
         for tick, numerator, denominator in score.time_signatures.tolist()
     ]
-    return _track_chunk(tempos + metres)
+    return _track_chunk(tempos + metres, end=int(score.bars()[-1]))
 
 
 def _instruments(score: Score) -> list[bytes]:
@@ -269,17 +270,17 @@ def _notes(score: Score, notes: IntArray, channel: int) -> list[Event]:
     return ons + [(end, 0, bytes([0x80 | channel, pitch, 64])) for _, end, pitch, _ in rows]
 
 
-def _track_chunk(events: list[Event]) -> bytes:
-    """A track of events in order of tick and rank, with its end event at the last of them."""
+def _track_chunk(events: list[Event], end: int = 0) -> bytes:
+    """A track of events in order of tick and rank, with its end event at the last of them, or at ``end`` if later."""
     body = bytearray()
     now = 0
-    for tick, _, message in sorted(events, key=lambda event: event[:2]):
+    last = max([end, *(tick for tick, _, _ in events)])
+    for tick, _, message in [*sorted(events, key=lambda event: event[:2]), (last, 0, b"\xff\x2f\x00")]:
         while tick - now > MAX_DELTA:  # bridge with empty text
             body += _quantity_bytes(MAX_DELTA) + b"\xff\x01\x00"
             now += MAX_DELTA
         body += _quantity_bytes(tick - now) + message
         now = tick
-    body += b"\x00\xff\x2f\x00"
     return b"MTrk" + len(body).to_bytes(4, "big") + body
 
 

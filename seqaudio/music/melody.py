@@ -16,8 +16,10 @@ from seqaudio.errors import NoNotesError
 from seqaudio.music.score import Score
 
 MELODY_NAMES = re.compile(
-    r"\b(melody|melodie|mel[oó]d[ií]a|lead|vocals?|voice|voz|sopran[oa]?|tune|cantus|solo)\b", re.I
+    r"\b(melody|melodie|mel[oó]d[ií]a|lead|vocals?|vox|voice|voz|sopran[oa]?|tune|cantus|solo)\b", re.I
 )
+ACCOMPANIMENT_NAMES = re.compile(r"\b(backing|background|oohs|aahs|choir|pad|chords?|harmony)\b", re.I)
+WORD_BREAK = re.compile(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])")  # Vocal_1 and LeadVox are two words each
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,27 @@ def find_melody(score: Score) -> Melody:
     """
     pitched = score.notes(~score.is_drum)
     if not len(pitched):
-        raise NoNotesError("no pitched notes, only drums" if len(score) else "no notes")
+        raise NoNotesError("no pitched notes, only drums, which have no melody" if len(score) else "no notes")
     tracks = np.unique(pitched.track).tolist()
-    named = [t for t in tracks if MELODY_NAMES.search(score.track_names[t])]
+    named = [t for t in tracks if is_melody_name(score.track_names[t])]
     if len(tracks) == 1:
         chosen, found_as = pitched, "the only track"
     elif named:
-        chosen = pitched.notes(pitched.track == named[0])
-        found_as = f"track {named[0] + 1} of {len(score.track_names)}, named {score.track_names[named[0]]!r}"
+        name = score.track_names[named[0]]  # a track that changes its instrument is several score tracks of one name
+        chosen = pitched.notes(np.isin(pitched.track, [t for t in tracks if score.track_names[t] == name]))
+        found_as = f"track {named[0] + 1} of {len(score.track_names)}, named {name!r}"
     else:
         chosen, found_as = pitched, f"the skyline of {len(tracks)} tracks"
     line = skyline(chosen)
     if len(line) < len(chosen) and "skyline" not in found_as:
         found_as += ", its highest notes"
     return Melody(line, found_as)
+
+
+def is_melody_name(name: str) -> bool:
+    """Does a track's name say that it carries the melody, and not that it accompanies one?"""
+    words = " ".join(WORD_BREAK.split(name))
+    return bool(MELODY_NAMES.search(words)) and not ACCOMPANIMENT_NAMES.search(words)
 
 
 def skyline(score: Score) -> Score:
@@ -67,9 +76,8 @@ def _begins_on_top(score: Score) -> NDArray[np.bool_]:
     on_top = np.zeros(len(score), dtype=bool)
     legato = score.ticks_per_quarter // 4
     sounds_until = np.full(129, -1)  # by pitch; the last place stays empty
-    order = np.lexsort((-score.pitch, score.onset))
     last_onset = -1
-    for i in order.tolist():
+    for i in np.lexsort((-score.pitch, score.onset)).tolist():
         onset, pitch = int(score.onset[i]), int(score.pitch[i])
         if onset != last_onset and sounds_until[pitch + 1 :].max() <= onset + legato:
             on_top[i] = True

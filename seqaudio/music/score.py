@@ -26,7 +26,12 @@ NOTE_COLUMNS = ("onset", "duration", "pitch", "velocity", "program", "is_drum", 
 
 
 def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int64) -> NDArray[Any]:
-    array: NDArray[Any] = np.array(values, dtype=dtype)
+    array: NDArray[Any] = np.array(values)
+    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+        raise OptionError(
+            "a score is in whole ticks and MIDI numbers; round times, or convert seconds with Score.ticks"
+        )
+    array = array.astype(dtype)
     if columns is not None:
         array = array.reshape(-1, columns)
     array.flags.writeable = False
@@ -206,7 +211,7 @@ class Score:
 
     def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
         """Times in seconds of ticks, under the tempo map."""
-        tempos = self._tempo_map()
+        tempos = self.tempo_map()
         lengths_s = np.diff(tempos[:, 0]) * tempos[:-1, 1] * 1e-6 / self.ticks_per_quarter
         starts_s = np.append(0.0, np.cumsum(lengths_s))
         ticks = np.asarray(ticks, dtype=np.int64)
@@ -216,7 +221,7 @@ class Score:
 
     def ticks(self, seconds: ArrayLike) -> IntArray:
         """Nearest ticks of times in seconds; the inverse of :meth:`seconds`."""
-        tempos = self._tempo_map()
+        tempos = self.tempo_map()
         starts_s = self.seconds(tempos[:, 0])
         seconds = np.asarray(seconds, dtype=np.float64)
         at = np.maximum(np.searchsorted(starts_s, seconds, side="right") - 1, 0)
@@ -224,7 +229,7 @@ class Score:
         ticks: IntArray = tempos[at, 0] + behind.astype(np.int64)
         return ticks
 
-    def _tempo_map(self) -> IntArray:
+    def tempo_map(self) -> IntArray:
         """Tempos with one certainly at tick 0 and the last of several at one tick, shape (changes, 2)."""
         rows = self.tempos
         if len(rows) == 0 or rows[0, 0] > 0:
@@ -234,7 +239,7 @@ class Score:
 
     def tempo_qpm(self, tick: int = 0) -> float:
         """Quarter notes per minute that hold at a tick."""
-        tempos = self._tempo_map()
+        tempos = self.tempo_map()
         return 6e7 / float(tempos[np.searchsorted(tempos[:, 0], tick, side="right") - 1, 1])
 
     def to_pretty_midi(self) -> pretty_midi.PrettyMIDI:

@@ -30,6 +30,10 @@ def model_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if weights_path(path).is_file():
         return path
+    if (path / "experiment.json").is_file():
+        raise CheckpointError(
+            f"{shown(path)}: a run without a model yet, stopped before its first validation; resume it"
+        )
     problem = "no model.safetensors inside" if path.is_dir() else "no such model"
     raise CheckpointError(f"{shown(path)}: {problem}; shipped are {', '.join(SHIPPED)}, or give the folder of a run")
 

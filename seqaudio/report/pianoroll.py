@@ -22,44 +22,55 @@ UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {
 SHOWN_PRIMER_BARS = 16  # of a long primer only the end, so that the continuation stays readable
 
 
-def draw_continuation(score: Score, path: str | Path, primer: Score | None = None) -> None:
+def draw_continuation(score: Score, path: str | Path, primer: Score | None = None, primer_end: int = 0) -> None:
     """Draw a continuation, behind the last bars of its primer where there is one, as PNG, SVG or PDF.
 
     Args:
         score: the new bars, from tick 0.
         path: the picture; its suffix decides the format.
-        primer: the voice that was continued, up to the bar line where ``score`` begins.
+        primer: the voice that was continued.
+        primer_end: tick of the primer at which ``score`` begins, if later than the voice's last bar line.
 
     Raises:
         OptionError: the suffix is none that can be drawn.
         BadFileError: the picture cannot be written.
     """
-    kind = Path(path).suffix.lower().lstrip(".")
-    if kind not in UNDATED:
-        raise OptionError(f"--plot {shown(path)}: end the name in .{', .'.join(UNDATED)}")
+    kind = picture_kind(path)
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    lines = [0.0]
+    lines, first_bar = [0.0], 1
     if primer is not None and len(primer):
-        lines = _draw_primer(axes, primer)
+        lines, first_bar = _draw_primer(axes, primer, primer_end)
         axes.axvline(lines[-1], color="0.3", linewidth=1.2, zorder=1)
     origin = lines[-1]
     _rectangles(axes, score, origin, NEW)
     lines += (origin + score.bars()[1:] / score.ticks_per_quarter).tolist()
-    _finish(axes, lines)
+    _finish(axes, lines, first_bar, with_primer=origin > 0)
     picture = BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "seqaudio"}):
         figure.savefig(picture, format=kind, dpi=150, metadata=UNDATED[kind])
     write_bytes(path, picture.getvalue())
 
 
-def _draw_primer(axes: Axes, primer: Score) -> list[float]:
-    """The last bars of the primer from 0 on; returns their bar lines, in quarters."""
+def picture_kind(path: str | Path) -> str:
+    """The format that a picture's suffix names. Raises OptionError when it cannot be drawn."""
+    kind = Path(path).suffix.lower().lstrip(".")
+    if kind not in UNDATED:
+        raise OptionError(f"--plot {shown(path)}: end the name in .{', .'.join(UNDATED)}")
+    return kind
+
+
+def _draw_primer(axes: Axes, primer: Score, end: int) -> tuple[list[float], int]:
+    """The last bars of the primer from 0 on; returns their bar lines, in quarters, and the first bar's number."""
     lines = primer.bars()
-    start = int(lines[max(0, len(lines) - 1 - SHOWN_PRIMER_BARS)])
+    if end > lines[-1]:  # the voice stops before the piece does
+        bar = max(int(lines[-1] - lines[-2]), 1)
+        lines = np.unique(np.concatenate([lines, np.arange(lines[-1], end, bar), [end]]))
+    left_out = max(0, len(lines) - 1 - SHOWN_PRIMER_BARS)
+    start = int(lines[left_out])
     kept = primer.notes(primer.onset >= start)
     _rectangles(axes, kept, -start / primer.ticks_per_quarter, PRIMER)
-    return ((lines[lines >= start] - start) / primer.ticks_per_quarter).tolist()  # type: ignore[no-any-return]
+    return ((lines[left_out:] - start) / primer.ticks_per_quarter).tolist(), left_out + 1
 
 
 def _rectangles(axes: Axes, score: Score, origin: float, colour: str) -> None:
@@ -72,11 +83,11 @@ def _rectangles(axes: Axes, score: Score, origin: float, colour: str) -> None:
     axes.scatter(onset, score.pitch, s=0)  # so that the axes know the extent
 
 
-def _finish(axes: Axes, bar_lines: list[float]) -> None:
+def _finish(axes: Axes, bar_lines: list[float], first_bar: int, *, with_primer: bool) -> None:
     for line in bar_lines:
         axes.axvline(line, color="0.85", linewidth=0.6, zorder=0)
     every = 4 if len(bar_lines) > 8 else 1
-    axes.set_xticks(bar_lines[:-1:every], [str(1 + every * i) for i in range(len(bar_lines[:-1:every]))])
+    axes.set_xticks(bar_lines[:-1:every], [str(first_bar + every * i) for i in range(len(bar_lines[:-1:every]))])
     low, high = axes.get_ylim()
     octaves = np.arange(12 * (int(low) // 12), high + 12, 12)
     octaves = octaves[(octaves >= low) & (octaves <= high)]
@@ -85,7 +96,9 @@ def _finish(axes: Axes, bar_lines: list[float]) -> None:
     axes.set_xlabel("bar")
     axes.grid(axis="y", color="0.92", linewidth=0.8)
     axes.set_axisbelow(True)
-    handles = [Rectangle((0, 0), 1, 1, color=PRIMER), Rectangle((0, 0), 1, 1, color=NEW)]
-    axes.legend(handles, ["primer", "continuation"], loc="upper left", frameon=False, ncols=2, bbox_to_anchor=(0, 1.13))
+    if with_primer:
+        handles = [Rectangle((0, 0), 1, 1, color=PRIMER), Rectangle((0, 0), 1, 1, color=NEW)]
+        names = ["primer", "continuation"]
+        axes.legend(handles, names, loc="upper left", frameon=False, ncols=2, bbox_to_anchor=(0, 1.13))
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

@@ -15,7 +15,8 @@ import numpy as np
 from seqaudio.music.score import IntArray, Score
 
 STUCK_NOTES = 8  # onsets of one pitch in a row
-LOOP_TURNS = 3  # times a cell of one or two bars sounds in a row
+LOOP_BARS = (1, 2, 4)  # lengths of cells looked for
+LOOP_TURNS = 3  # times a cell of one, two or four bars sounds in a row
 SILENT_BARS = 2  # bars in a row
 
 
@@ -25,8 +26,8 @@ class Degeneracy:
 
     Attributes:
         longest_stuck: onsets of one pitch in a row, at most; 1 is no repetition, 0 no notes.
-        longest_loop: turns in a row of a cell of one or two bars, at most; 1 is no repetition.
-        loop_bars: length of that cell, 1 or 2.
+        longest_loop: turns in a row of a cell of one, two or four bars, at most; 1 is no repetition.
+        loop_bars: length of that cell.
         longest_silence: bars in a row in which nothing sounds, at most.
     """
 
@@ -41,7 +42,7 @@ class Degeneracy:
         if self.longest_stuck > STUCK_NOTES:
             found.append(f"stuck: one pitch {self.longest_stuck} times in a row")
         if self.longest_loop > LOOP_TURNS:
-            cell = "one bar" if self.loop_bars == 1 else "two bars"
+            cell = "1 bar" if self.loop_bars == 1 else f"{self.loop_bars} bars"
             found.append(f"loop: {cell} {self.longest_loop} times in a row")
         if self.longest_silence > SILENT_BARS:
             found.append(f"silence: {self.longest_silence} bars in a row")
@@ -53,7 +54,7 @@ def degeneracy(score: Score, bars: int | None = None) -> Degeneracy:
     lines = score.bars()
     count = len(lines) - 1 if bars is None else bars
     cells = _cells(score, lines)[:count] + [b""] * max(0, count - len(lines) + 1)
-    turns, loop_bars = max((_turns(cells, p), -p) for p in (1, 2))
+    turns, loop_bars = max((_turns(cells, p), -p) for p in LOOP_BARS)
     pitch = np.where(score.is_drum, 128 + score.pitch, score.pitch)
     pitch = pitch[score.onset < lines[min(count, len(lines) - 1)]]
     stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(pitch) else 0

@@ -50,11 +50,9 @@ def open_corpus(experiment: Experiment, announce: Callable[[str], None] = lambda
         announce(f"preparing {', '.join(config.sources)} in {config.prepared}")
         prepare(config.sources, config.prepared, config.options)
     corpus = PreparedCorpus.open(config.prepared)
-    wanted = experiment.corpus.options.model_dump()
-    if config.sources and corpus.manifest["options"] != wanted:
-        raise OptionError(
-            f"{shown(config.prepared)}: prepared with other options than this experiment asks for; remove it"
-        )
+    made_from = (corpus.manifest["sources"], corpus.manifest["options"])
+    if config.sources and made_from != (list(config.sources), config.options.model_dump()):
+        raise OptionError(f"{shown(config.prepared)}: prepared from other sources or with other options; remove it")
     return corpus
 
 
@@ -122,9 +120,17 @@ class Run:
             return
         if not resume:
             raise OptionError(f"{shown(self.folder)}: holds a run; add --resume to go on, or name another with --out")
-        if json.loads(stored.read_text(encoding="utf-8")) != json.loads(self.experiment.model_dump_json()):
+        begun = json.loads(stored.read_text(encoding="utf-8"))
+        asked = json.loads(self.experiment.model_dump_json())
+        other = [
+            f"{part}.{key} was {begun.get(part, {}).get(key)!r}, now {value!r}"
+            for part, values in asked.items()
+            for key, value in values.items()
+            if begun.get(part, {}).get(key) != value
+        ]
+        if other:
             raise OptionError(
-                f"{shown(self.folder)}: its run has other settings; resume with the settings it began with"
+                f"{shown(self.folder)}: its run has other settings ({'; '.join(other)}); resume with those it began with"
             )
 
     def _new_trainer(self) -> Trainer:
@@ -182,7 +188,10 @@ class Run:
         for number, state in self._trainer.optimizer.state_dict()["state"].items():
             tensors.update({f"optimizer.{number}.{name}": tensor for name, tensor in state.items()})
         tensors = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-        write_bytes(last / STATE, save(tensors, {"progress": json.dumps(asdict(self.progress))}))
+        write_bytes(
+            last / STATE,
+            save(tensors, {"progress": json.dumps(asdict(self.progress)), "corpus": self.corpus.fingerprint}),
+        )
 
     def _go_on(self) -> None:
         path = self.folder / "last" / STATE
@@ -190,11 +199,16 @@ class Run:
             data = read_bytes(path, LARGEST)
             tensors = load(data)
             length = int.from_bytes(data[:8], "little")
-            progress = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["progress"])
+            header = json.loads(data[8 : 8 + length])["__metadata__"]
+            progress = json.loads(header["progress"])
         except Exception as problem:
             raise CheckpointError(
                 f"{shown(path)}: cannot be resumed from ({problem}); start again in a new folder"
             ) from None
+        if header.get("corpus") != self.corpus.fingerprint:
+            raise OptionError(
+                f"{shown(self.folder)}: the corpus is not the one this run began with; prepare that again"
+            )
         trainer = self._trainer
         trainer.model.load_state_dict(
             {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}

@@ -64,11 +64,25 @@ class TestCut:
         assert primer.score.tempos.tolist() == [[0, 400_000]]
 
     def test_a_broken_off_bar_is_left_out(self, checkpoint):
-        score = Score.from_notes([0, 960, BAR], [960, 960, 480], [60, 62, 64])
+        score = Score.from_notes([0, 960, BAR, BAR + 240], [960, 960, 240, 240], [60, 62, 64, 65])
         primer = make_primer(score, checkpoint)
         assert primer.bars == 1
-        assert "bars 1 to 1 of 2" in primer.remarks
+        assert "bars 1 to 1 of 2, the last is broken off" in primer.remarks
         assert make_primer(score, checkpoint, 2).bars == 2
+
+    def test_a_note_on_the_last_downbeat_is_an_ending(self, checkpoint):
+        score = Score.from_notes([0, 960, BAR], [960, 960, 480], [60, 62, 60])
+        assert make_primer(score, checkpoint).bars == 2
+
+    def test_a_note_a_hair_before_the_cut_is_not_heard(self, checkpoint):
+        score = Score.from_notes([0, 960, BAR - 5], [960, 900, 960], [60, 62, 64])
+        primer = make_primer(score, checkpoint, 1)
+        assert (primer.ids == MELODY.vocabulary.id("Bar_None")).sum() == 1
+        assert len(primer.score) == 3
+
+    def test_a_rolled_chord_is_one_note_of_the_line(self, checkpoint):
+        score = Score.from_notes([0, 5, 10, 960], [900, 895, 890, 960], [60, 64, 67, 62])
+        assert make_primer(score, checkpoint).voice.pitch.tolist() == [67, 62]
 
     def test_a_bar_half_full_is_kept(self, checkpoint):
         score = Score.from_notes([0, BAR], [1920, 960], [60, 64])
@@ -194,7 +208,7 @@ class TestVoice:
 
     def test_a_silent_primer_is_refused(self, checkpoint):
         late = tune(2).replaced(onset=tune(2).onset + 2 * BAR)
-        with pytest.raises(NoNotesError, match="no notes"):
+        with pytest.raises(NoNotesError, match="starts in bar 3"):
             make_primer(late, checkpoint, 2)
 
 

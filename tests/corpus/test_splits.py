@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqaudio.corpus.splits import OPENING_NOTES, SPLITS, groups, marks, side
+from seqaudio.corpus.splits import OPENING_NOTES, SPLITS, groups, marks, sides_of
 from seqaudio.music import Score
 from seqaudio.tokens import BarsTokenizer
 
@@ -47,19 +47,21 @@ def test_a_stranger_changes_no_group(pieces: list[list[str]]) -> None:
 
 def test_sides_have_the_shares_asked_for() -> None:
     names = [f"piece:{i}" for i in range(20_000)]
-    sides = [side(name, 0, 0.2, 0.1) for name in names]
+    sides = sides_of(names, 0, 0.2, 0.1)
     for split, share in zip(SPLITS, (0.7, 0.2, 0.1), strict=True):
         assert sides.count(split) / len(names) == pytest.approx(share, abs=0.01)  # three standard deviations
-    assert sides == [side(name, 0, 0.2, 0.1) for name in names]
-    assert sides != [side(name, 1, 0.2, 0.1) for name in names]
-    assert {side(name, 0, 0, 0) for name in names} == {"train"}
+    assert sides == sides_of(names, 0, 0.2, 0.1)
+    assert sides != sides_of(names, 1, 0.2, 0.1)
+    assert set(sides_of(names, 0, 0, 0)) == {"train"}
 
 
 def test_a_larger_training_share_moves_pieces_one_way() -> None:
     names = [f"piece:{i}" for i in range(2000)]
-    for name in names:
-        if side(name, 5, 0.05, 0.1) == "test":
-            assert side(name, 5, 0.3, 0.1) == "test"
+    before, after = sides_of(names, 5, 0.05, 0.1), sides_of(names, 5, 0.3, 0.1)
+    assert "test" in before
+    assert [i for i, where in enumerate(before) if where == "test"] == [
+        i for i, where in enumerate(after) if where == "test"
+    ]
 
 
 def line(pitches: list[int], at: int = 0, length: int = 480) -> Score:
@@ -98,3 +100,11 @@ def test_drums_are_not_transposed() -> None:
     assert beat(36) != beat(38)
     assert beat(36) == beat(36)
     assert len(beat(36)) == 1
+
+
+def test_two_groups_are_enough_for_a_validation_split() -> None:
+    for seed in range(20):
+        sides = sides_of(["a", "a", "b"], seed, 0.01, 0.0)
+        assert sorted({sides[0], sides[2]}) == ["train", "valid"]
+        assert sides[0] == sides[1]
+    assert sides_of(["a", "b"], 0, 0.0, 0.0) == ["train", "train"]

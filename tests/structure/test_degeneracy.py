@@ -76,7 +76,7 @@ def test_a_stuck_note_is_flagged_just_beyond_the_limit() -> None:
     assert degeneracy(melody(around[1])).warnings() == [f"stuck: one pitch {STUCK_NOTES + 1} times in a row"]
 
 
-@pytest.mark.parametrize(("bars", "words"), [(1, "one bar"), (2, "two bars")])
+@pytest.mark.parametrize(("bars", "words"), [(1, "1 bar"), (2, "2 bars")])
 def test_a_loop_is_flagged_just_beyond_the_limit(bars: int, words: str) -> None:
     cell = TUNE[: 4 * bars]
     assert degeneracy(melody(cell * LOOP_TURNS)).warnings() == []
