@@ -1,7 +1,7 @@
 """Train, measure and pack the shipped model `folk` and the RNN beside it, from the package index alone.
 
     pip install '.[corpora]'
-    python recipes/train_folk.py                  # everything: about three hours on two cores, resumable
+    python recipes/train_folk.py                  # everything: about two hours, resumable
     python recipes/train_folk.py --evaluate       # only measure what is shipped, two minutes
 
 corpus -> two trainings -> weights as float16 with an ONNX graph -> test nats of both and of three counting models ->

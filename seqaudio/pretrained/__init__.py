@@ -31,9 +31,7 @@ def model_path(name_or_path: str | Path) -> Path:
     if weights_path(path).is_file():
         return path
     if (path / "experiment.json").is_file():
-        raise CheckpointError(
-            f"{shown(path)}: a run without a model yet, stopped before its first validation; resume it"
-        )
+        raise CheckpointError(f"{shown(path)}: a run without a model yet, stopped before its first validation")
     problem = "no model.safetensors inside" if path.is_dir() else "no such model"
     raise CheckpointError(f"{shown(path)}: {problem}; shipped are {', '.join(SHIPPED)}, or give the folder of a run")
 

@@ -130,7 +130,7 @@ class Run:
         ]
         if other:
             raise OptionError(
-                f"{shown(self.folder)}: its run has other settings ({'; '.join(other)}); resume with those it began with"
+                f"{shown(self.folder)}: its run has other settings ({'; '.join(other)}); resume with its own"
             )
 
     def _new_trainer(self) -> Trainer:
