@@ -85,7 +85,8 @@ def check_experiment(values: dict[str, Any], name: str) -> Experiment:
         return Experiment.model_validate(values)
     except ValidationError as problem:
         mistakes = [f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']}" for e in problem.errors()]
-        raise OptionError(f"{name}: {len(mistakes)} mistake{'s' * (len(mistakes) != 1)}: {'; '.join(mistakes)}") from None
+        plural = "s" * (len(mistakes) != 1)
+        raise OptionError(f"{name}: {len(mistakes)} mistake{plural}: {'; '.join(mistakes)}") from None
 
 
 def _apply(values: dict[str, Any], change: str) -> None:
