@@ -86,7 +86,7 @@ def write_corpus(folder, train, valid, tokenizer=MELODY):
     manifest = {
         "sources": ["samples"],
         "options": {},
-        "tokens_sha256": hashlib.sha256(tokens.tobytes()).hexdigest(),
+        "tokens_sha256": hashlib.sha256((folder / "tokens.npy").read_bytes()).hexdigest(),
         "pieces": [{"name": f"{i}", "split": split} for i, split in enumerate(splits)],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -77,10 +77,23 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as problem:  # a full disk, a folder without permission, a name too long: the system's words
+        place = f"{shown(problem.filename)}: " if isinstance(problem.filename, (str, os.PathLike)) else ""
+        _fail(f"{place}{problem.strerror or problem}; check the path, its permissions and the disk", 1)
+    except RecursionError:
+        _fail("the input is nested too deeply to be read; simplify it", 1)
     except Exception as problem:
         if os.environ.get("SEQAUDIO_DEBUG"):
             raise
         _fail(f"unexpected {type(problem).__name__}: {problem}; set SEQAUDIO_DEBUG=1 to see where, and report it", 1)
+
+
+def shown(path: object) -> str:
+    """A path on one line, safe to print; imported late, so that --help stays quick."""
+    from seqaudio.files.atomic import shown as shown_path
+
+    text = shown_path(str(path))
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _fail(text: str, exit_code: int, usage: click.ClickException | None = None) -> None:

@@ -17,7 +17,7 @@ from seqaudio.continuation.engines import Engine, EngineState
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
 from seqaudio.continuation.primer import Primer, make_primer
 from seqaudio.continuation.sampling import Sampling, sample
-from seqaudio.errors import OptionError
+from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
 from seqaudio.tokens.bars import DRUMS, BarsTokenizer
 from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER, to_steps
@@ -173,6 +173,8 @@ def _hear(engine: Engine, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], 
     state = engine.initial_state(1)
     for start in range(0, len(ids), CHUNK):
         logits, state = engine.run(ids[None, start : start + CHUNK], state)
+    if not np.isfinite(logits[0, -1]).all():
+        raise CheckpointError("the model's weights are damaged: what comes next is not a number; copy or train it anew")
     return logits[0, -1], state
 
 

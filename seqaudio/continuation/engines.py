@@ -56,7 +56,7 @@ class OnnxEngine:
         self.checkpoint = checkpoint
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads  # one step of one voice is too small to share
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised; it need not be printed too
         try:
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # onnxruntime raises classes of its own, with no common name

@@ -21,6 +21,8 @@ from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars_grid import to_steps
 from seqaudio.tokens.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 
+HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
+
 
 @dataclass(frozen=True)
 class Primer:
@@ -75,8 +77,14 @@ def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -
     if not len(cut):
         first = int(np.searchsorted(lines, gathered.onset.min(), side="right"))
         raise NoNotesError(f"bars 1 to {count} are silent; the music starts in bar {first}")
-    on_grid = to_steps(cut.onset, cut.ticks_per_quarter) < to_steps(lines[count], cut.ticks_per_quarter)
-    readable = make_readable(cut.notes(on_grid), checkpoint)  # a note a hair before the cut belongs behind it
+    before_cut = to_steps(cut.onset, cut.ticks_per_quarter) < to_steps(lines[count], cut.ticks_per_quarter)
+    recent = cut.onset >= lines[max(0, count - HEARD_BARS)]
+    heard = cut.notes(before_cut & recent)  # a note a hair before the cut belongs behind it
+    if not len(heard):
+        raise NoNotesError(f"the last {min(count, HEARD_BARS)} bars are silent; choose others with --primer-bars")
+    if not recent.all():
+        remarks.append(f"of {count} bars the last {HEARD_BARS} are heard")
+    readable = make_readable(heard, checkpoint)
     remarks += readable.remarks
     metre = tuple(cut.metre_map()[-1, 1:].tolist())
     written = nearest_metre(*metre)

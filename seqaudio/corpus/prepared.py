@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.errors import BadFileError
+from seqaudio.corpus.splits import SPLITS
+from seqaudio.errors import BadFileError, CheckpointError
 from seqaudio.files.atomic import shown
 from seqaudio.tokens.bars import BarsTokenizer
+
+# what reading and checking a folder that somebody has tampered with can raise
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, CheckpointError)
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,25 @@ class PreparedCorpus:
             tokens = np.load(folder / "tokens.npy", mmap_mode="r")
             index = np.load(folder / "index.npy")
             tokenizer = BarsTokenizer.load(folder / "tokenizer.json")
-            whole = index[-1] == len(tokens) and len(index) == len(manifest["pieces"]) + 1
-        except (OSError, ValueError, KeyError) as problem:
+            whole = (
+                index.ndim == tokens.ndim == 1
+                and index.dtype.kind == tokens.dtype.kind.replace("u", "i") == "i"
+                and len(index) == len(manifest["pieces"]) + 1
+                and (index[0], index[-1]) == (0, len(tokens))
+                and (np.diff(index) > 0).all()
+                and tokens.max(initial=0) < len(tokenizer.vocabulary)
+                and {piece["split"] for piece in manifest["pieces"]} <= set(SPLITS)
+                and hashlib.sha256((folder / "tokens.npy").read_bytes()).hexdigest() == manifest["tokens_sha256"]
+            )
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            CheckpointError,
+        ) as problem:
             raise BadFileError(
                 f"{shown(folder)}: not a prepared corpus ({problem}); make one with seqaudio prepare"
             ) from None

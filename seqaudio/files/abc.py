@@ -169,8 +169,9 @@ def _caught_output() -> Iterator[bytearray]:
     """Catch what C code prints on the process's own stdout and stderr; the text is there once the block ends."""
     printed = bytearray()
     flush_c_streams = ctypes.CDLL(None).fflush if os.name == "posix" else ctypes.cdll.msvcrt.fflush
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for ours in (sys.stdout, sys.stderr):
+        if ours is not None:  # a process may be started without one
+            ours.flush()
     kept = [os.dup(stream) for stream in (1, 2)]
     with tempfile.TemporaryFile() as sink:
         try:

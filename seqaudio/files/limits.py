@@ -21,6 +21,7 @@ class Limits:
         max_notes: notes in the piece.
         max_events: notes' beginnings and ends, programs, pedals, tempos and time signatures in the file.
         max_tracks: tracks in the file; a MIDI header can declare 65,535.
+        max_metres: changes of time signature.
         max_quarters: length of the piece in quarter notes, up to the end of its last note or pedal.
     """
 
@@ -29,6 +30,7 @@ class Limits:
     max_events: int = 1_200_000
     max_tracks: int = 70_000
     max_quarters: int = 100_000
+    max_metres: int = 20_000
 
     def check(self, budget: str, came: float, path: str) -> None:
         """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``."""

@@ -60,6 +60,7 @@ def read_midi_bytes(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> 
     words = np.asarray(events.words, dtype=np.int64)
     limits.check("max_notes", int(np.count_nonzero(_is_note_on(words))), name)
     score = _score(words, events)
+    limits.check("max_metres", len(score.time_signatures), name)
     end = max(score.end, int(score.pedals[:, :2].sum(axis=1).max(initial=0)))
     limits.check("max_quarters", end / score.ticks_per_quarter, name)
     return score

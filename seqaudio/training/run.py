@@ -82,11 +82,11 @@ class Run:
         self._show = show
         self._stopped = False
         self._check_folder(resume)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.folder / "experiment.json", experiment.model_dump_json(indent=1).encode())
         if experiment.training.threads:
             torch.set_num_threads(experiment.training.threads)
-        self._trainer = self._new_trainer()
+        self._trainer = self._new_trainer()  # what cannot be trained leaves no folder behind
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.folder / "experiment.json", experiment.model_dump_json(indent=1).encode())
         if resume and (self.folder / "last" / STATE).is_file():
             self._go_on()
         self._cut_log(self.progress.step, self.progress.epoch)
@@ -195,39 +195,44 @@ class Run:
 
     def _go_on(self) -> None:
         path = self.folder / "last" / STATE
+        trainer = self._trainer
         try:
             data = read_bytes(path, LARGEST)
             tensors = load(data)
             length = int.from_bytes(data[:8], "little")
             header = json.loads(data[8 : 8 + length])["__metadata__"]
-            progress = json.loads(header["progress"])
+            progress = Progress(**json.loads(header["progress"]))
+            parts = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+            trainer.model.load_state_dict(parts)
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith("optimizer."):
+                    _, number, part = name.split(".")
+                    state.setdefault(int(number), {})[part] = tensor
+            known = trainer.optimizer.state_dict()["param_groups"]
+            if progress.step and len(state) != len(known[0]["params"]):
+                raise ValueError("the optimizer's state is missing")
+            trainer.optimizer.load_state_dict({"state": state, "param_groups": known})
         except Exception as problem:
+            reason = " ".join(str(problem).split())
             raise CheckpointError(
-                f"{shown(path)}: cannot be resumed from ({problem}); start again in a new folder"
+                f"{shown(path)}: cannot be resumed from ({reason}); start again in a new folder"
             ) from None
         if header.get("corpus") != self.corpus.fingerprint:
             raise OptionError(
                 f"{shown(self.folder)}: the corpus is not the one this run began with; prepare that again"
             )
-        trainer = self._trainer
-        trainer.model.load_state_dict(
-            {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-        )
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, number, part = name.split(".")
-                state.setdefault(int(number), {})[part] = tensor
-        groups = trainer.optimizer.state_dict()["param_groups"]
-        trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        trainer.progress = Progress(**progress)
+        trainer.progress = progress
 
     def _cut_log(self, step: int, epoch: int) -> None:
         """Forget the lines behind the last save: their steps will be done again."""
         path = self.folder / "log.jsonl"
         if path.is_file():
-            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-            kept = [text for text in lines if _is_done(json.loads(text), step, epoch)]
+            lines = [line for line in path.read_text("utf-8", "replace").splitlines() if line.endswith("}")]
+            try:
+                kept = [text for text in lines if _is_done(json.loads(text), step, epoch)]
+            except (ValueError, TypeError, KeyError, AttributeError):
+                raise CheckpointError(f"{shown(path)}: damaged, not a run's log; remove it") from None
             write_bytes(path, "".join(text + "\n" for text in kept).encode())
 
     @contextmanager

@@ -208,6 +208,27 @@ def test_a_bug_is_one_line_too(seqaudio, monkeypatch: pytest.MonkeyPatch) -> Non
     fails(seqaudio("continue", PRIMER), 1, "ZeroDivisionError", "SEQAUDIO_DEBUG")
 
 
+def test_what_the_system_refuses_is_one_line_with_the_path(seqaudio, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    fails(seqaudio("continue", PRIMER, "--bars", 1, "-o", "file/out.mid"), 1, "file")
+    fails(seqaudio("prepare", ROOT / "examples", "x" * 300), 1, "name too long")
+
+
+def test_of_a_long_primer_the_last_bars_are_heard(seqaudio, tmp_path: Path) -> None:
+    long = Score.from_notes(np.arange(1200) * 480, 480, 60 + np.arange(1200) % 12)
+    write_midi(long, tmp_path / "long.mid")
+    result = seqaudio("continue", "long.mid", "--bars", 1, "--seed", 1)
+    assert result.code == 0
+    assert "of 300 bars the last 256 are heard" in result.out
+
+
+def test_plain_seqaudio_shows_the_help(seqaudio) -> None:
+    result = seqaudio()
+    assert result.code == 2
+    assert "Commands:" in result.out
+    assert result.out.count("\n") > 10
+
+
 def test_score_prints_each_file_and_the_sum(seqaudio, tmp_path: Path) -> None:
     abc = ROOT / "examples" / "primer.abc"
     result = seqaudio("score", "folk", PRIMER, abc, "--json")
