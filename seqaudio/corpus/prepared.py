@@ -54,15 +54,7 @@ class PreparedCorpus:
                 and {piece["split"] for piece in manifest["pieces"]} <= set(SPLITS)
                 and hashlib.sha256((folder / "tokens.npy").read_bytes()).hexdigest() == manifest["tokens_sha256"]
             )
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            CheckpointError,
-        ) as problem:
+        except DAMAGE as problem:
             raise BadFileError(
                 f"{shown(folder)}: not a prepared corpus ({problem}); make one with seqaudio prepare"
             ) from None
