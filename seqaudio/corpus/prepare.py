@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -194,7 +197,8 @@ def prepare(
     with ExitStack() as stack:
         results: Iterator[list[Prepared]] = map(partial(prepare_file, options), files)
         if jobs > 1:
-            pool = stack.enter_context(ProcessPoolExecutor(jobs))
+            pool = ProcessPoolExecutor(jobs, initializer=_end_with_parent, initargs=(os.getpid(),))
+            stack.callback(pool.shutdown, cancel_futures=True)  # an interruption does not wait for the rest
             results = pool.map(partial(prepare_file, options), files, chunksize=4)
         pieces = [piece for of_file in progress(results, len(files)) for piece in of_file]
     kept = _with_groups([piece for piece in pieces if not piece.rule], options)
@@ -206,6 +210,17 @@ def prepare(
         )
     _write(out, sources, options, kept, [piece for piece in pieces if piece.rule], report)
     return report
+
+
+def _end_with_parent(parent: int) -> None:
+    """In a worker: stop as soon as the process that started it is gone, killed or not."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _with_groups(kept: list[Prepared], options: PrepareOptions) -> list[Prepared]:

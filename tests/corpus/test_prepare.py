@@ -1,6 +1,7 @@
 """Laws of preparing: the bytes depend on files and options alone, every drop has a rule, the folder is whole or old."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -266,3 +267,22 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(named.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'seqaudio\[corpora\]'"):
         corpus_folder("music21:oneills")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills processes by signal")
+def test_workers_end_with_a_killed_run(music: Path, tmp_path: Path) -> None:
+    """Nobody is left behind, waiting for work that never comes."""
+    code = (
+        "import sys, time\nfrom seqaudio.corpus import prepare\n"
+        "def slow(results, total):\n    for result in results:\n"
+        "        print('began', flush=True)\n        time.sleep(60)\n        yield result\n"
+        "prepare([sys.argv[1]], sys.argv[2], jobs=2, progress=slow)"
+    )
+    command = [sys.executable, "-c", code, str(music), str(tmp_path / "out")]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert run.stdout is not None
+    assert run.stdout.readline() == b"began\n"
+    run.kill()
+    # every worker holds the pipe open: it ends when the last of them is gone
+    run.communicate(timeout=30)
+    assert not (tmp_path / "out").exists()
