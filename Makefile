@@ -44,5 +44,5 @@ clean:
 	@touch $@
 
 .venv/dev: .venv/run
-	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[dev,corpora]'
+	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[dev,corpora,cluster,midi-tokenizers]'
 	@touch $@

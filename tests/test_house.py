@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "seqaudio"
 ROOMS = (
     "errors",
+    "compiled",
     "music",
     "files",
     "features",
@@ -23,6 +24,7 @@ ROOMS = (
     "cli",
 )
 ONE_ROOM = {
+    "numba": "compiled",
     "symusic": "files",
     "pretty_midi": "music",
     "torchaudio": "features",

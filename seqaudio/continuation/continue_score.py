@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import Engine, EngineState
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
-from seqaudio.continuation.primer import Primer, make_primer
+from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer
 from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
@@ -101,7 +101,7 @@ def continue_primer(
     sampling: Sampling = PLAIN,
 ) -> list[Continuation]:
     """Continue a primer made by :func:`make_primer` for this engine's checkpoint; else as :func:`continue_score`."""
-    tokenizer = engine.checkpoint.tokenizer
+    tokenizer = bars_tokenizer(engine.checkpoint)
     programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
     allowed = allowed_tokens(tokenizer, _range_that_comes_back(engine, primer), metres=False, programs=programs)
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
@@ -117,7 +117,7 @@ def generate_score(
     engine: Engine, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling = PLAIN
 ) -> list[Continuation]:
     """Pieces made from nothing, of exactly ``bars`` bars each; the model chooses the metre. Raises OptionError."""
-    tokenizer = engine.checkpoint.tokenizer
+    tokenizer = bars_tokenizer(engine.checkpoint)
     allowed = allowed_tokens(tokenizer, engine.checkpoint.pitch_range, metres=True, programs=None)
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
     start = np.array([tokenizer.vocabulary.id("BOS_None")])

@@ -38,8 +38,7 @@ def score_likelihood(engine: Engine, score: Score) -> Likelihood:
     tokenizer = engine.checkpoint.tokenizer
     readable = make_readable(with_gathered_beats(score), engine.checkpoint)
     ids = tokenizer.encode(readable.score)
-    kinds, slices = tokenizer.vocabulary.kind_of[ids], tokenizer.vocabulary.kinds
-    notes = int(np.isin(kinds, [k for k, kind in enumerate(slices) if kind.startswith("Pitch")]).sum())
+    notes = int(tokenizer.begins_note[ids].sum())
     bars = int((ids == tokenizer.vocabulary.id("Bar_None")).sum())
     return Likelihood(ids, token_nats(engine, ids), notes, bars, readable.remarks)
 

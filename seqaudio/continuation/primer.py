@@ -53,6 +53,17 @@ class Primer:
         return numerator, denominator
 
 
+def bars_tokenizer(checkpoint: Checkpoint) -> BarsTokenizer:
+    """The tokenizer of a model of bar tokens. Raises OptionError for a model of other tokens: it knows no bar lines."""
+    tokenizer = checkpoint.tokenizer
+    if not isinstance(tokenizer, BarsTokenizer):
+        raise OptionError(
+            f"this model writes {tokenizer.name} tokens, which know no bar lines, and cannot continue by bars; "
+            "train one on a corpus prepared with --tokenizer bars"
+        )
+    return tokenizer
+
+
 def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -> Primer:
     """Cut a piece after so many bars (None: behind its last full bar) and make it readable for a model.
 
@@ -90,7 +101,8 @@ def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -
     written = nearest_metre(*metre)
     if metre != written:
         remarks.append("metre {}/{} continued in {}/{}".format(*metre, *written))
-    ids = _ending_in(written, checkpoint.tokenizer, checkpoint.tokenizer.encode(readable.score)[:-1])
+    tokenizer = bars_tokenizer(checkpoint)
+    ids = _ending_in(written, tokenizer, tokenizer.encode(readable.score)[:-1])
     return Primer(cut, end, count, readable.voice, ids, readable.semitones, tuple(remarks))
 
 
@@ -130,7 +142,7 @@ def make_readable(score: Score, checkpoint: Checkpoint) -> Readable:
     """
     remarks = []
     voice = score
-    if not checkpoint.tokenizer.programs:
+    if not bars_tokenizer(checkpoint).programs:
         melody = find_melody(_on_grid(score))
         voice = melody.score
         remarks.append(f"melody: {melody.found_as}")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqaudio.corpus.splits import SPLITS
 from seqaudio.errors import BadFileError, CheckpointError
 from seqaudio.files.atomic import shown
-from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens import Tokenizer, load_tokenizer
 
 # what reading and checking a folder that somebody has tampered with can raise
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, CheckpointError)
@@ -30,7 +30,7 @@ class PreparedCorpus:
         manifest: as in manifest.json; ``manifest["pieces"][i]`` belongs to piece i.
     """
 
-    tokenizer: BarsTokenizer
+    tokenizer: Tokenizer
     tokens: NDArray[np.uint16]
     index: NDArray[np.int64]
     manifest: dict[str, Any]
@@ -43,7 +43,7 @@ class PreparedCorpus:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             tokens = np.load(folder / "tokens.npy", mmap_mode="r")
             index = np.load(folder / "index.npy")
-            tokenizer = BarsTokenizer.load(folder / "tokenizer.json")
+            tokenizer = load_tokenizer(folder / "tokenizer.json")
             whole = (
                 index.ndim == tokens.ndim == 1
                 and index.dtype.kind == tokens.dtype.kind.replace("u", "i") == "i"

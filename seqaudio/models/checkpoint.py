@@ -22,7 +22,7 @@ from seqaudio.errors import BadFileError, CheckpointError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.files.limits import Limits
 from seqaudio.models.config import ModelConfig
-from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens import Tokenizer, tokenizer_from_json
 
 if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
@@ -46,7 +46,7 @@ class Checkpoint:
     """
 
     config: ModelConfig
-    tokenizer: BarsTokenizer
+    tokenizer: Tokenizer
     weights: dict[str, NDArray[Any]]
     pitch_range: tuple[int, int] = (0, 127)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Checkpoint:
             low, high = header["pitch_range"]
             return cls(
                 ModelConfig.model_validate(header["model"]),
-                BarsTokenizer.from_json(json.dumps(header["tokenizer"])),
+                tokenizer_from_json(json.dumps(header["tokenizer"])),
                 load(data),
                 (int(low), int(high)),
                 dict(header["facts"]),

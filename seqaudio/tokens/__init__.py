@@ -1,7 +1,8 @@
 """Score <-> integers. Every tokenizer keeps the contract of ``tokenizer.py``."""
 
 from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens.loading import load_tokenizer, tokenizer_from_json
 from seqaudio.tokens.tokenizer import Loss, Tokenizer
 from seqaudio.tokens.vocabulary import Vocabulary
 
-__all__ = ["BarsTokenizer", "Loss", "Tokenizer", "Vocabulary"]
+__all__ = ["BarsTokenizer", "Loss", "Tokenizer", "Vocabulary", "load_tokenizer", "tokenizer_from_json"]

@@ -16,7 +16,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,8 @@ DRUMS = -1  # the program of drum notes, in token names and in sorting
 @dataclass(frozen=True)
 class BarsTokenizer:
     """Bars, positions, pitches and durations; programs and velocities as options."""
+
+    name: ClassVar[str] = "bars"
 
     programs: bool = True
     velocities: bool = True
@@ -158,6 +160,19 @@ class BarsTokenizer:
         begun = state.bar_length > 0  # a bar line whose metre is not written yet stands for nothing
         return ids[ids >= self._first["Bar"]] if begun else ids[:0]
 
+    @cached_property
+    def pitch_of_token(self) -> NDArray[np.int64]:
+        """The pitch that each Pitch token names, -1 for every other token, shape (vocabulary,)."""
+        pitches = self.vocabulary.slices["Pitch"]
+        ids = np.arange(len(self.vocabulary))
+        return np.where((ids >= pitches.start) & (ids < pitches.stop), ids - pitches.start, -1)
+
+    @cached_property
+    def begins_note(self) -> NDArray[np.bool_]:
+        """The Pitch and PitchDrum tokens, shape (vocabulary,)."""
+        kinds = [k for k, kind in enumerate(self.vocabulary.kinds) if kind.startswith("Pitch")]
+        return np.isin(self.vocabulary.kind_of, kinds)
+
     def start(self) -> BarsState:
         """The grammar before BOS."""
         return BarsState(self)
@@ -177,7 +192,7 @@ class BarsTokenizer:
 
     def to_json(self) -> str:
         """Everything needed to rebuild the tokenizer, with its token names to read."""
-        return json.dumps({"tokenizer": "bars", **asdict(self), "tokens": self.vocabulary.names})
+        return json.dumps({"tokenizer": self.name, **asdict(self), "tokens": self.vocabulary.names})
 
     @classmethod
     def from_json(cls, text: str) -> BarsTokenizer:

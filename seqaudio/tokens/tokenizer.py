@@ -1,14 +1,15 @@
 """What does every tokenizer promise?
 
 ``decode(encode(score))`` is ``quantize(score)``: the score on the tokenizer's grid. What the grid could not hold is
-counted in a :class:`Loss`, never dropped in silence. Any ids sampled under ``grammar`` decode to a valid score.
+counted in a :class:`Loss`, never dropped in silence. Any ids sampled under ``grammar`` decode to a valid score. The
+first three tokens are PAD, BOS and EOS, and a sequence runs from BOS to EOS.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +31,10 @@ class Loss:
     drums_dropped: int = 0
     metre_changes_replaced: int = 0
     tempo_changes_dropped: int = 0
+    tempos_rounded: int = 0
     pedal_spans_dropped: int = 0
+    pedal_spans_moved: int = 0
+    notes_dropped: int = 0
 
     def nonzero(self) -> dict[str, int]:
         """Only what was lost, by name."""
@@ -47,6 +51,9 @@ class GrammarState(Protocol):
 
 class Tokenizer(Protocol):
     """Score <-> token ids."""
+
+    name: ClassVar[str]
+    """What the tokenizer is called on the command line and in its JSON."""
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -69,8 +76,26 @@ class Tokenizer(Protocol):
         """The grammar's state before the first token."""
         ...
 
-    def grammar(self, state: GrammarState) -> NDArray[np.bool_]:
+    def grammar(self, state: Any) -> NDArray[np.bool_]:
         """Which tokens may follow, shape (vocabulary,)."""
+        ...
+
+    @property
+    def pitch_of_token(self) -> NDArray[np.int64]:
+        """The MIDI pitch of the pitched note that each token names, -1 where it names none, shape (vocabulary,)."""
+        ...
+
+    @property
+    def begins_note(self) -> NDArray[np.bool_]:
+        """Which tokens stand once for every note, drums included, shape (vocabulary,)."""
+        ...
+
+    def transpose(self, ids: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
+        """Pitched notes moved by semitones, drums not. Raises VocabularyError when a pitch would leave the range."""
+        ...
+
+    def to_json(self) -> str:
+        """Everything needed to rebuild the tokenizer; its key ``tokenizer`` holds ``name``."""
         ...
 
     def save(self, path: str | Path) -> None:

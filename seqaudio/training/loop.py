@@ -21,7 +21,7 @@ from torch import Tensor
 from seqaudio.corpus.batches import Batch, batch_order, stack
 from seqaudio.models.recurrent import State
 from seqaudio.models.sequence_model import SequenceModel
-from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens import Tokenizer
 from seqaudio.training.config import TrainingConfig
 from seqaudio.training.evaluate import piece_nats
 
@@ -55,7 +55,7 @@ class Trainer:
     """
 
     model: SequenceModel
-    tokenizer: BarsTokenizer
+    tokenizer: Tokenizer
     config: TrainingConfig
     train: Sequence[NDArray[np.integer]]
     valid: Sequence[NDArray[np.integer]]
@@ -111,11 +111,11 @@ class Trainer:
     def _augmented(self, numbers: NDArray[np.int64]) -> Batch:
         """The pieces of a batch, each moved by a random interval that keeps it on the piano."""
         generator = np.random.default_rng((self.config.seed, self.progress.epoch, int(numbers[0]), 1))
-        pitches = self.tokenizer.vocabulary.slices["Pitch"]
         moved = []
         for number in numbers.tolist():
             piece = np.asarray(self.train[number], dtype=np.int64)
-            pitch = piece[(piece >= pitches.start) & (piece < pitches.stop)] - pitches.start
+            pitch = self.tokenizer.pitch_of_token[piece]
+            pitch = pitch[pitch >= 0]
             room_down = max(0, min(self.config.transpose, int(pitch.min(initial=127)) - LOWEST_PITCH))
             room_up = max(0, min(self.config.transpose, HIGHEST_PITCH - int(pitch.max(initial=0))))
             moved.append(self.tokenizer.transpose(piece, int(generator.integers(-room_down, room_up + 1))))

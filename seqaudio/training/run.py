@@ -171,9 +171,8 @@ class Run:
         write_graph(self.folder)
 
     def _pitch_range(self) -> tuple[int, int]:
-        pitches = self.corpus.tokenizer.vocabulary.slices["Pitch"]
-        ids = np.concatenate(self._trainer.train)
-        met = ids[(ids >= pitches.start) & (ids < pitches.stop)].astype(int) - pitches.start
+        met = self.corpus.tokenizer.pitch_of_token[np.concatenate(self._trainer.train)]
+        met = met[met >= 0]
         if not len(met):
             return 0, 127
         moved = self.experiment.training.transpose
