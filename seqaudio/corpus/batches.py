@@ -1,13 +1,20 @@
 """In which order, and with whom, does a model meet the pieces of a corpus?
 
-A batch holds whole pieces of similar length, padded at the end: of the folk corpus, at 16 pieces a batch, 91 % of the
-places are real tokens. The order depends on the generator alone, so an epoch can be rebuilt from its seed.
+Two ways, both random from a seed and both the same whenever they are asked again:
+
+- whole pieces of similar length side by side, padded at the end: of the folk corpus, at 16 pieces a batch, 91 % of the
+  places are real tokens;
+- parallel streams: each row reads piece after piece in windows of equal length; the model's state is carried from
+  window to window and set back where the batch says that a piece begins.
+
+Conventions: a batch is a tuple of numpy arrays, rows first, int64 ids with 0 (PAD) where nothing is. A plan is made
+from the lengths of the pieces alone, so batch ``k`` of an epoch can be made without the batches before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +22,27 @@ from numpy.typing import NDArray
 POOL_BATCHES = 32  # batches' worth of shuffled pieces that are sorted by length together
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Whole pieces side by side: ``ids`` (pieces, longest) with 0 behind each end, ``lengths`` (pieces,)."""
 
     ids: NDArray[np.int64]
     lengths: NDArray[np.int64]
+
+
+class StreamBatch(NamedTuple):
+    """A window of parallel streams, each (streams, window).
+
+    Attributes:
+        inputs: ids to read.
+        targets: the id that follows each input in its piece.
+        real: False where there is nothing to read or to predict; leave those out of the loss.
+        reset: True where an input is the first of its piece: the state before it must be the initial one.
+    """
+
+    inputs: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    real: NDArray[np.bool_]
+    reset: NDArray[np.bool_]
 
 
 def stack(pieces: Sequence[NDArray[np.integer]]) -> Batch:

@@ -75,6 +75,13 @@ class PreparedCorpus:
         return self.tokens[self.index[i] : self.index[i + 1]]
 
     @property
+    def token_file(self) -> tuple[Path, int]:
+        """The file that ``tokens`` maps, and the byte where its ids begin."""
+        mapped = self.tokens
+        assert isinstance(mapped, np.memmap), "tokens are mapped from a file"
+        return Path(str(mapped.filename)), int(mapped.offset)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the token file."""
         return str(self.manifest["tokens_sha256"])
