@@ -131,6 +131,7 @@ def test_a_position_inside_the_loop_is_behind_the_batch(corpus: PreparedCorpus) 
     assert positions[-1]["epoch"] == 1
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # torch has threads
 @pytest.mark.parametrize("kind", ["pieces", "streams"])
 def test_workers_change_nothing(corpus: PreparedCorpus, kind: str) -> None:
     alone, helped = CorpusLoader(make(corpus, kind)), CorpusLoader(make(corpus, kind), workers=2)

@@ -16,6 +16,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # torch has threads
 def test_pinned_batches_arrive_unchanged(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pieces = [rng.integers(1, 400, n) for n in rng.integers(50, 400, 60)]
