@@ -41,3 +41,7 @@ class CheckpointError(SeqAudioError):
 
 class MissingDependencyError(SeqAudioError):
     """An optional package is not installed or does not work here; the text says how to get it."""
+
+
+class DownloadError(SeqAudioError):
+    """A file did not come over the network; the text says which file to get by hand and where to put it."""

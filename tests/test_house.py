@@ -35,6 +35,7 @@ ONE_ROOM = {
     "click": "cli",
     "rich": "cli",
     "yaml": "training",
+    "filelock": "corpus",
     "music21": None,  # found on disk, imported nowhere
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
