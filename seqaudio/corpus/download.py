@@ -2,8 +2,8 @@
 
 Conventions: sizes are bytes. What has come so far stands in the file ``part``; beside it ``<part>.json`` says from
 which URL and of which version (ETag or Last-Modified) it is, so that a later call asks for the rest of the same file
-and for nothing else. A server that ignores ranges, or whose file has changed, sends the whole file, which then replaces what
-was there. Whether the bytes are the right ones is not judged here: the caller compares their SHA-256.
+and for nothing else. A server that ignores ranges, or whose file has changed, sends the whole file, which then replaces
+what was there. Whether the bytes are the right ones is not judged here: the caller compares their SHA-256.
 
 Source: RFC 9110, sections 13.1.5 (If-Range) and 14 (Range, Content-Range).
 """
@@ -126,17 +126,16 @@ def _receive(url: str, part: Path, max_bytes: int, progress: Progress, timeout_s
                 done += len(chunk)
                 _refuse_longer(done, max_bytes, url, part)
                 file.write(chunk)
+                file.flush()  # so that a killed process leaves what it has
                 progress(done, total)
-            file.flush()
             os.fsync(file.fileno())
     return total is None or done == total
 
 
 def _open(url: str, headers: dict[str, str], timeout_s: float) -> http.client.HTTPResponse:
     try:
-        opened: http.client.HTTPResponse = urllib.request.urlopen(
-            urllib.request.Request(url, headers=HEADERS | headers), timeout=timeout_s
-        )
+        request = urllib.request.Request(url, headers=HEADERS | headers)
+        opened: http.client.HTTPResponse = urllib.request.build_opener().open(request, timeout=timeout_s)
         return opened
     except urllib.error.HTTPError:
         raise

@@ -138,7 +138,7 @@ DOWNLOADED = (
         remote=Remote(
             f"https://github.com/jukedeck/nottingham-dataset/archive/{NOTTINGHAM_COMMIT}.zip",
             f"nottingham-dataset-{NOTTINGHAM_COMMIT}.zip",
-            20_000_000,  # an upper guess: the archive's size is stated nowhere
+            1_500_000,  # estimated from the files: the archive's size is stated nowhere
             r"[^/]+/MIDI/([^/]+\.mid)",
             contents_sha256="367d720d99626ffdd5b4f09fc45083d5e3bbd6ad259cdc7597b44687569aa8e5",
         ),

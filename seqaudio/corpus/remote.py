@@ -39,7 +39,7 @@ class Remote:
     Attributes:
         url: of the archive, or of the one file that is the corpus.
         file: its name in the data folder.
-        size_bytes: of the archive, about; a download of twice as much is refused.
+        size_bytes: of the archive, about; a download of more than twice as much and 16 MB is refused.
         members: which members are used, and under which name (:mod:`seqaudio.corpus.unpack`).
         archive_sha256: of the archive's bytes, or empty where they may vary.
         contents_sha256: the contents hash, where they may.
@@ -60,7 +60,7 @@ class Remote:
     @property
     def max_bytes(self) -> int:
         """The most a download may bring."""
-        return 2 * self.size_bytes + 2**20
+        return 2 * self.size_bytes + 2**24
 
 
 def standing_folder(name: str, remote: Remote, data: Path) -> Path | None:

@@ -37,7 +37,7 @@ CHUNK = 1 << 20
 DAMAGES = (
     zipfile.BadZipFile,
     tarfile.TarError,
-    gzip.BadGzipFile,
+    OSError,  # of the reading alone: a damaged offset, no gzip file
     zlib.error,
     EOFError,
     NotImplementedError,  # a compression no one reads
@@ -77,10 +77,12 @@ def unpack(archive: Path, members: str, folder: Path, caps: Caps = DEFAULT_CAPS)
     Raises:
         BadFileError: the archive is damaged, breaks a rule, exceeds ``caps`` or holds nothing that is used.
     """
-    count = 0
+    count, made = 0, {folder}
     for name, chunks in contents(archive, members, caps):
         target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
         try:
             file = open(target, "xb")
         except FileExistsError:  # the names differ in case only, and the file system does not care
@@ -235,7 +237,7 @@ def _refused(name: str, what: str, place: str) -> BadFileError:
 
 
 def _check_name(name: str, place: str) -> None:
-    if not name or len(name) > 1000 or any(ord(letter) < 32 for letter in name):
+    if not name or len(name) > 1000 or re.search(r"[\x00-\x1f]", name):
         raise _refused(name, "no name for a file", place)
     if name.startswith("/") or "\\" in name or PureWindowsPath(name).drive or ".." in name.split("/"):
         raise _refused(name, "outside the folder", place)

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from seqaudio.corpus import PreparedCorpus, PrepareOptions, named, prepare
-from seqaudio.corpus.named import CORPORA, corpus_folder
-from seqaudio.errors import BadFileError, MissingDependencyError, NoNotesError, OptionError
+from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare
+from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files import write_midi
 from seqaudio.music import Score
 from seqaudio.tokens import BarsTokenizer
@@ -253,20 +252,6 @@ def test_named_corpora_are_found_without_importing_music21() -> None:
     assert int(oneills) > 30
     assert int(airds) == 6
     assert imported == "False"
-
-
-def test_only_the_corpora_offered_are_found() -> None:
-    assert list(CORPORA) == ["music21:oneills", "music21:airds"]
-    for name in ("music21:ryansMammoth", "music21:ryans", "music21:nothing", "oneills"):
-        with pytest.raises(OptionError, match=r"no corpus is named .*; there are music21:oneills, music21:airds"):
-            corpus_folder(name)
-    assert not any("ryan" in corpus.folder.lower() for corpus in CORPORA.values())
-
-
-def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(named.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'seqaudio\[corpora\]'"):
-        corpus_folder("music21:oneills")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills processes by signal")
