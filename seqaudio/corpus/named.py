@@ -6,14 +6,12 @@ that SEQAUDIO_DATA names, or ``seqaudio`` in the user's cache (XDG_CACHE_HOME, e
 
 Sources of the hashes:
 
-- groove: the archive's SHA-256 and size, as the data set's page (https://magenta.tensorflow.org/datasets/groove) and
-  ``tensorflow_datasets/url_checksums/groove.txt`` of tensorflow/datasets give them.
-- maestro: the archive's SHA-256, as https://magenta.tensorflow.org/datasets/maestro gives it; size and the same SHA-256
-  in ``muspy/datasets/maestro.py`` of salu133445/muspy.
-- lakh: SHA-256 and size in ``muspy/datasets/lmd.py`` of salu133445/muspy; its page publishes none. The host offers no
-  https, so this hash alone says that the file is the right one.
-- lakh-clean: SHA-256 that three public projects recorded independently, among them the table of sources of the package
-  resolv_data; the data set's page publishes none.
+- groove: SHA-256 and size of the archive in ``tensorflow_datasets/url_checksums/groove.txt`` of tensorflow/datasets.
+- maestro: SHA-256 and size in ``muspy/datasets/maestro.py`` of salu133445/muspy; several public projects quote the same
+  SHA-256 from the data set's page (https://magenta.tensorflow.org/datasets/maestro).
+- lakh: SHA-256 and size in ``muspy/datasets/lmd.py`` of salu133445/muspy; other projects that hold the file record the
+  same, its page states none. It is linked over http, so this hash alone says that the file is the right one.
+- lakh-clean: SHA-256 that three public projects record, among them the package resolv_data; its page states none.
 - pop909, nottingham: contents hashes of the 909 and 1,034 MIDI files used, computed by us from copies of these commits.
 - jsb: SHA-256 of the file, computed by us from a copy of this commit.
 """

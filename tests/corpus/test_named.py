@@ -25,7 +25,7 @@ from tests.corpus.test_unpack import zip_of
 
 SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared")) / "data"
 each_download = pytest.mark.parametrize("corpus", DOWNLOADED, ids=lambda corpus: corpus.name)
-ONLY_HTTP = {"hog.ee.columbia.edu"}  # offers no https; what came is known by its hash
+ONLY_HTTP = {"hog.ee.columbia.edu"}  # its page links it so; what came is known by its hash
 
 
 @pytest.fixture(autouse=True)
