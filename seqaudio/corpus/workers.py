@@ -94,28 +94,27 @@ class _InWorker(Exception):
 class ItemQueue:
     """Which items are still to do; handed out so many at a time as take ``chunk_s`` at the speed of the last ones."""
 
-    def __init__(self, count: int, chunk_s: float, most: int):
-        self._chunk_s, self._most = chunk_s, most
+    def __init__(self, count: int, chunk_s: float, fewest: int, most: int):
+        self._chunk_s, self._fewest, self._most = chunk_s, fewest, most
         self._next, self._count = 0, count
         self._again: deque[int] = deque()
-        self._size = 1
+        self._size = fewest
 
     def __len__(self) -> int:
         return self._count - self._next + len(self._again)
 
-    def take(self, lanes: int) -> list[int]:
-        """The next indices; those that came back go out one by one, the last ones are shared among the lanes."""
+    def take(self, divisor: int) -> list[int]:
+        """The next indices, at most this part of what is left; those that came back go out one by one."""
         if self._again:
             return [self._again.popleft()]
-        left = self._count - self._next
-        size = min(self._size, -(-left // (2 * lanes)))
-        self._next += size
-        return list(range(self._next - size, self._next))
+        first, left = self._next, self._count - self._next
+        self._next += min(left, max(self._fewest, min(self._size, left // divisor)))
+        return list(range(first, self._next))
 
     def took(self, count: int, seconds: float) -> None:
         """So long took so many items."""
         if count and seconds > 0:
-            self._size = max(1, min(int(self._chunk_s * count / seconds), 4 * self._size, self._most))
+            self._size = max(self._fewest, min(int(self._chunk_s * count / seconds), 4 * self._size, self._most))
 
     def put_back(self, indices: Sequence[int]) -> None:
         """They were handed out and not answered."""
@@ -189,7 +188,7 @@ class _Crew(Generic[T, R]):
     ):
         self._function, self._items, self._jobs = function, items, jobs
         self._timeout_s, self._memory_mb = timeout_s, memory_mb
-        self._queue = ItemQueue(len(items), CHUNK_S, MOST_ITEMS)
+        self._queue = ItemQueue(len(items), CHUNK_S, 1, MOST_ITEMS)
         self._returned: set[int] = set()  # items handed out alone whose worker died before it began them
         self._workers: list[_Worker] = []
 
@@ -229,7 +228,7 @@ class _Crew(Generic[T, R]):
 
     def _give(self, worker: _Worker) -> None:
         """The next items; it has none, so it is receiving and this cannot block for long."""
-        if indices := self._queue.take(self._jobs):
+        if indices := self._queue.take(2 * self._jobs):
             worker.todo.extend(indices)
             worker.handed_out = len(indices)
             worker.heard()
