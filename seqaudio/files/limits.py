@@ -22,6 +22,9 @@ class Limits:
         max_events: notes' beginnings and ends, programs, pedals, tempos and time signatures in the file.
         max_tracks: tracks in the file; a MIDI header can declare 65,535.
         max_metres: changes of time signature.
+        max_tunes: tunes in an ABC book; each starts a run of the parser.
+        max_unpacked_bytes: size of a compressed file's content.
+        max_elements: XML elements that say how a score sounds; a note has about six, and costs 0.2 ms and 1 kB.
         max_quarters: length of the piece in quarter notes, up to the end of its last note or pedal.
     """
 
@@ -31,6 +34,9 @@ class Limits:
     max_tracks: int = 70_000
     max_quarters: int = 100_000
     max_metres: int = 20_000
+    max_tunes: int = 20_000
+    max_unpacked_bytes: int = 64 * 2**20
+    max_elements: int = 400_000
 
     def check(self, budget: str, came: float, path: str) -> None:
         """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``."""
