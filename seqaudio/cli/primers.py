@@ -1,4 +1,4 @@
-"""What did the user hand over as a primer? A MIDI file, a tune of an ABC book, or magenta's list of melody codes."""
+"""What did the user hand over as a primer? A MIDI or MusicXML file, a tune of an ABC book, or melody codes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import numpy as np
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files.abc import read_book, read_tune
 from seqaudio.files.atomic import shown
-from seqaudio.files.midi import read_midi
-from seqaudio.files.reader import ABC_SUFFIXES
+from seqaudio.files.reader import ABC_SUFFIXES, read_pieces
 from seqaudio.music.score import Score
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".m4a")
@@ -26,19 +25,25 @@ def read_primer(path: Path) -> tuple[Score, list[str]]:
 
     Raises:
         OptionError: the file is audio, which cannot be continued yet.
-        BadFileError: it cannot be read.
+        BadFileError: it cannot be read, for want of a package too.
     """
     suffix = path.suffix.lower()
     if suffix in AUDIO_SUFFIXES:
-        raise OptionError(f"{shown(path)}: audio cannot be continued yet; give a MIDI or ABC file")
-    if suffix not in ABC_SUFFIXES:
-        return read_midi(path), []
-    book = read_book(path)
-    tune = read_tune(book[0], shown(path))
-    remarks = [f"tune {tune.number} {tune.title!r}, the first of {len(book)}"] if len(book) > 1 else []
-    if tune.dropped:
-        remarks.append("left out of the tune: " + ", ".join(f"{n} {what}" for what, n in tune.dropped.items()))
-    return tune.score, remarks
+        raise OptionError(f"{shown(path)}: audio cannot be continued yet; give a MIDI, MusicXML or ABC file")
+    remarks: list[str] = []
+    if suffix in ABC_SUFFIXES:
+        book = read_book(path)
+        tune = read_tune(book[0], shown(path))
+        remarks += [f"tune {tune.number} {tune.title!r}, the first of {len(book)}"] if len(book) > 1 else []
+        score, dropped = tune.score, tune.dropped
+    else:
+        pieces, problems = read_pieces(path)
+        for problem in problems:
+            raise problem
+        score, dropped = pieces[0].score, pieces[0].dropped
+    if dropped:
+        remarks.append("left out of the tune: " + ", ".join(f"{n} {what}" for what, n in dropped.items()))
+    return score, remarks
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from seqaudio.files.abc import Tune, read_abc
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.midi import midi_bytes, read_midi, read_midi_bytes, write_midi
+from seqaudio.files.musicxml import read_musicxml
 from seqaudio.files.reader import Piece, read_pieces
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "read_abc",
     "read_midi",
     "read_midi_bytes",
+    "read_musicxml",
     "read_pieces",
     "write_midi",
 ]

@@ -75,9 +75,16 @@ def read_abc(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[Tune]:
 
 def read_book(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[str]:
     """The text of every tune of an ABC file, in order; raises as :func:`read_abc`."""
-    texts = split_book(decode_text(read_bytes(path, limits)))
+    return book_texts(read_bytes(path, limits), shown(path), limits)
+
+
+def book_texts(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> list[str]:
+    """The text of every tune in the bytes of an ABC file; ``name`` stands in the errors; raises as :func:`read_abc`."""
+    text = decode_text(data)
+    limits.check("max_tunes", len(re.findall(r"(?:^|[\r\n])X:", text)), name)
+    texts = split_book(text)
     if not texts:
-        raise BadFileError(f"{shown(path)}: no ABC tune inside (no line begins with 'X:'); give a file in ABC notation")
+        raise BadFileError(f"{name}: no ABC tune inside (no line begins with 'X:'); give a file in ABC notation")
     return texts
 
 

@@ -28,15 +28,11 @@ FILM_SECONDS = {24: (24, 1_000_000), 25: (25, 1_000_000), 29: (30, 1_001_000), 3
 
 DISGUISES = (  # what a file with the wrong suffix really is, and what to do then
     (rb"\x1f\x8b", "gzip data", "unpack it with gunzip first"),
-    (
-        rb"PK\x03\x04",
-        "a zip archive (compressed MusicXML is one)",
-        "unpack it; MusicXML cannot be read yet, export it as MIDI",
-    ),
+    (rb"PK\x03\x04", "a zip archive (compressed MusicXML is one)", "name it .mxl if it is MusicXML, else unpack it"),
     (rb"SMF2CLIP", "a MIDI 2.0 clip file", "export it as a Standard MIDI File (MIDI 1.0)"),
     (rb"RIFF....(?!RMID)|fLaC|OggS|ID3|FORM", "an audio file", "audio cannot be read yet, give MIDI or ABC"),
     (rb"\s*(<!DOCTYPE html|<html)", "a web page, not the file behind it", "download the file itself"),
-    (rb"(\xef\xbb\xbf)?\s*<\?xml", "XML text, perhaps MusicXML", "MusicXML cannot be read yet, export it as MIDI"),
+    (rb"(\xef\xbb\xbf)?\s*<\?xml", "XML text, perhaps MusicXML", "name it .musicxml"),
     (rb"(\xef\xbb\xbf)?\s*(%abc|X:\s*\d)", "ABC text", "name it .abc"),
 )
 

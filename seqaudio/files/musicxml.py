@@ -1,17 +1,18 @@
 """How does a MusicXML score become a Score?
 
 Conventions: every part is a track, in order, at sounding pitch; measures are played in the order that repeats and jumps
-say (:mod:`seqaudio.files.musicxml_order`), and what holds at a place as written holds there each time it is played. Ticks
-per quarter are 480 or the smallest multiple of it that makes every place and length a whole number of ticks; beyond
-32,767 they are rounded, and the notes that move are counted.
+say (:mod:`seqaudio.files.musicxml_order`), and what holds at a place as written holds there each time it is played.
+Ticks per quarter are 480 or the smallest multiple of it that makes every place and length a whole number of ticks;
+beyond 32,767 they are rounded, and the notes that move are counted.
 
-- **Chord symbols** are notes of a track named ``chords``, the last one: each sounds until the next symbol, until "N.C.",
-  or to the end, in the register of :mod:`seqaudio.music.chords`. They are taken from the first part that has any.
-- **Bars** are as long as their fullest part. A first measure that is short is a pickup: the piece begins with the rest
-  that completes it. Later, short measures that fill a bar together share it; what fills none is a bar of its own metre.
+- **Chord symbols** are notes of a track named ``chords``, the last one: each sounds until the next symbol, until
+  "N.C.", or to the end, in the register of :mod:`seqaudio.music.chords`. The first part that has any gives them.
+- **Bars** are as long as their fullest part; without a time signature, what most of them last is the metre. A first
+  measure that is short is a pickup: the piece begins with the rest that completes it. Later, short measures that fill
+  a bar together share it; what fills none is a bar of its own metre.
 - **Ties** join a note to the next of its pitch in its part, where one ends as the other begins.
-- **Loudness** is that of the last dynamic sign (pp, mf, ...) of the part, 80 (mf) before the first; hairpins and accents
-  change nothing. Tempo marks count in whatever part they are.
+- **Loudness** is that of the last dynamic sign (pp, mf, ...) of the part, 80 (mf) before the first; hairpins and
+  accents change nothing. Tempo marks count in whatever part they are.
 
 Files are checked in :mod:`seqaudio.files.musicxml_document` before music21, an optional package, sees any of it.
 Source: MusicXML 4.0, https://www.w3.org/2021/06/musicxml40/
@@ -33,12 +34,12 @@ from seqaudio.errors import BadFileError, MissingDependencyError
 from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.midi_scan import clean_name
-from seqaudio.files.musicxml_bars import bar_metres
+from seqaudio.files.musicxml_bars import bar_metres, usual_metre
 from seqaudio.files.musicxml_document import EXPORT_AGAIN, read_document
 from seqaudio.files.musicxml_order import play_order
 from seqaudio.files.musicxml_parts import Mark, WrittenMeasure, WrittenPart, read_part
 from seqaudio.music.chords import CHORD_TRACK
-from seqaudio.music.score import Score
+from seqaudio.music.score import DEFAULT_TEMPO_US, Score
 
 BASE_TICKS = 480
 MAX_TICKS = 32_767
@@ -135,7 +136,9 @@ class _Played:
             return round(time * tpq)
 
         whole = [(ticks(note.onset), ticks(note.end)) for note in notes]
-        moved = sum(note.onset * tpq != at or note.end * tpq != end for note, (at, end) in zip(notes, whole, strict=True))
+        moved = sum(
+            note.onset * tpq != at or note.end * tpq != end for note, (at, end) in zip(notes, whole, strict=True)
+        )
         self.dropped["notes rounded to whole ticks"] += moved
         return Score.from_notes(
             [at for at, _ in whole],
@@ -146,7 +149,7 @@ class _Played:
             is_drum=[drums[note.track] for note in notes],
             track=[note.track for note in notes],
             ticks_per_quarter=tpq,
-            tempos=[(ticks(at), tempo) for at, tempo in tempos if tempo],
+            tempos=[(ticks(at), tempo or DEFAULT_TEMPO_US) for at, tempo in tempos],
             time_signatures=[(ticks(at), *metre) for at, metre in self.metres],
             pedals=[(ticks(at), max(ticks(end) - ticks(at), 1), track) for at, end, track in pedals],
             track_names=names,
@@ -179,7 +182,13 @@ class _Played:
     def _chords(self) -> list[_Sounding]:
         """The chord symbols as notes of a track behind the parts."""
         having = [part for part in self.parts if any(m.kind == "chord" for x in part.measures for m in x.marks)]
-        symbols = sum(mark.value is not None for part in having[1:] for x in part.measures for mark in x.marks if mark.kind == "chord")
+        symbols = sum(
+            mark.value is not None
+            for part in having[1:]
+            for x in part.measures
+            for mark in x.marks
+            if mark.kind == "chord"
+        )
         self.dropped["chord symbols of further parts"] += symbols
         if not having:
             return []
@@ -239,12 +248,15 @@ def _value_at(marks: list[Mark], kind: str, at: Fraction, before: Any) -> Any:
 
 def _lengths(columns: list[tuple[WrittenMeasure, ...]]) -> tuple[list[tuple[int, int]], list[Fraction]]:
     """Metre and length in quarters of every measure as written; one that says nothing is as long as its metre."""
+    filled = [max(measure.filled for measure in measures) for measures in columns]
+    written = [next((measure.metre for measure in measures if measure.metre), None) for measures in columns]
+    unsigned = next((i for i, metre in enumerate(written) if metre), len(written))
+    metre = usual_metre(filled[:unsigned])
     metres, lengths = [], []
-    metre = (4, 4)
-    for measures in columns:
-        metre = next((measure.metre for measure in measures if measure.metre), metre)
+    for own, length in zip(written, filled, strict=True):
+        metre = own or metre
         metres.append(metre)
-        lengths.append(max(measure.filled for measure in measures) or Fraction(4 * metre[0], metre[1]))
+        lengths.append(length or Fraction(4 * metre[0], metre[1]))
     return metres, lengths
 
 

@@ -1,12 +1,13 @@
 """Which metre does each bar have, when measures are shorter or longer than their time signature says?
 
 Conventions: measures in the order they are played; lengths and places in quarters. A short first measure is a pickup,
-completed by a rest. Short measures that fill a bar together (the end of a repeated section and the pickup it returns to)
-share it. Any other measure that does not last what its metre says is a bar of its own metre, if one can be written.
+completed by a rest. Short measures that fill a bar together (the end of a repeated section and the pickup it returns
+to) share it. Any other measure that does not last what its metre says is a bar of its own metre, if one can be written.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 
 Metre = tuple[int, int]
@@ -41,6 +42,12 @@ def bar_metres(lengths: list[Fraction], metres: list[Metre]) -> tuple[Fraction, 
     if at > bar_start:
         write(bar_start, metres[-1])
     return pickup, changes
+
+
+def usual_metre(lengths: list[Fraction]) -> Metre:
+    """The metre of measures without a time signature: what most of them last, else 4/4."""
+    counts = Counter(length for length in lengths if length)
+    return (metre_of(counts.most_common(1)[0][0]) if counts else None) or (4, 4)
 
 
 def metre_of(quarters: Fraction) -> Metre | None:

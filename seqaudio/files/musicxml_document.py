@@ -1,8 +1,8 @@
 """What is inside a MusicXML file, and may a parser see it? Bytes -> a checked tree of elements.
 
 Conventions: a compressed file (.mxl) is a zip archive; ``META-INF/container.xml`` names the score in it, and where that
-file is missing or damaged, as in many exports, the only other XML file is the score. Nothing is fetched and no entity is
-expanded: a document type is let through when it only names the standard, and refused when it defines anything.
+file is missing or damaged, as in many exports, the only other XML file is the score. Nothing is fetched and no entity
+is expanded: a document type is let through when it only names the standard, and refused when it defines anything.
 Elements that only say how a page looks are left out of the tree. ``score-timewise`` becomes ``score-partwise``.
 """
 
@@ -25,9 +25,9 @@ MAX_RATIO = 300  # unpacked to packed size; scores reach 40
 PLAIN_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 EXPORT_AGAIN = "export the score from its notation program again"
 LAYOUT = frozenset(
-    "accidental accidental-text appearance arrow beam bracket clef credit dashes defaults display-text dot fingering frame"
-    " identification key level lyric measure-style notehead ornaments part-group print slur staff-details staff-layout"
-    " stem supports technical time-modification tuplet type wedge work".split()
+    "accidental accidental-text appearance arrow beam bracket clef credit dashes defaults display-text dot fingering"
+    " frame identification key level lyric measure-style notehead ornaments part-group print slur staff-details"
+    " staff-layout stem supports technical time-modification tuplet type wedge work".split()
 )
 
 
@@ -59,7 +59,15 @@ def _unpacked(data: bytes, name: str, limits: Limits) -> bytes:
                 raise BadFileError(f"{name}: {len(members):,} files in the archive; MusicXML has at most {MAX_MEMBERS}")
             chosen = _score_member(archive, members, name, limits)
             return _member(archive, chosen, name, limits)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError) as problem:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+    ) as problem:
         reason = str(problem).splitlines() or [type(problem).__name__]
         raise BadFileError(f"{name}: a damaged zip archive ({reason[0][:100]}); {EXPORT_AGAIN}") from None
 
@@ -68,7 +76,9 @@ def _score_member(
     archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, limits: Limits
 ) -> zipfile.ZipInfo:
     """The member that holds the score."""
-    scores = [info for path, info in members.items() if re.search(r"(?i)^(?!META-INF/|__MACOSX/).*\.(musicxml|xml)$", path)]
+    scores = [
+        info for path, info in members.items() if re.search(r"(?i)^(?!META-INF/|__MACOSX/).*\.(musicxml|xml)$", path)
+    ]
     try:
         container = _Reader(name, limits).read(_member(archive, members["META-INF/container.xml"], name, limits))
         paths = [file.get("full-path", "") for file in container.iter() if file.tag.rpartition("}")[2] == "rootfile"]
@@ -80,7 +90,7 @@ def _score_member(
         raise BadFileError(f"{name}: the archive says that its score is {paths[0][:60]!r}, which is not in it")
     if len(scores) != 1:
         raise BadFileError(
-            f"{name}: a zip archive with {len(scores) or 'no'} XML files and no index; compressed MusicXML has one score"
+            f"{name}: a zip archive with {len(scores) or 'no'} XML files and no index; compressed MusicXML has one"
         )
     return scores[0]
 
@@ -88,7 +98,9 @@ def _score_member(
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limits: Limits) -> bytes:
     limits.check("max_unpacked_bytes", info.file_size, name)
     if info.file_size > MAX_RATIO * max(info.compress_size, 4096):
-        raise BadFileError(f"{name}: {info.filename[:60]!r} unpacks to more than {MAX_RATIO} times its size; no score does")
+        raise BadFileError(
+            f"{name}: {info.filename[:60]!r} unpacks to more than {MAX_RATIO} times its size; no score does"
+        )
     if info.compress_type not in PLAIN_METHODS or info.flag_bits & 1:
         raise BadFileError(f"{name}: encrypted or packed in a way that MusicXML does not allow; {EXPORT_AGAIN}")
     with archive.open(info) as file:
@@ -150,7 +162,9 @@ class _Reader:
             self._entity()
 
     def _entity(self, *_: Any) -> None:
-        raise BadFileError(f"{self.name}: its document type defines entities of its own, which is refused; {EXPORT_AGAIN}")
+        raise BadFileError(
+            f"{self.name}: its document type defines entities of its own, which is refused; {EXPORT_AGAIN}"
+        )
 
 
 def _partwise(root: Element) -> Element:

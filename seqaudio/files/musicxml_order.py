@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
 WORDS = (
@@ -73,7 +73,25 @@ def read_signs(parts: list[list[Element]]) -> list[Signs]:
         )
         if any(sign.get("type") in ("stop", "discontinue") for sign in endings):
             open_ending = frozenset()
-    return found
+    return _with_whole_endings(found)
+
+
+def _with_whole_endings(signs: list[Signs]) -> list[Signs]:
+    """The signs with each ending up to its repeat sign: many brackets are drawn over the first measure only."""
+    whole = list(signs)
+    since: list[int] = []  # measures behind a bracket that may still belong to it
+    numbers: frozenset[int] = frozenset()
+    for i, sign in enumerate(signs):
+        if sign.endings or sign.forward:
+            since, numbers = [], frozenset() if sign.times else sign.endings
+            continue
+        since.append(i)
+        if sign.times:
+            if numbers and i + 1 < len(signs) and signs[i + 1].endings:
+                for belonging in since:
+                    whole[belonging] = replace(signs[belonging], endings=numbers)
+            since, numbers = [], frozenset()
+    return whole
 
 
 def _times(text: str | None) -> int:
@@ -96,23 +114,24 @@ def _marks(measure: Element) -> list[str]:
     return found
 
 
-def _rounds(signs: list[Signs]) -> list[int]:
-    """How often the section around each measure is played, as its endings or its repeat sign say; 0 if neither does."""
+def _rounds(signs: list[Signs]) -> list[tuple[int, frozenset[int]]]:
+    """For each measure: how often the section it closes is played, and the numbers of its group of endings."""
     groups: list[list[int]] = []
-    numbers: set[int] = set()
+    numbers: frozenset[int] = frozenset()
     for i, sign in enumerate(signs):
-        goes_on = i > 0 and bool(signs[i - 1].endings)
-        if sign.endings and goes_on and (sign.endings == signs[i - 1].endings or min(sign.endings) > max(numbers)):
+        before = signs[i - 1].endings if i else frozenset()
+        if sign.endings and before and (sign.endings == before or min(sign.endings) > max(numbers)):
             groups[-1].append(i)
             numbers |= sign.endings
         else:
             groups.append([i])
-            numbers = set(sign.endings)
+            numbers = sign.endings
     rounds = []
     for group in groups:
-        numbers = set().union(*(signs[i].endings for i in group))
+        numbers = frozenset().union(*(signs[i].endings for i in group))
         alone = numbers <= {1}  # an ending without a second one is left out the second time
-        rounds += [max([*numbers, *(signs[i].times for i in group if alone)])] * len(group)
+        times = max([*numbers, *(signs[i].times for i in group if alone)])
+        rounds += [(times, numbers)] * len(group)
     return rounds
 
 
@@ -149,9 +168,10 @@ class _Player:
         self.at = self._next(here, sign)
 
     def _is_turn_of(self, here: int) -> bool:
-        endings = self.signs[here].endings
-        last = self.rounds[here]
-        return (last if self.jumped else min(self.round, last)) in endings
+        """Is the ending around a measure played this time? The last one stands for every number that none has."""
+        last, numbers = self.rounds[here]
+        now = last if self.jumped or (self.round not in numbers and self.round > 1) else self.round
+        return now in self.signs[here].endings or (now == self.round == 1 and 1 not in numbers)
 
     def _next(self, here: int, sign: Signs) -> int:
         if self.jumped:
@@ -159,7 +179,7 @@ class _Player:
                 return len(self.signs)
             return self.coda if here == self.leave and self.coda > here else here + 1
         if sign.times:
-            if self.round < self.rounds[here]:
+            if self.round < self.rounds[here][0]:
                 self.round += 1
                 return self.start
             self.start, self.round = here + 1, 1

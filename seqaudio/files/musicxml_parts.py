@@ -5,9 +5,9 @@ numbers as they sound. Only what sounds is handed to the parser, music21, one me
 small: notes, rests, their lengths and voices. What it does not know or reads slowly - chord symbols, sounding tempo,
 pedals, percussion keys, instruments - travels through it as a numbered mark that it puts in its place.
 
-Rules: grace notes are left out, and cue notes are rests; both are counted. Microtones are rounded. A part is percussion if
-it has unpitched notes or its first instrument is on MIDI channel 10; an unpitched note sounds on the key of its
-instrument, else on the acoustic snare.
+Rules: grace notes are left out, and cue notes are rests; both are counted. Microtones are rounded. A part is
+percussion if it has unpitched notes or its first instrument is on MIDI channel 10; an unpitched note sounds on the
+key of its instrument, else on the acoustic snare.
 """
 
 from __future__ import annotations
@@ -108,6 +108,7 @@ class _PartReader:
                 warnings.simplefilter("ignore")
                 parser.parse()
             self._place(parser.stream, written)
+            written.filled = max(written.filled, Fraction(parser.offsetMeasureNote))
             measures.append(written)
         return WrittenPart(self.name, self.program, self.is_drum, measures)
 
@@ -152,13 +153,18 @@ class _PartReader:
         is_cue = element.find("cue") is not None
         pitch = self._pitch(element)
         self.dropped["cue notes"] += is_cue and pitch is not None
+        begun = measure[-2] if len(measure) > 1 and measure[-2].tag == "note" else None  # the chord this note is of
         if pitch is None or is_cue:
             if element.find("chord") is not None:
                 measure.remove(note)
                 return
             SubElement(note, "rest")
         else:
-            note.extend(element.findall("chord"))
+            if element.find("chord") is not None and begun is not None:
+                if begun.find("rest") is None:
+                    SubElement(note, "chord")
+                else:  # the first note of the chord was left out
+                    measure.remove(begun)
             note.append(_pitch_element(pitch))
         note.extend(element.findall("duration") + element.findall("voice"))
         ties = element.findall("tie") or element.findall("notations/tied")

@@ -1,47 +1,90 @@
-"""Which reader does a file need? MIDI by its bytes, ABC by its suffix; a book of tunes gives several pieces."""
+"""Which reader does a file need? Its first bytes decide, and its suffix where they say nothing.
+
+Conventions: a file is read as what it is, whatever its name: MIDI begins with ``MThd`` or a RIFF header of kind RMID, a
+zip archive or XML text is MusicXML. ABC has no mark of its own, so its suffix decides; a MIDI reader gets all the rest
+and says what it found instead (gzip, audio, a web page). A book of tunes gives several pieces.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqaudio.errors import BadFileError
-from seqaudio.files.abc import read_book, read_tune
-from seqaudio.files.atomic import shown
+from seqaudio.errors import BadFileError, MissingDependencyError
+from seqaudio.files.abc import book_texts, read_tune
+from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
-from seqaudio.files.midi import read_midi
+from seqaudio.files.midi import read_midi_bytes
+from seqaudio.files.musicxml import read_musicxml_bytes
 from seqaudio.music.score import Score
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 ABC_SUFFIXES = (".abc",)
-MUSIC_SUFFIXES = MIDI_SUFFIXES + ABC_SUFFIXES
+MUSICXML_SUFFIXES = (".mxl", ".musicxml", ".xml")
+MUSIC_SUFFIXES = MIDI_SUFFIXES + ABC_SUFFIXES + MUSICXML_SUFFIXES
+
+MIDI_BYTES = re.compile(rb"MThd|RIFF....RMID", re.DOTALL)
+XML_BYTES = re.compile(rb"PK\x03\x04|(?:\xef\xbb\xbf)?\s*<(?!!DOCTYPE html|html)|\xff\xfe\s*<\0|\xfe\xff\0<", re.I)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece and where it comes from; ``dropped`` counts what its reader left out."""
+    """A piece and where it comes from.
+
+    Attributes:
+        name: of the file, and of the tune in it.
+        score: what sounds.
+        dropped: counts of what its reader left out.
+        split: the side of the split that the file itself puts it on (train, valid, test), if it says so.
+    """
 
     name: str
     score: Score
     dropped: dict[str, int] = field(default_factory=dict)
+    split: str = ""
 
 
 def read_pieces(
     path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS
 ) -> tuple[list[Piece], list[BadFileError]]:
-    """Every piece in a music file, in order: one for MIDI, one per tune for ABC; and the tunes that cannot be read.
+    """Every piece in a music file, in order: one for MIDI and MusicXML, one per tune for ABC; and what cannot be read.
+
+    A format whose optional package is missing is among what cannot be read, so that a folder of many formats is not
+    lost for one of them.
 
     Raises:
         BadFileError: the file as a whole cannot be read, or is not what it seems.
         OverLimitError: it is larger than ``limits`` allow.
     """
     path = Path(path)
-    if path.suffix.lower() not in ABC_SUFFIXES:
-        return [Piece(path.name, read_midi(path, limits))], []
+    data, name = read_bytes(path, limits), shown(path)
+    match kind_of(data, path.suffix):
+        case "abc":
+            return _read_book(data, path, limits)
+        case "musicxml":
+            try:
+                score, dropped = read_musicxml_bytes(data, name, limits)
+            except MissingDependencyError as problem:
+                return [], [BadFileError(f"{name}: {problem}")]
+            return [Piece(path.name, score, dropped)], []
+    return [Piece(path.name, read_midi_bytes(data, name, limits))], []
+
+
+def kind_of(data: bytes, suffix: str) -> str:
+    """``midi``, ``abc`` or ``musicxml``, from the first bytes of a file, else from its suffix."""
+    if MIDI_BYTES.match(data):
+        return "midi"
+    if suffix.lower() in ABC_SUFFIXES:
+        return "abc"
+    return "musicxml" if XML_BYTES.match(data) else "midi"
+
+
+def _read_book(data: bytes, path: Path, limits: Limits) -> tuple[list[Piece], list[BadFileError]]:
     pieces: list[Piece] = []
     problems: list[BadFileError] = []
-    for text in read_book(path, limits):
+    for text in book_texts(data, shown(path), limits):
         try:
             tune = read_tune(text, shown(path), limits)
         except BadFileError as problem:

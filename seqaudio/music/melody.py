@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.errors import NoNotesError
+from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.score import Score
 
 MELODY_NAMES = re.compile(
@@ -37,6 +38,9 @@ def find_melody(score: Score) -> Melody:
         NoNotesError: the score has no pitched notes.
     """
     pitched = score.notes(~score.is_drum)
+    symbols = np.isin(pitched.track, [t for t, name in enumerate(score.track_names) if name == CHORD_TRACK])
+    if not symbols.all():  # the chord symbols of a lead sheet stand beside its tune
+        pitched = pitched.notes(~symbols)
     if not len(pitched):
         raise NoNotesError("no pitched notes, only drums, which have no melody" if len(score) else "no notes")
     tracks = np.unique(pitched.track).tolist()

@@ -1,0 +1,59 @@
+"""Laws of chord symbols: degrees, voicing in one register, alterations."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqaudio.music.chords import KINDS, chord_of_kind, semitones
+
+PITCH_CLASSES = st.integers(0, 11)
+
+
+@pytest.mark.parametrize(
+    ("degree", "expected"), [("1", 0), ("b3", 3), ("#5", 8), ("bb7", 9), ("b7", 10), ("9", 14), ("#11", 18), ("13", 21)]
+)
+def test_degrees(degree: str, expected: int) -> None:
+    assert semitones(degree) == expected
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), root=PITCH_CLASSES, bass=st.none() | PITCH_CLASSES)
+def test_a_chord_is_its_pitch_classes_over_its_bass_within_an_octave(kind: str, root: int, bass: int | None) -> None:
+    chord = chord_of_kind(kind, root, bass)
+    assert chord is not None
+    lowest = root if bass is None else bass
+    assert chord.pitches[0] == 48 + lowest
+    assert chord.pitches[-1] < 48 + lowest + 12
+    assert {pitch % 12 for pitch in chord.pitches} == {(root + interval) % 12 for interval in chord.intervals} | {
+        lowest
+    }
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), root=PITCH_CLASSES, up=PITCH_CLASSES)
+def test_transposing_the_root_transposes_the_chord(kind: str, root: int, up: int) -> None:
+    one, other = chord_of_kind(kind, root), chord_of_kind(kind, root + up)
+    assert one is not None
+    assert other is not None
+    assert {(pitch + up) % 12 for pitch in one.pitches} == {pitch % 12 for pitch in other.pitches}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "intervals"),
+    [
+        ("dominant", [("add", 9, -1)], (0, 4, 7, 10, 13)),
+        ("dominant", [("alter", 5, -1)], (0, 4, 6, 10)),
+        ("major", [("add", 7, 0)], (0, 4, 7, 10)),
+        ("minor-seventh", [("alter", 3, 1)], (0, 4, 7, 10)),
+        ("major", [("subtract", 3, 0), ("add", 4, 0)], (0, 5, 7)),
+        ("major", [("add", 99, 0)], (0, 4, 7)),
+    ],
+)
+def test_degrees_are_added_altered_and_subtracted(
+    kind: str, changes: list[tuple[str, int, int]], intervals: tuple[int, ...]
+) -> None:
+    chord = chord_of_kind(kind, 0, None, tuple(changes))
+    assert chord is not None
+    assert chord.intervals == intervals
+
+
+def test_an_unknown_kind_is_no_chord() -> None:
+    assert chord_of_kind("Neapolitan", 0) is None
