@@ -204,7 +204,7 @@ def test_a_hostile_name_cannot_write_to_the_terminal(seqaudio) -> None:
 
 
 def test_a_bug_is_one_line_too(seqaudio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqaudio.files.midi.read_bytes", lambda *_: 1 / 0)
+    monkeypatch.setattr("seqaudio.files.reader.read_bytes", lambda *_: 1 / 0)
     fails(seqaudio("continue", PRIMER), 1, "ZeroDivisionError", "SEQAUDIO_DEBUG")
 
 

@@ -3,6 +3,10 @@
 import io
 import zipfile
 
+STANDARD = (
+    '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
+    '"http://www.musicxml.org/dtds/partwise.dtd">'
+)
 CONTAINER = '<container><rootfiles><rootfile full-path="{path}"/></rootfiles></container>'
 
 
@@ -44,6 +48,10 @@ def ending(number: str, kind: str) -> str:
     return f'<barline><ending number="{number}" type="{kind}"/></barline>'
 
 
+def volta(number: str, body: str) -> str:
+    return ending(number, "start") + body + ending(number, "stop")
+
+
 def words(text: str) -> str:
     return f"<direction><direction-type><words>{text}</words></direction-type></direction>"
 
@@ -54,10 +62,10 @@ def document(*parts: list[str], about: str = "", names: tuple[str, ...] = (), do
         f'<score-part id="P{i}"><part-name>{name}</part-name>{about}</score-part>'
         for i, name in enumerate([*names, *[""] * (len(parts) - len(names))])
     )
-    bodies = "".join(
-        f'<part id="P{i}">{"".join(f"<measure number={chr(34)}{n}{chr(34)}>{m}</measure>" for n, m in enumerate(part))}</part>'
-        for i, part in enumerate(parts)
-    )
+    bodies = ""
+    for i, part in enumerate(parts):
+        measures = "".join(f'<measure number="{n}">{body}</measure>' for n, body in enumerate(part, 1))
+        bodies += f'<part id="P{i}">{measures}</part>'
     head = '<?xml version="1.0" encoding="UTF-8"?>' + doctype
     return f"{head}<score-partwise><part-list>{entries}</part-list>{bodies}</score-partwise>"
 

@@ -5,8 +5,6 @@ Expected notes are (onset, length, pitch) in quarters, written by hand.
 
 import os
 import sys
-import xml.etree.ElementTree as ET
-import zipfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,16 +16,17 @@ from seqaudio.files import Limits, read_musicxml, read_pieces
 from seqaudio.files.musicxml import read_musicxml_bytes
 from seqaudio.files.musicxml_bars import bar_metres
 from seqaudio.music import Score
-from seqaudio.music.chords import CHORD_TRACK, chord_of_kind
+from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.melody import find_melody
 from tests.files.musicxml_samples import (
+    STANDARD,
     attributes,
     document,
-    ending,
     harmony,
     note,
     repeat,
     tie,
+    volta,
     words,
     zipped,
 )
@@ -53,6 +52,7 @@ def pitches(*measures: str) -> list[int]:
     return read([attributes("1/4") + measures[0], *measures[1:]])[0].pitch.tolist()
 
 
+BACK = repeat("backward")
 A, B, C, D, E = (note(name) for name in ("A4", "B4", "C5", "D5", "E5"))
 
 
@@ -84,7 +84,7 @@ def test_a_pickup_ends_the_first_bar() -> None:
 
 
 def test_a_pickup_returns_where_the_repeated_section_stops_short() -> None:
-    score, _ = read([attributes() + note("G4"), note("C5", 4), note("D5", 3) + repeat("backward")])
+    score, _ = read([attributes() + note("G4"), note("C5", 4), note("D5", 3) + BACK])
     assert notes(score) == [(3, 1, 67), (4, 4, 72), (8, 3, 74), (11, 1, 67), (12, 4, 72), (16, 3, 74)]
     assert score.time_signatures.tolist() == [[0, 4, 4]]
 
@@ -112,7 +112,8 @@ def test_bar_lines_stand_where_measures_begin(seed: int) -> None:
 
 def test_ties_are_joined() -> None:
     score, _ = read(
-        [attributes() + note("C5", 4, tie("start")), note("C5", 4, tie("stop", "start")), note("C5", 2, tie("stop")) + note("C5", 2)]
+        [attributes() + note("C5", 4, tie("start")), note("C5", 4, tie("stop", "start")),
+         note("C5", 2, tie("stop")) + note("C5", 2)]
     )  # fmt: skip
     assert notes(score) == [(0, 10, 72), (10, 2, 72)]
     unfinished, _ = read([attributes() + note("C5", 2, tie("start")) + note("D5", 2), note("C5", 4, tie("stop"))])
@@ -121,8 +122,8 @@ def test_ties_are_joined() -> None:
 
 def test_a_tie_into_the_second_ending() -> None:
     score, _ = read(
-        [attributes("1/4") + note("C5", 1, tie("start")), ending("1", "start") + note("C5", 1, tie("stop")) + ending("1", "stop") + repeat("backward"),
-         ending("2", "start") + note("C5", 1, tie("stop")) + ending("2", "discontinue"), D]
+        [attributes("1/4") + note("C5", 1, tie("start")), volta("1", note("C5", 1, tie("stop"))) + BACK,
+         volta("2", note("C5", 1, tie("stop"))), D]
     )  # fmt: skip
     assert notes(score) == [(0, 2, 72), (2, 2, 72), (4, 1, 74)]
 
@@ -162,18 +163,22 @@ def test_a_chord_whose_first_note_is_left_out_keeps_the_others() -> None:
 def test_a_clarinet_in_b_flat_sounds_a_tone_lower_and_so_do_its_chord_symbols() -> None:
     down = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"
     score, _ = read([attributes("4/4", down) + harmony("D", "minor") + note("D5", 4)])
-    assert notes(score) == [(0, 4, 48), (0, 4, 51), (0, 4, 55), (0, 4, 72)] or notes(score, 0) == [(0, 4, 72)]
-    assert sorted(score.pitch[score.track == 1].tolist()) == [48, 51, 55]
+    assert notes(score, 0) == [(0, 4, 72)]
+    assert notes(score, 1) == [(0, 4, 48), (0, 4, 51), (0, 4, 55)]
     octave = "<transpose><chromatic>0</chromatic><octave-change>-1</octave-change></transpose>"
     assert notes(read([attributes("4/4", octave) + note("C3", 4)])[0]) == [(0, 4, 36)]
 
 
 def test_unpitched_notes_sound_on_the_key_of_their_instrument() -> None:
     kit = "".join(
-        f'<midi-instrument id="{name}"><midi-channel>10</midi-channel><midi-unpitched>{key + 1}</midi-unpitched></midi-instrument>'
+        f'<midi-instrument id="{name}"><midi-channel>10</midi-channel>'
+        f"<midi-unpitched>{key + 1}</midi-unpitched></midi-instrument>"
         for name, key in (("bass", 36), ("hat", 42))
     )
-    hit = "<note>{chord}<unpitched><display-step>F</display-step><display-octave>4</display-octave></unpitched><duration>4</duration>{of}</note>"
+    hit = (
+        "<note>{chord}<unpitched><display-step>F</display-step><display-octave>4</display-octave></unpitched>"
+        "<duration>4</duration>{of}</note>"
+    )
     body = hit.format(chord="", of='<instrument id="bass"/>') + hit.format(
         chord="<chord/>", of='<instrument id="hat"/>'
     )
@@ -190,7 +195,7 @@ def test_tempo_counts_in_any_part_and_as_written_after_a_repeat() -> None:
         "<per-minute>c. 40</per-minute></metronome></direction-type></direction>"
     )
     score, _ = read(
-        [attributes("1/4") + C, D, E + repeat("backward")],
+        [attributes("1/4") + C, D, E + BACK],
         [attributes("1/4") + sound + C, mark + D, note("r")],
     )
     slow, fast = 666_667, 1_000_000
@@ -199,7 +204,7 @@ def test_tempo_counts_in_any_part_and_as_written_after_a_repeat() -> None:
 
 def test_dynamics_are_velocities_of_their_part() -> None:
     loud = "<direction><direction-type><dynamics><ff/></dynamics></direction-type></direction>"
-    score, _ = read([attributes("1/4") + C, loud + D, E + repeat("backward")], [attributes("1/4") + A, A, A])
+    score, _ = read([attributes("1/4") + C, loud + D, E + BACK], [attributes("1/4") + A, A, A])
     assert score.velocity[score.track == 0].tolist() == [80, 112, 112] * 2
     assert set(score.velocity[score.track == 1].tolist()) == {80}
 
@@ -216,19 +221,19 @@ def test_pedals() -> None:
 @pytest.mark.parametrize(
     ("measures", "played"),
     [
-        ([A, B + repeat("backward"), C], "ABABC"),
-        ([A, repeat("forward", "left") + B + repeat("backward"), C + repeat("backward")], "ABBCC"),
+        ([A, B + BACK, C], "ABABC"),
+        ([A, repeat("forward", "left") + B + BACK, C + BACK], "ABBCC"),
         ([A + repeat("backward", times=' times="4"'), B], "AAAAB"),
-        ([A, ending("1", "start") + B + ending("1", "stop") + repeat("backward"), ending("2", "start") + C + ending("2", "stop"), D], "ABACD"),
-        ([A, ending("1, 2", "start") + B + ending("1, 2", "stop") + repeat("backward"), ending("3", "start") + C + ending("3", "stop"), D], "ABABACD"),
-        ([A, ending("1", "start") + B + ending("1", "stop"), C + repeat("backward"), ending("2", "start") + D + ending("2", "stop")], "ABCAD"),
-        ([A, ending("1", "start") + B + ending("1", "stop") + repeat("backward"), C], "ABAC"),
-        ([A, ending("1", "start") + B + ending("1", "stop") + repeat("backward"), ending("3", "start") + C + ending("3", "stop")], "ABAC"),
-        ([A, ending("1", "start") + B + ending("1", "stop") + repeat("backward"), ending("2", "start") + C + ending("2", "stop") + repeat("backward"), D + repeat("backward"), E], "ABACDDE"),
+        ([A, volta("1", B) + BACK, volta("2", C), D], "ABACD"),
+        ([A, volta("1, 2", B) + BACK, volta("3", C), D], "ABABACD"),
+        ([A, volta("1", B), C + BACK, volta("2", D)], "ABCAD"),
+        ([A, volta("1", B) + BACK, C], "ABAC"),
+        ([A, volta("1", B) + BACK, volta("3", C)], "ABAC"),
+        ([A, volta("1", B) + BACK, volta("2", C) + BACK, D + BACK, E], "ABACDDE"),
         ([A, B + words("Fine"), C + words("D.C. al Fine")], "ABCAB"),
         ([A, "<sound segno='s'/>" + B, C + '<sound dalsegno="s"/>', D], "ABCBCD"),
-        ([A + "<sound tocoda='c'/>", B, C + words("D.C. al Coda"), words("Coda") + "<sound coda='c'/>" + D, E], "ABCADE"),
-        ([A, B + repeat("backward"), C + words("da capo")], "ABABCABC"),
+        ([A + "<sound tocoda='c'/>", B, C + words("D.C. al Coda"), "<sound coda='c'/>" + D, E], "ABCADE"),
+        ([A, B + BACK, C + words("da capo")], "ABABCABC"),
         ([A, B + words("D.S.")], "AB"),
         ([A, B + words("coda fine art, D.Cecil")], "AB"),
     ],
@@ -245,8 +250,9 @@ def test_a_jump_to_a_missing_sign_is_counted() -> None:
 def test_chord_symbols_sound_until_the_next_one() -> None:
     no_chord = "<harmony><root><root-step>C</root-step></root><kind>none</kind></harmony>"
     score, dropped = read(
-        [attributes() + note("G4", 4), harmony("C", "major") + note("G4", 4), note("A4", 2) + harmony("Bb", "dominant") + note("A4", 2),
-         note("G4", 4), no_chord + note("G4", 4), harmony("A", "minor-seventh") + note("G4", 4)]
+        [attributes() + note("G4", 4), harmony("C", "major") + note("G4", 4),
+         note("A4", 2) + harmony("Bb", "dominant") + note("A4", 2), note("G4", 4),
+         no_chord + note("G4", 4), harmony("A", "minor-seventh") + note("G4", 4)]
     )  # fmt: skip
     assert score.track_names == ("", CHORD_TRACK)
     assert notes(score, 1) == (
@@ -267,7 +273,8 @@ def test_words_say_no_chord_and_offsets_move_symbols() -> None:
 
 def test_a_chord_goes_on_as_written_after_a_repeat() -> None:
     score, _ = read(
-        [attributes("1/4") + harmony("C", "major") + A, repeat("forward", "left") + B, harmony("F", "power") + C + repeat("backward"), D]
+        [attributes("1/4") + harmony("C", "major") + A, repeat("forward", "left") + B,
+         harmony("F", "power") + C + BACK, D]
     )  # fmt: skip
     roots = [row for row in notes(score, 1) if row[2] in (48, 53)]
     assert roots == [(0, 2, 48), (2, 1, 53), (3, 1, 48), (4, 2, 53)]
@@ -282,15 +289,16 @@ def test_chord_symbols_that_say_no_notes_are_counted() -> None:
 
 def test_a_score_ordered_by_measures() -> None:
     text = (
-        "<score-timewise><part-list><score-part id='a'><part-name>Up</part-name></score-part></part-list><measure><part id='a'>"
-        f"{attributes() + note('C5', 4)}</part></measure><measure><part id='a'>{note('D5', 4)}</part></measure></score-timewise>"
+        "<score-timewise><part-list><score-part id='a'><part-name>Up</part-name></score-part></part-list>"
+        f"<measure><part id='a'>{attributes() + note('C5', 4)}</part></measure>"
+        f"<measure><part id='a'>{note('D5', 4)}</part></measure></score-timewise>"
     )
     score, _ = read_musicxml_bytes(text.encode(), "a.xml")
     assert notes(score) == [(0, 4, 72), (4, 4, 74)]
     assert score.track_names == ("Up",)
 
 
-PLAIN = document([attributes() + note("C5", 4)], doctype='<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" "http://www.musicxml.org/dtds/partwise.dtd">')  # fmt: skip
+PLAIN = document([attributes() + note("C5", 4)], doctype=STANDARD)
 
 
 @pytest.mark.parametrize("suffix", [".mxl", ".musicxml", ".xml", ".mid", ".txt"])
@@ -318,84 +326,6 @@ def test_a_missing_package_is_a_reason_not_the_end(tmp_path: Path, monkeypatch: 
     assert isinstance(problems[0], BadFileError)
 
 
-def slow_reading(path: Path) -> tuple[Notes, list[tuple[float, str]]]:
-    """Notes and chord symbols of a lead sheet without repeats, voices and grace notes: one loop over its elements."""
-    with zipfile.ZipFile(path) as archive:
-        root = ET.fromstring(archive.read(next(n for n in archive.namelist() if not n.startswith("META"))))
-    found: list[list[float]] = []
-    symbols = []
-    now, divisions = 0.0, 1
-    open_ties = False
-    steps = dict(zip("CDEFGAB", (0, 2, 4, 5, 7, 9, 11), strict=True))
-    for element in root.iterfind("part/measure/*"):
-        divisions = int(element.findtext("divisions") or divisions)
-        if element.tag == "harmony":
-            symbols.append((now + int(element.findtext("offset") or 0) / divisions, element.findtext("kind")))
-        if element.tag != "note":
-            continue
-        length = int(element.findtext("duration")) / divisions
-        if element.find("rest") is None:
-            pitch = 12 * int(element.findtext("pitch/octave")) + 12 + steps[element.findtext("pitch/step")]
-            pitch += int(element.findtext("pitch/alter") or 0)
-            kinds = {mark.get("type") for mark in element.iterfind("tie")}
-            if open_ties and "stop" in kinds and found[-1][2] == pitch:
-                found[-1][1] += length
-            else:
-                found.append([now, length, pitch])
-            open_ties = "start" in kinds
-        else:
-            open_ties = False
-        now += length
-    return [tuple(row) for row in found], symbols
-
-
-def is_simple(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        text = archive.read(next(n for n in archive.namelist() if not n.startswith("META"))).decode("utf-8", "replace")
-    return not any(
-        sign in text
-        for sign in ("<repeat", "<grace", "<chord/>", "<chord />", "<backup", "D.C.", "D.S.", "<transpose", "tempo=")
-    )
-
-
-def compare(path: Path) -> None:
-    score = read_musicxml(path)
-    found, symbols = slow_reading(path)
-    shift = score.onset[score.track == 0].min() / score.ticks_per_quarter - found[0][0]
-    expected = [(onset + shift, length, pitch) for onset, length, pitch in found]
-    np.testing.assert_allclose(notes(score, 0), expected, atol=1e-6)
-    chords = score.notes(score.track == 1)
-    begun = np.unique(chords.onset) / score.ticks_per_quarter
-    places = sorted({at for at, _ in symbols if at + shift < score.end / score.ticks_per_quarter})
-    assert set(np.round(begun, 6)) <= set(np.round(np.array(places) + shift, 6))
-    assert len(places) - len(begun) <= sum(kind in (None, "none") for _, kind in symbols)
-
-
-@pytest.mark.skipif(not LEAD_SHEETS, reason="the lead sheets of shared/data are not here")
-def test_some_lead_sheets_against_a_slow_reading() -> None:
-    simple = [path for path in LEAD_SHEETS[::16] if is_simple(path)]
-    assert len(simple) > 10
-    for path in simple:
-        compare(path)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not LEAD_SHEETS, reason="the lead sheets of shared/data are not here")
-def test_every_lead_sheet_is_read_with_its_chords() -> None:
-    compared = 0
-    for path in LEAD_SHEETS:
-        pieces, problems = read_pieces(path)
-        assert problems == []
-        score = pieces[0].score
-        assert score.track_names[-1] == CHORD_TRACK
-        assert len(find_melody(score).score) > 0
-        if is_simple(path):
-            compare(path)
-            compared += 1
-    assert len(LEAD_SHEETS) == 502
-    assert compared > 150
-
-
 def test_budgets_are_named() -> None:
     data = document(
         [attributes() + note("C5", 4), harmony("C", "major") + note("D5", 4) + repeat("backward", times=' times="9"')]
@@ -404,26 +334,8 @@ def test_budgets_are_named() -> None:
     assert len(read_musicxml_bytes(data, "a", fits)[0]) == 18 + 27
     for limits, budget in (
         (Limits(max_notes=40), "notes"), (Limits(max_quarters=71), "quarters"), (Limits(max_quarters=5), "quarters"),
-        (Limits(max_tracks=0), "tracks"), (Limits(max_elements=20), "elements"), (Limits(max_unpacked_bytes=99), "unpacked_bytes"),
+        (Limits(max_tracks=0), "tracks"), (Limits(max_elements=20), "elements"),
+        (Limits(max_unpacked_bytes=99), "unpacked_bytes"),
     ):  # fmt: skip
         with pytest.raises(BadFileError, match=rf"^a: .* {budget}, over the budget of .*max_{budget}"):
             read_musicxml_bytes(zipped(data), "a", limits)
-
-
-def test_chord_kinds_against_music21() -> None:
-    """music21 realises chord symbols too, slowly; pitch classes agree where players leave nothing out."""
-    from music21 import harmony as theirs
-
-    from seqaudio.music.chords import KINDS
-
-    compared = 0
-    for kind in KINDS:
-        if kind in ("pedal", "maj69", "minor-major", "augmented-ninth", "major-13th", "dominant-13th"):
-            continue
-        name = {"dominant": "dominant-seventh", "major-minor": "minor-major-seventh"}.get(kind, kind)
-        name = {"half-diminished": "half-diminished-seventh"}.get(name, name)
-        chord = chord_of_kind(kind, 2)
-        expected = {p.pitchClass for p in theirs.ChordSymbol(root="D", kind=name).pitches}
-        assert {p % 12 for p in chord.pitches} == expected, kind
-        compared += 1
-    assert compared > 18

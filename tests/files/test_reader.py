@@ -1,0 +1,75 @@
+"""Is a file read as what it is, whatever its name says, and are budgets on books of tunes kept?"""
+
+import gzip
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from seqaudio.cli.primers import read_primer
+from seqaudio.errors import BadFileError, OverLimitError
+from seqaudio.files import Limits, midi_bytes, read_pieces
+from seqaudio.files.reader import kind_of
+from tests.files.musicxml_samples import attributes, document, harmony, note, zipped
+from tests.samples import tune
+
+MIDI = midi_bytes(tune())
+XML = document([attributes() + harmony("C", "major") + note("C5", 4)]).encode()
+needs_music21 = pytest.mark.skipif(importlib.util.find_spec("music21") is None, reason="MusicXML needs music21")
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix", "kind"),
+    [
+        (MIDI, ".mid", "midi"),
+        (MIDI, ".xml", "midi"),
+        (MIDI, ".abc", "midi"),
+        (b"RIFF\0\0\0\0RMIDdata", ".mxl", "midi"),
+        (XML, ".mid", "musicxml"),
+        (zipped(XML), ".kar", "musicxml"),
+        (b"\xef\xbb\xbf\n<score-partwise/>", "", "musicxml"),
+        (b"X:1\nK:C\nC|", ".ABC", "abc"),
+        (b"<C> D|", ".abc", "abc"),
+        (b"", ".mid", "midi"),
+        (b"<!doctype html>", ".xml", "midi"),
+    ],
+)
+def test_bytes_decide_and_else_the_suffix(data: bytes, suffix: str, kind: str) -> None:
+    assert kind_of(data, suffix) == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(gzip.compress(MIDI), "gzip"), (b"fLaC", "audio"), (b"<html>", "web page"), (b"", "empty")]
+)
+@pytest.mark.parametrize("suffix", [".mid", ".mxl", ".musicxml"])
+def test_what_is_no_music_is_named(tmp_path: Path, data: bytes, reason: str, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(data)
+    with pytest.raises(BadFileError, match=reason):
+        read_pieces(path)
+
+
+def test_midi_under_another_name_is_read(tmp_path: Path) -> None:
+    for suffix in (".mid", ".xml", ".abc", ".mxl"):
+        path = tmp_path / f"a{suffix}"
+        path.write_bytes(MIDI)
+        pieces, problems = read_pieces(path)
+        assert (pieces[0].score, pieces[0].name, pieces[0].split, problems) == (tune(), path.name, "", [])
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_book_may_hold_so_many_tunes(tmp_path: Path, newline: str) -> None:
+    path = tmp_path / "a.abc"
+    path.write_text("".join(f"X:{i}\nK:C\nC8|\n\n" for i in range(5)), newline=newline)
+    assert len(read_pieces(path, Limits(max_tunes=5))[0]) == 5
+    with pytest.raises(OverLimitError, match=r"5 tunes, over the budget of 4; .*max_tunes=5"):
+        read_pieces(path, Limits(max_tunes=4))
+
+
+@needs_music21
+def test_a_lead_sheet_is_a_primer(tmp_path: Path) -> None:
+    path = tmp_path / "a.mxl"
+    path.write_bytes(zipped(XML.replace(b"<note>", b"<note><grace/></note><note>", 1)))
+    score, remarks = read_primer(path)
+    assert score.pitch.tolist() == [72, 48, 52, 55]
+    assert remarks == ["left out of the tune: 1 grace notes"]
