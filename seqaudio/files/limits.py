@@ -1,15 +1,19 @@
 """How large may a file be before it is refused? Budgets that protect the process from hostile or damaged files.
 
-Conventions: a budget is the largest value still allowed. The defaults leave room for every real piece we know of and
-keep one file under 300 MB of memory and ten seconds, whatever its bytes say: an event costs up to 200 bytes while it is
-read, and 100,000 quarters are 14 hours at 120 per minute, or 1.6 million bars of the shortest metre read.
+Conventions: a budget is the largest value still allowed, and is checked before memory for what it bounds is taken. The
+defaults leave room for every real piece we know of and keep one file under 300 MB of memory and ten seconds, whatever
+its bytes say: an event costs up to 200 bytes while it is read, and 100,000 quarters are 14 hours at 120 per minute, or
+1.6 million bars of the shortest metre read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
-from seqaudio.errors import OverLimitError
+from seqaudio.errors import OptionError, OverLimitError
+
+MOST_EVENTS = 2**25  # so many score tracks can be told apart while a file is read
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,18 @@ class Limits:
     Attributes:
         max_bytes: size of the file.
         max_notes: notes in the piece.
-        max_events: notes' beginnings and ends, programs, pedals, tempos and time signatures in the file.
+        max_events: notes' beginnings and ends, programs, pedals, tempos and time signatures in the file; and pedal
+            spans in the piece, where a pedal counts once for each score track of its channel. At most 33,554,432.
         max_tracks: tracks in the file; a MIDI header can declare 65,535.
         max_metres: changes of time signature.
         max_tunes: tunes in an ABC book; each starts a run of the parser.
         max_unpacked_bytes: size of a compressed file's content.
         max_elements: XML elements that say how a score sounds; a note has about six, and costs 0.2 ms and 1 kB.
         max_quarters: length of the piece in quarter notes, up to the end of its last note or pedal.
+        max_seconds: the same in seconds under its tempos; 360,000 are 100 hours.
+
+    Raises:
+        OptionError: a budget is negative, no whole number, or more than is possible.
     """
 
     max_bytes: int = 16 * 2**20
@@ -37,15 +46,41 @@ class Limits:
     max_tunes: int = 20_000
     max_unpacked_bytes: int = 64 * 2**20
     max_elements: int = 400_000
+    max_seconds: int = 360_000
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise OptionError(f"limit {name}={value!r}; give a whole number from 0, such as {name}=1000000")
+        if self.max_events > MOST_EVENTS:
+            raise OptionError(f"limit max_events={self.max_events:,}; at most {MOST_EVENTS:,} is possible")
+
+    @classmethod
+    def parse(cls, pairs: Sequence[str]) -> Limits:
+        """Limits from pairs like ``"max_notes=600000"``, the rest as usual; of several for one budget the last counts.
+
+        Raises:
+            OptionError: a pair is not of this form, or names no budget.
+        """
+        budgets = asdict(DEFAULT_LIMITS)
+        for pair in pairs:
+            name, _, value = (part.strip() for part in pair.partition("="))
+            if name not in budgets:
+                raise OptionError(f"limit {pair!r}; give NAME=NUMBER, where NAME is one of {', '.join(budgets)}")
+            try:
+                budgets[name] = int(value)
+            except ValueError:
+                raise OptionError(f"limit {pair!r}; give a whole number from 0, such as {name}=1000000") from None
+        return cls(**budgets)
 
     def check(self, budget: str, came: float, path: str) -> None:
         """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``."""
         allowed = getattr(self, budget)
         if came > allowed:
-            what = budget.removeprefix("max_")
+            what, enough = budget.removeprefix("max_"), int(-(-came // 1))
             raise OverLimitError(
-                f"{path}: {came:,.0f} {what}, over the budget of {allowed:,}; "
-                f"if the file is right, read it with Limits({budget}={int(-(-came // 1))})"
+                f"{path}: {came:,.0f} {what}, over the budget of {allowed:,}; if the file is right, "
+                f"raise it with --limit {budget}={enough} (in Python Limits({budget}={enough}))"
             )
 
 

@@ -28,15 +28,14 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seqaudio.errors import OptionError
+from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
-from seqaudio.files.midi_scan import MAX_TICK, MidiEvents, scan
-from seqaudio.music.score import IntArray, Score
+from seqaudio.files.midi_scan import EXPORT_AGAIN, MidiEvents, clean_name, scan
+from seqaudio.files.midi_walk import MAX_TICK, PEDAL
+from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray, Score
 
-PEDAL = 64  # control number of the sustain pedal, and the value from which it is down
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]
 MAX_DELTA = 2**28 - 1  # the largest four-byte variable-length quantity
@@ -57,12 +56,14 @@ def read_midi(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> 
 def read_midi_bytes(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Score:
     """The piece in the bytes of a MIDI file; ``name`` stands for the path in messages. Raises as read_midi."""
     events = scan(data, name, limits)
-    words = np.asarray(events.words, dtype=np.int64)
-    limits.check("max_notes", int(np.count_nonzero(_is_note_on(words))), name)
-    score = _score(words, events)
-    limits.check("max_metres", len(score.time_signatures), name)
-    end = max(score.end, int(score.pedals[:, :2].sum(axis=1).max(initial=0)))
+    score = _score(data, events)
+    end = max(int(events.notes[1].max(initial=0)), int(events.pedals[:, :2].sum(axis=1).max(initial=0)))
+    if end > MAX_TICK:
+        raise BadFileError(f"{name}: tick {end} is beyond 2^31; {EXPORT_AGAIN}")
     limits.check("max_quarters", end / score.ticks_per_quarter, name)
+    slowest_us = max(int(score.tempos[:, 1].max(initial=0)), DEFAULT_TEMPO_US)
+    if end * slowest_us * 1e-6 > limits.max_seconds * score.ticks_per_quarter:
+        limits.check("max_seconds", float(score.seconds(end)), name)
     return score
 
 
@@ -96,115 +97,28 @@ def midi_bytes(score: Score) -> bytes:
     return header + score.ticks_per_quarter.to_bytes(2, "big") + b"".join(tracks)
 
 
-def _is_note_on(words: IntArray) -> NDArray[np.bool_]:
-    return np.asarray(((words >> 18) & 15 == 9) & (words & 127 > 0))
-
-
-def _score(words: IntArray, events: MidiEvents) -> Score:
-    tick, status, first, second = words >> 22, (words >> 14) & 255, (words >> 7) & 127, words & 127
-    kind = status >> 4
-    file_track = np.repeat(np.arange(len(events.names)), events.word_counts)
-    voice = file_track * 16 + (status & 15)
-    track_ends = np.array(events.end_ticks, dtype=np.int64)
-
-    on, pedal = _is_note_on(words), kind == 0xB
-    part = voice * 128 + _programs(voice, kind == 0xC, first)  # one number for track, channel and program
-    note = on | (kind == 8) | (kind == 9)
-    end = _releases((voice * 128 + first)[note], on[note], tick[note], track_ends[file_track[on]])
-    spans, span_voice = _pedal_spans(voice[pedal], second[pedal] >= PEDAL, tick[pedal], track_ends)
-
-    parts = _parts(part[on], span_voice, file_track)
-    first_of_voice = np.searchsorted(parts // 128, span_voice, side="left")
-    copies = np.searchsorted(parts // 128, span_voice, side="right") - first_of_voice
-    pedal_track = np.repeat(first_of_voice, copies) + _counts_up(copies)
-    tempos = [0, events.smpte_tempo_us] if events.smpte_tempo_us else events.tempos
-    return Score.from_notes(
-        tick[on],
-        np.maximum(end - tick[on], 1),
-        first[on],
-        velocity=second[on],
-        program=part[on] % 128,
-        is_drum=voice[on] % 16 == DRUM_CHANNEL,
-        track=np.searchsorted(parts, part[on]),
-        ticks_per_quarter=events.ticks_per_quarter,
-        tempos=np.array(tempos, dtype=np.int64),
-        time_signatures=np.array(events.time_signatures, dtype=np.int64),
-        pedals=np.column_stack([np.repeat(spans, copies, axis=0), pedal_track]),
-        track_names=[events.names[number // 2048] for number in parts.tolist()],
+def _score(data: bytes, events: MidiEvents) -> Score:
+    onset, end, values, _ = events.notes
+    # A tick has 31 bits, the index of a part and a pitch 32. Equal ones begin in the order in which they end.
+    order = np.argsort(onset << 32 | values >> 7, kind="stable")
+    onset, end, values = onset[order], end[order], values[order]
+    track = values >> 14
+    part = events.parts[:, 0][track]
+    tempos = np.array([[0, events.smpte_tempo_us]]) if events.smpte_tempo_us else events.tempos
+    return Score.trusted(
+        events.ticks_per_quarter,
+        onset=onset,
+        duration=end - onset,
+        pitch=values >> 7 & 127,
+        velocity=values & 127,
+        program=part & 127,
+        is_drum=part >> 7 & 15 == DRUM_CHANNEL,
+        track=track,
+        tempos=tempos.copy(),  # without the room that was left in the array
+        time_signatures=events.time_signatures.copy(),
+        pedals=events.pedals.copy(),
+        track_names=tuple(clean_name(data[start:stop]) for _, start, stop in events.parts.tolist()),
     )
-
-
-def _programs(voice: IntArray, is_change: NDArray[np.bool_], program: IntArray) -> IntArray:
-    """The program that holds at each event: that of the last change in its voice, 0 before the first."""
-    order = np.argsort(voice, kind="stable")
-    last_change = np.maximum.accumulate(np.where(is_change[order], np.arange(len(order)), -1))
-    known = last_change >= np.searchsorted(voice[order], voice[order], side="left")
-    held = np.zeros_like(voice)
-    held[order] = np.where(known, program[order][last_change], 0)
-    return held
-
-
-def _releases(key: IntArray, on: NDArray[np.bool_], tick: IntArray, track_end: IntArray) -> IntArray:
-    """The tick at which each note-on is released, first in first out within a key; else ``track_end``.
-
-    Shape: key, on, tick (events,) in file order, every other event a release; track_end and result (notes,).
-    """
-    order = np.argsort(key, kind="stable")
-    key, rising = key[order], on[order]
-    # Sounding notes per key, as if releases of nothing counted too: those are the new lows below zero. A step down
-    # from key to key, larger than any count, starts the running minimum afresh in each.
-    counted = np.cumsum(np.where(rising, 1, -1))
-    start = np.searchsorted(key, key, side="left")
-    floor = -start * 3
-    level = counted - np.append(0, counted)[start] + floor
-    low = np.minimum(np.minimum.accumulate(level), floor)
-    idle = ~rising & (level < np.append(0, low)[:-1]) & (level < floor)
-
-    n = len(key) + 1
-    releases = order[~rising & ~idle]
-    on_code, off_code = _ranked(key[rising], n), _ranked(key[~rising & ~idle], n)
-    at = np.searchsorted(off_code, on_code)
-    matched = np.append(off_code, -1)[at] == on_code
-    end = np.zeros(len(key), dtype=np.int64)
-    end[on] = track_end
-    end[order[rising][matched]] = tick[releases[at[matched]]]
-    return end[on]
-
-
-def _ranked(key: IntArray, n: int) -> IntArray:
-    """Sorted keys made unique: key times n, plus the rank among equals."""
-    return key * n + np.arange(len(key)) - np.searchsorted(key, key, side="left")
-
-
-def _pedal_spans(
-    voice: IntArray, down: NDArray[np.bool_], tick: IntArray, track_ends: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Tick and duration of each time the pedal is down, shape (spans, 2), and the voice it belongs to (spans,)."""
-    order = np.argsort(voice, kind="stable")
-    voice, down, tick = voice[order], down[order], tick[order]
-    opens = np.append(True, voice[1:] != voice[:-1])[: len(voice)]
-    before = np.where(opens, False, np.append(False, down[:-1])[: len(voice)])
-    changes = down != before  # from here on down and up alternate within a voice
-    voice, down, tick = voice[changes], down[changes], tick[changes]
-    lifted = np.append(~down[1:], False)[: len(voice)]
-    up = np.where(lifted, np.append(tick[1:], 0)[: len(voice)], np.maximum(track_ends[voice // 16], tick + 1))
-    spans = np.column_stack([tick, up - tick])
-    real = down & (spans[:, 1] > 0)
-    return spans[real], voice[real]
-
-
-def _parts(note_parts: IntArray, pedal_voices: IntArray, file_track: IntArray) -> IntArray:
-    """The score tracks, each as its (track, channel, program) number, sorted."""
-    parts = np.unique(note_parts)
-    lonely = np.setdiff1d(pedal_voices, parts // 128) * 128
-    parts = np.union1d(parts, lonely)
-    silent = np.setdiff1d(file_track, parts // 2048) * 2048
-    return np.union1d(parts, silent)
-
-
-def _counts_up(lengths: IntArray) -> IntArray:
-    """0, 1 ... n - 1 for each length n, one after the other."""
-    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
 # Writing: columns of notes to bytes -------------------------------------------------------------------------------
@@ -231,7 +145,7 @@ def _conductor(score: Score) -> bytes:
         (tick, 0, bytes([0xFF, 0x58, 4, numerator, denominator.bit_length() - 1, 24, 8]))
         for tick, numerator, denominator in score.time_signatures.tolist()
     ]
-    return _track_chunk(tempos + metres, end=int(score.bars()[-1]))
+    return _track_chunk(tempos + metres, end=min(int(score.bars()[-1]), MAX_TICK))
 
 
 def _instruments(score: Score) -> list[bytes]:

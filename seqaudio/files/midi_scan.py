@@ -1,8 +1,8 @@
-"""What events does a MIDI file hold? One pass over its bytes that trusts none of them.
+"""What does a MIDI file hold? One pass over its bytes that trusts none of them.
 
-Conventions: ticks are absolute, from 0. Channel events are packed into one integer each, in file order:
-``tick << 22 | status << 14 | first data byte << 7 | second``. Only events a score needs are kept: notes, programs
-and the sustain pedal. Offsets in messages count from the first byte of the file.
+Conventions: places in messages count from the first byte of the file. The header and the chunks are read here, the
+events of a track in :mod:`seqaudio.files.midi_walk`. Only what a score needs is kept: notes, programs, the sustain
+pedal, tempos, metres and track names. Memory is taken for as many events as the budgets allow and the bytes can hold.
 
 Tolerated, because sequencers write it and the meaning is certain: a RIFF (.rmi) or MacBinary wrapper, bytes after the
 last track, unknown chunks, a track count in the header that is too small, a track length beyond the end of the file
@@ -15,16 +15,38 @@ Source: The Complete MIDI 1.0 Detailed Specification, part 5, Standard MIDI File
 from __future__ import annotations
 
 import re
-from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from seqaudio.errors import BadFileError
 from seqaudio.files.limits import Limits
+from seqaudio.files.midi_walk import (
+    COMPLETE,
+    CUT,
+    EVENTS,
+    LATE,
+    LONG_NUMBER,
+    METRES,
+    NO_DATA,
+    NO_END,
+    NO_STATUS,
+    NOTES,
+    PARTS,
+    PEDALS,
+    TEMPOS,
+    Found,
+    IntArray,
+)
 
-MAX_TICK = 2**31 - 1
 EXPORT_AGAIN = "open it in a sequencer or notation program and export it as MIDI again"
-SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # every other system message has none
 FILM_SECONDS = {24: (24, 1_000_000), 25: (25, 1_000_000), 29: (30, 1_001_000), 30: (30, 1_000_000)}  # frames in us
+
+WALK_DAMAGES = {
+    CUT: "a track ends in the middle of an event",
+    LONG_NUMBER: "a number of more than four bytes",
+    LATE: "tick {} is beyond 2^31",
+    NO_STATUS: "data byte {} where an event must begin",
+    NO_DATA: "data of {} in a channel event, at most 127 is possible,",
+}
 
 DISGUISES = (  # what a file with the wrong suffix really is, and what to do then
     (rb"\x1f\x8b", "gzip data", "unpack it with gunzip first"),
@@ -37,27 +59,24 @@ DISGUISES = (  # what a file with the wrong suffix really is, and what to do the
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class MidiEvents:
-    """Columns read from a file's bytes.
+    """What a score needs of a file.
 
     Attributes:
         ticks_per_quarter: resolution; for a SMPTE division one that fits ``smpte_tempo_us``.
         smpte_tempo_us: microseconds per quarter that stand for a SMPTE division, else 0.
-        words: packed channel events of all tracks, see the module.
-        word_counts, end_ticks, names: one entry per track of the file.
-        tempos: tick and microseconds per quarter, in turn.
-        time_signatures: tick, numerator and denominator, in turn.
+        notes: shape (4, notes): onset and end in ticks, then two rows as in midi_walk.Found.
+        pedals, parts, tempos, time_signatures: as in midi_walk.Found.
     """
 
     ticks_per_quarter: int
     smpte_tempo_us: int
-    words: array[int] = field(default_factory=lambda: array("q"))
-    word_counts: list[int] = field(default_factory=list)
-    end_ticks: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    tempos: array[int] = field(default_factory=lambda: array("q"))
-    time_signatures: array[int] = field(default_factory=lambda: array("q"))
+    notes: IntArray
+    pedals: IntArray
+    parts: IntArray
+    tempos: IntArray
+    time_signatures: IntArray
 
 
 class _Damage(Exception):
@@ -73,30 +92,42 @@ def scan(data: bytes, path: str, limits: Limits) -> MidiEvents:
     Args:
         data: the whole file.
         path: what messages call the file.
-        limits: budgets; size, tracks and events are checked here.
+        limits: budgets; size, tracks, notes, events and metres are checked here.
 
     Raises:
         BadFileError: the bytes are no MIDI file, or damaged.
         OverLimitError: a budget is exceeded.
     """
     limits.check("max_bytes", len(data), path)
+    found = Found.room(min(len(data) // 2, limits.max_events) + 1, min(len(data) // 6, limits.max_metres) + 1)
     try:
         at, stop = _unwrapped(data)
-        at, midi_format, declared, events = _header(data, at, stop)
-        _tracks(data, at, stop, declared, events, limits, path)
-        if midi_format == 2 and len(events.names) > 1:
-            reason = f"format 2, {len(events.names)} independent pieces in one file"
+        at, midi_format, declared, resolution = _header(data, at, stop)
+        tracks = _tracks(data, at, stop, declared, found, limits, path)
+        if midi_format == 2 and tracks > 1:
+            reason = f"format 2, {tracks} independent pieces in one file"
             raise _Damage(reason, None, "save each piece as a file of format 0 or 1")
     except _Damage as damage:
         raise BadFileError(f"{path}: {damage}") from None
-    count = len(events.words) + len(events.tempos) // 2 + len(events.time_signatures) // 3
-    limits.check("max_events", count, path)
-    return events
+    n = found.counts.tolist()
+    limits.check("max_events", max(n[EVENTS] + n[TEMPOS] + n[METRES], n[PEDALS]), path)
+    limits.check("max_notes", n[NOTES], path)
+    limits.check("max_metres", n[METRES], path)
+    return MidiEvents(
+        *resolution,
+        found.notes[:, : n[NOTES]],
+        found.pedals[: n[PEDALS]],
+        found.parts[: n[PARTS]],
+        found.tempos[: n[TEMPOS]],
+        found.metres[: n[METRES]],
+    )
 
 
 def clean_name(raw: bytes | str) -> str:
     """A track name as printable text: UTF-8, else Shift-JIS if that reads as Japanese, else Latin-1."""
     text = raw if isinstance(raw, str) else _decoded(raw)
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else " " * c.isspace() for c in text)
 
 
@@ -140,8 +171,8 @@ def _chunks(data: bytes, at: int, stop: int) -> list[tuple[bytes, int, int]]:
     return chunks
 
 
-def _header(data: bytes, at: int, stop: int) -> tuple[int, int, int, MidiEvents]:
-    """The byte after the header, the format, the declared number of tracks, and events at the right resolution."""
+def _header(data: bytes, at: int, stop: int) -> tuple[int, int, int, tuple[int, int]]:
+    """The byte after the header, the format, the declared number of tracks, and the resolution."""
     if stop - at < 14:
         raise _Damage("the file ends inside its header", stop, "copy or download it again")
     length, midi_format, declared, division = (
@@ -151,7 +182,7 @@ def _header(data: bytes, at: int, stop: int) -> tuple[int, int, int, MidiEvents]
         raise _Damage(f"a header of {length} bytes instead of 6", at + 4)
     if midi_format > 2:
         raise _Damage(f"MIDI format {midi_format} instead of 0, 1 or 2", at + 8)
-    return at + 8 + length, midi_format, declared, MidiEvents(*_resolution(division, at + 12))
+    return at + 8 + length, midi_format, declared, _resolution(division, at + 12)
 
 
 def _resolution(division: int, at: int) -> tuple[int, int]:
@@ -168,117 +199,38 @@ def _resolution(division: int, at: int) -> tuple[int, int]:
     return (ticks // 2, span_us // 2) if ticks % 2 == 0 else (ticks, span_us)  # 120 per minute where it divides
 
 
-def _tracks(data: bytes, at: int, stop: int, declared: int, events: MidiEvents, limits: Limits, path: str) -> None:
-    """Read chunk after chunk; afterwards account for what was declared and what is left over."""
-    complete = True
+def _tracks(data: bytes, at: int, stop: int, declared: int, found: Found, limits: Limits, path: str) -> int:
+    """Read chunk after chunk, account for what was declared and what is left over; the number of tracks."""
+    complete, tracks = True, 0
     while stop - at >= 8:
         tag, end = data[at : at + 4], at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
         if tag == b"MTrk":
-            limits.check("max_tracks", len(events.names) + 1, path)
-            complete = _track(data[at + 8 : min(end, stop)], at + 8, end > stop, events)
+            limits.check("max_tracks", tracks + 1, path)
+            complete = _track(data, at + 8, min(end, stop), tracks, end > stop, found)
+            tracks += 1
         elif tag == b"MThd":
             raise _Damage("a second MIDI file begins", at, "save the two as separate files")
         elif not re.fullmatch(rb"[ -~]{4}", tag):
             break  # padding
         elif end > stop:  # an unknown chunk with a false length: go on at the next track
-            found = data.find(b"MTrk", at + 8, stop)
-            end = found if found > 0 else stop
+            next_track = data.find(b"MTrk", at + 8, stop)
+            end = next_track if next_track > 0 else stop
         at = min(end, stop)
-    if len(events.names) < max(declared, 1):
-        reason = f"{len(events.names)} tracks found, {declared} declared; they stop"
-        raise _Damage(reason, at, "copy or download it again")
+    if tracks < max(declared, 1):
+        raise _Damage(f"{tracks} tracks found, {declared} declared; they stop", at, "copy or download it again")
     if at < stop and not complete:
         raise _Damage("a track without an end event is followed by bytes of no chunk", at)
+    return tracks
 
 
-def _track(body: bytes, offset: int, cut: bool, events: MidiEvents) -> bool:
+def _track(data: bytes, at: int, stop: int, track: int, cut: bool, found: Found) -> bool:
     """Add one track's events; True when it has an end event.
 
-    ``offset`` is where the body lies in the file, ``cut`` says that the file ends before the track's declared length.
+    ``cut`` says that the file ends before the track's declared length.
     """
-    words = len(events.words)
-    events.names.append("")
-    try:
-        tick, complete = _events(body, offset, events)
-    except IndexError:
-        if not cut:
-            raise _Damage("a track ends in the middle of an event", offset + len(body)) from None
-        tick, complete = 0, False
-    if cut and not complete:
-        raise _Damage("the file is cut off inside a track, it ends", offset + len(body), "copy or download it again")
-    events.word_counts.append(len(events.words) - words)
-    events.end_ticks.append(tick)
-    return complete
-
-
-def _events(body: bytes, offset: int, events: MidiEvents) -> tuple[int, bool]:
-    """Walk over the events of a track: at what tick it stopped, and whether at an end event.
-
-    An IndexError says that the body ended inside an event.
-    """
-    keep = events.words.append
-    at = tick = status = 0
-    while at < len(body):
-        delta = body[at]
-        at += 1
-        if delta > 127:
-            delta, at = _quantity(body, at - 1, offset)
-        tick += delta
-        if tick > MAX_TICK:
-            raise _Damage(f"tick {tick} is beyond 2^31", offset + at)
-        if body[at] >= 0xF0:
-            if body[at : at + 2] == b"\xff\x2f":
-                return tick, True
-            at = _other_event(body, at, offset, tick, events)
-            continue
-        if body[at] > 127:
-            status = body[at]
-            at += 1
-        elif not status:
-            raise _Damage(f"data byte {body[at]} where an event must begin", offset + at)
-        kind = status >> 4
-        first, second = body[at], 0
-        at += 1
-        if kind != 0xC and kind != 0xD:
-            second = body[at]
-            at += 1
-        if (first | second) > 127:
-            raise _Damage(f"data of {max(first, second)} in a channel event, at most 127 is possible,", offset + at)
-        if kind <= 9 or kind == 0xC or (kind == 0xB and first == 64):
-            keep(tick << 22 | status << 14 | first << 7 | second)
-    return tick, False
-
-
-def _quantity(body: bytes, at: int, offset: int) -> tuple[int, int]:
-    """A variable-length quantity of at most four bytes, and where the next byte is."""
-    value = 0
-    for i in range(at, at + 4):
-        value = value << 7 | body[i] & 127
-        if body[i] < 128:
-            return value, i + 1
-    raise _Damage("a number of more than four bytes", offset + at)
-
-
-def _other_event(body: bytes, at: int, offset: int, tick: int, events: MidiEvents) -> int:
-    """Take what a score needs from a meta event, pass over a system event; where the next event begins."""
-    status = body[at]
-    if status not in (0xF0, 0xF7, 0xFF):
-        return _within(body, at + 1 + SYSTEM_DATA_BYTES.get(status, 0))
-    meta = body[at + 1] if status == 0xFF else None
-    length, at = _quantity(body, at + (1 if meta is None else 2), offset)
-    end = _within(body, at + length)
-    if meta == 0x51 and length >= 3:
-        if tempo_us := int.from_bytes(body[at : at + 3], "big"):
-            events.tempos.extend((tick, tempo_us))
-    elif meta == 0x58 and length >= 2:
-        if body[at] > 0 and body[at + 1] <= 6:
-            events.time_signatures.extend((tick, body[at], 1 << body[at + 1]))
-    elif meta == 0x03 and not events.names[-1]:
-        events.names[-1] = clean_name(body[at:end])
-    return end
-
-
-def _within(body: bytes, end: int) -> int:
-    if end > len(body):
-        raise IndexError
-    return end
+    ended, place, value = found.walk(data, at, stop, track)
+    if cut and ended in (NO_END, CUT):
+        raise _Damage("the file is cut off inside a track, it ends", stop, "copy or download it again")
+    if ended not in (COMPLETE, NO_END):
+        raise _Damage(WALK_DAMAGES[ended].format(value), place)
+    return ended == COMPLETE

@@ -32,11 +32,12 @@ def to_pretty_midi(score: Score) -> pretty_midi.PrettyMIDI:
     if last >= pretty_midi.pretty_midi.MAX_TICK:
         raise OptionError(f"pretty_midi holds ticks below 10,000,000, the score has {last:,}; lower its resolution")
     midi = pretty_midi.PrettyMIDI(resolution=score.ticks_per_quarter)
-    midi._tick_scales = [(t, us * 1e-6 / score.ticks_per_quarter) for t, us in _tempo_changes(score).tolist()]
+    midi._tick_scales = [(t, us * 1e-6 / score.ticks_per_quarter) for t, us in score.tempo_map().tolist()]
     midi._update_tick_to_time(last + 1)
+    metres_s = score.seconds(score.time_signatures[:, 0]).tolist()
     midi.time_signature_changes = [
-        pretty_midi.TimeSignature(numerator, denominator, float(score.seconds(tick)))
-        for tick, numerator, denominator in score.time_signatures.tolist()
+        pretty_midi.TimeSignature(numerator, denominator, time_s)
+        for time_s, (_, numerator, denominator) in zip(metres_s, score.time_signatures.tolist(), strict=True)
     ]
     midi.instruments = _instruments(score)
     return midi
@@ -91,13 +92,6 @@ def from_pretty_midi(midi: pretty_midi.PrettyMIDI) -> Score:
 
 def _ticks_in(score: Score) -> list[NDArray[np.int64]]:
     return [np.array([score.end]), score.tempos[:, 0], score.time_signatures[:, 0], score.pedals[:, :2].sum(axis=1)]
-
-
-def _tempo_changes(score: Score) -> IntArray:
-    """Tempos with one certainly at tick 0 and the last of several at one tick, shape (changes, 2)."""
-    ticks = np.unique(np.append(0, score.tempos[:, 0]))
-    us = [round(6e7 / score.tempo_qpm(tick)) for tick in ticks.tolist()]
-    return np.column_stack([ticks, np.array(us, dtype=np.int64)])
 
 
 def _instruments(score: Score) -> list[pretty_midi.Instrument]:

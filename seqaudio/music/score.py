@@ -22,20 +22,46 @@ if TYPE_CHECKING:
 IntArray = NDArray[np.int64]
 
 DEFAULT_TEMPO_US = 500_000  # microseconds per quarter: 120 per minute, the MIDI default
+LAST_TICK = 2**40  # for a tick or a duration: sums and products of a few of them stay exact in 64 bits
+INT64_END = 2**63 - 1
+SORTED_BY = ("onset", "track", "pitch", "duration")
+MAP_WIDTHS = {"tempos": 2, "time_signatures": 3, "pedals": 3}
 NOTE_COLUMNS = ("onset", "duration", "pitch", "velocity", "program", "is_drum", "track")
 
 
 def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int64) -> NDArray[Any]:
-    array: NDArray[Any] = np.array(values)
-    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+    """Values as a read-only array of whole numbers; one that is such an array already is taken as it is."""
+    array: NDArray[Any] = np.asarray(values)
+    if array.dtype.kind == "f" and not (array == np.rint(np.clip(array, -LAST_TICK, LAST_TICK))).all():
         raise OptionError(
             "a score is in whole ticks and MIDI numbers; round times, or convert seconds with Score.ticks"
         )
-    array = array.astype(dtype)
+    if array.dtype != dtype or array.base is not None or array.flags.writeable:
+        array = array.astype(dtype)  # a copy that nobody else can change
     if columns is not None:
         array = array.reshape(-1, columns)
     array.flags.writeable = False
     return array
+
+
+def _in_order(*keys: IntArray) -> bool:
+    """Whether columns are sorted by the first of them, equal ones by the second, and so on."""
+    tied: NDArray[np.bool_] | bool = True
+    for key in keys:
+        later, earlier = key[1:], key[:-1]
+        if (tied & (later < earlier)).any():
+            return False
+        tied = tied & (later == earlier)
+        if not tied.any():
+            break
+    return True
+
+
+def _rows_in_order(rows: IntArray, keys: int) -> IntArray:
+    """Rows sorted by their first so many columns, those that are equal there as they came."""
+    if len(rows) < 2 or _in_order(*rows.T[:keys]):
+        return rows
+    return rows[np.lexsort(rows.T[:keys][::-1])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,25 +103,38 @@ class Score:
         }
         if len({column.shape for column in columns.values()}) != 1 or columns["onset"].ndim != 1:
             raise OptionError("the note columns of a score must be one-dimensional and of equal length")
-        order = np.lexsort((columns["duration"], columns["pitch"], columns["track"], columns["onset"]))
-        for name, column in columns.items():
-            object.__setattr__(self, name, _frozen(column[order], dtype=column.dtype.type))
-        for name, width in (("tempos", 2), ("time_signatures", 3), ("pedals", 3)):
-            rows = _frozen(getattr(self, name), width)
-            order = np.lexsort(rows.T[::-1]) if name == "pedals" else np.argsort(rows[:, 0], kind="stable")
-            object.__setattr__(self, name, _frozen(rows[order], width))
+        keys = [columns[name] for name in SORTED_BY]
+        if not _in_order(*keys):
+            order = np.lexsort(keys[::-1])
+            columns = {name: column[order] for name, column in columns.items()}
+        maps = {name: _frozen(getattr(self, name), width) for name, width in MAP_WIDTHS.items()}
+        self._take(columns | maps)
         self._check()
 
+    def _take(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Keep note columns that are in order, and maps after putting them in order; all read-only."""
+        arrays["tempos"] = _rows_in_order(arrays["tempos"], 1)
+        arrays["time_signatures"] = _rows_in_order(arrays["time_signatures"], 1)
+        arrays["pedals"] = _rows_in_order(arrays["pedals"], 3)
+        for array in arrays.values():
+            array.flags.writeable = False
+        self.__dict__.update(arrays)  # the dataclass is frozen
+
     def _check(self) -> None:
+        def within(values: IntArray, low: int, high: int = LAST_TICK) -> bool:
+            return values.size == 0 or bool(values.min() >= low and values.max() <= high)
+
         tracks = len(self.track_names)
+        times = (self.onset, self.duration, self.tempos[:, 0], self.time_signatures[:, 0], self.pedals)
         rules = {
             "ticks_per_quarter must be 1..32767": 1 <= self.ticks_per_quarter <= 32767,
-            "onsets must be 0 or later": not (self.onset < 0).any(),
-            "durations must be at least 1 tick": not (self.duration < 1).any(),
-            "pitches must be 0..127": not ((self.pitch < 0) | (self.pitch > 127)).any(),
-            "velocities must be 1..127": not ((self.velocity < 1) | (self.velocity > 127)).any(),
-            "programs must be 0..127": not ((self.program < 0) | (self.program > 127)).any(),
-            f"tracks must be 0..{tracks - 1}": not ((self.track < 0) | (self.track >= tracks)).any(),
+            "onsets must be 0 or later": within(self.onset, 0, INT64_END),
+            "durations must be at least 1 tick": within(self.duration, 1, INT64_END),
+            f"ticks and durations must be at most {LAST_TICK:,}": all(within(t, -INT64_END) for t in times),
+            "pitches must be 0..127": within(self.pitch, 0, 127),
+            "velocities must be 1..127": within(self.velocity, 1, 127),
+            "programs must be 0..127": within(self.program, 0, 127),
+            f"tracks must be 0..{tracks - 1}": within(self.track, 0, tracks - 1),
             "tempos must be 1 microsecond per quarter or more": not (self.tempos < [0, 1]).any(),
             "time signatures must be at least 1/1": not (self.time_signatures < [0, 1, 1]).any(),
             "pedal spans must be at least 1 tick long": not (self.pedals < [0, 1, 0]).any(),
@@ -103,6 +142,36 @@ class Score:
         broken = [rule for rule, kept in rules.items() if not kept]
         if broken:
             raise OptionError(f"not a score: {'; '.join(broken)}")
+
+    @classmethod
+    def trusted(
+        cls,
+        ticks_per_quarter: int,
+        *,
+        onset: IntArray,
+        duration: IntArray,
+        pitch: IntArray,
+        velocity: IntArray,
+        program: IntArray,
+        is_drum: NDArray[np.bool_],
+        track: IntArray,
+        tempos: IntArray,
+        time_signatures: IntArray,
+        pedals: IntArray,
+        track_names: tuple[str, ...],
+    ) -> Score:
+        """A score from arrays that its caller has just made, checked, and hands over; nothing is checked or copied.
+
+        For readers of files, which know every value. The note columns are sorted as a score's are.
+        """
+        score = cls.__new__(cls)
+        score.__dict__.update(ticks_per_quarter=ticks_per_quarter, track_names=track_names)
+        score._take({
+            "onset": onset, "duration": duration, "pitch": pitch, "velocity": velocity, "program": program,
+            "is_drum": is_drum, "track": track,
+            "tempos": tempos, "time_signatures": time_signatures, "pedals": pedals,
+        })  # fmt: skip
+        return score
 
     @classmethod
     def from_notes(
@@ -136,9 +205,9 @@ class Score:
             column(program),
             column(is_drum),
             column(track),
-            tempos=_frozen(tempos, 2),
-            time_signatures=_frozen(time_signatures, 3),
-            pedals=_frozen(pedals, 3),
+            tempos=tempos,  # type: ignore[arg-type]
+            time_signatures=time_signatures,  # type: ignore[arg-type]
+            pedals=pedals,  # type: ignore[arg-type]
             track_names=tuple(track_names),
         )
 
@@ -150,7 +219,7 @@ class Score:
         if not isinstance(other, Score):
             return NotImplemented
         same_facts = (self.ticks_per_quarter, self.track_names) == (other.ticks_per_quarter, other.track_names)
-        names = (*NOTE_COLUMNS, "tempos", "time_signatures", "pedals")
+        names = (*NOTE_COLUMNS, *MAP_WIDTHS)
         return same_facts and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
 
     __hash__ = None  # type: ignore[assignment]
