@@ -27,7 +27,8 @@ def read_bytes(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) ->
             raise BadFileError(f"{name}: {what}; name a music file")
         limits.check("max_bytes", facts.st_size, name)
         with open(path, "rb") as file:
-            return file.read(limits.max_bytes + 1)
+            data = file.read(facts.st_size + 1)  # not up to the budget, whose memory would be taken first
+            return data if len(data) <= facts.st_size else data + file.read(limits.max_bytes - facts.st_size)
     except (OSError, ValueError) as error:
         raise BadFileError(f"{name}: cannot be read: {_reason(error)}; check the path and its permissions") from None
 
@@ -58,7 +59,10 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 def shown(path: str | os.PathLike[str]) -> str:
     """A path as it may be printed: one line, control characters and undecodable bytes as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+    text = os.fspath(path)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _reason(error: Exception) -> str:

@@ -32,11 +32,21 @@ import numpy as np
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
-from seqaudio.files.midi_scan import EXPORT_AGAIN, MidiEvents, clean_name, scan
-from seqaudio.files.midi_walk import MAX_TICK, PEDAL
-from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray, Score
+from seqaudio.files.midi_scan import EXPORT_AGAIN, clean_name, scan
+from seqaudio.files.midi_walk import (
+    DRUM_CHANNEL,
+    LAST,
+    MAX_TICK,
+    METRES,
+    PARTS,
+    PEDAL,
+    PEDALS,
+    SLOWEST,
+    TEMPOS,
+    Found,
+)
+from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray, Score, rows_in_order
 
-DRUM_CHANNEL = 9
 MELODIC_CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]
 MAX_DELTA = 2**28 - 1  # the largest four-byte variable-length quantity
 
@@ -55,14 +65,13 @@ def read_midi(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> 
 
 def read_midi_bytes(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Score:
     """The piece in the bytes of a MIDI file; ``name`` stands for the path in messages. Raises as read_midi."""
-    events = scan(data, name, limits)
-    score = _score(data, events)
-    end = max(int(events.notes[1].max(initial=0)), int(events.pedals[:, :2].sum(axis=1).max(initial=0)))
+    found, ticks_per_quarter, smpte_tempo_us = scan(data, name, limits)
+    end, slowest_us = int(found.counts[LAST]), max(int(found.counts[SLOWEST]), DEFAULT_TEMPO_US)
     if end > MAX_TICK:
         raise BadFileError(f"{name}: tick {end} is beyond 2^31; {EXPORT_AGAIN}")
-    limits.check("max_quarters", end / score.ticks_per_quarter, name)
-    slowest_us = max(int(score.tempos[:, 1].max(initial=0)), DEFAULT_TEMPO_US)
-    if end * slowest_us * 1e-6 > limits.max_seconds * score.ticks_per_quarter:
+    limits.check("max_quarters", end / ticks_per_quarter, name)
+    score = _score(data, found, ticks_per_quarter, smpte_tempo_us)
+    if end * slowest_us * 1e-6 > limits.max_seconds * ticks_per_quarter:
         limits.check("max_seconds", float(score.seconds(end)), name)
     return score
 
@@ -97,27 +106,24 @@ def midi_bytes(score: Score) -> bytes:
     return header + score.ticks_per_quarter.to_bytes(2, "big") + b"".join(tracks)
 
 
-def _score(data: bytes, events: MidiEvents) -> Score:
-    onset, end, values, _ = events.notes
-    # A tick has 31 bits, the index of a part and a pitch 32. Equal ones begin in the order in which they end.
-    order = np.argsort(onset << 32 | values >> 7, kind="stable")
-    onset, end, values = onset[order], end[order], values[order]
-    track = values >> 14
-    part = events.parts[:, 0][track]
-    tempos = np.array([[0, events.smpte_tempo_us]]) if events.smpte_tempo_us else events.tempos
+def _score(data: bytes, found: Found, ticks_per_quarter: int, smpte_tempo_us: int) -> Score:
+    n = found.counts.tolist()
+    columns, is_drum = found.sorted_columns()
+    onset, duration, pitch, velocity, program, track = columns
+    tempos = np.array([[0, smpte_tempo_us]]) if smpte_tempo_us else found.tempos[: n[TEMPOS]].copy()
     return Score.trusted(
-        events.ticks_per_quarter,
+        ticks_per_quarter,
         onset=onset,
-        duration=end - onset,
-        pitch=values >> 7 & 127,
-        velocity=values & 127,
-        program=part & 127,
-        is_drum=part >> 7 & 15 == DRUM_CHANNEL,
+        duration=duration,
+        pitch=pitch,
+        velocity=velocity,
+        program=program,
+        is_drum=is_drum,
         track=track,
-        tempos=tempos.copy(),  # without the room that was left in the array
-        time_signatures=events.time_signatures.copy(),
-        pedals=events.pedals.copy(),
-        track_names=tuple(clean_name(data[start:stop]) for _, start, stop in events.parts.tolist()),
+        tempos=rows_in_order(tempos, 1),
+        time_signatures=rows_in_order(found.metres[: n[METRES]].copy(), 1),
+        pedals=rows_in_order(found.pedals[: n[PEDALS]].copy(), 3),
+        track_names=tuple(clean_name(data[start:end]) for _, start, end in found.parts[: n[PARTS]].tolist()),
     )
 
 

@@ -15,7 +15,6 @@ Source: The Complete MIDI 1.0 Detailed Specification, part 5, Standard MIDI File
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from seqaudio.errors import BadFileError
 from seqaudio.files.limits import Limits
@@ -30,11 +29,9 @@ from seqaudio.files.midi_walk import (
     NO_END,
     NO_STATUS,
     NOTES,
-    PARTS,
     PEDALS,
     TEMPOS,
     Found,
-    IntArray,
 )
 
 EXPORT_AGAIN = "open it in a sequencer or notation program and export it as MIDI again"
@@ -59,26 +56,6 @@ DISGUISES = (  # what a file with the wrong suffix really is, and what to do the
 )
 
 
-@dataclass(frozen=True)
-class MidiEvents:
-    """What a score needs of a file.
-
-    Attributes:
-        ticks_per_quarter: resolution; for a SMPTE division one that fits ``smpte_tempo_us``.
-        smpte_tempo_us: microseconds per quarter that stand for a SMPTE division, else 0.
-        notes: shape (4, notes): onset and end in ticks, then two rows as in midi_walk.Found.
-        pedals, parts, tempos, time_signatures: as in midi_walk.Found.
-    """
-
-    ticks_per_quarter: int
-    smpte_tempo_us: int
-    notes: IntArray
-    pedals: IntArray
-    parts: IntArray
-    tempos: IntArray
-    time_signatures: IntArray
-
-
 class _Damage(Exception):
     """Why the bytes cannot be read; the caller adds the path."""
 
@@ -86,8 +63,8 @@ class _Damage(Exception):
         super().__init__(f"{reason}{'' if at is None else f' at byte {at}'}; {remedy}")
 
 
-def scan(data: bytes, path: str, limits: Limits) -> MidiEvents:
-    """Every event of a Standard MIDI File that a score needs.
+def scan(data: bytes, path: str, limits: Limits) -> tuple[Found, int, int]:
+    """What a score needs of a Standard MIDI File, its ticks per quarter, and its tempo under a SMPTE division, else 0.
 
     Args:
         data: the whole file.
@@ -113,14 +90,7 @@ def scan(data: bytes, path: str, limits: Limits) -> MidiEvents:
     limits.check("max_events", max(n[EVENTS] + n[TEMPOS] + n[METRES], n[PEDALS]), path)
     limits.check("max_notes", n[NOTES], path)
     limits.check("max_metres", n[METRES], path)
-    return MidiEvents(
-        *resolution,
-        found.notes[:, : n[NOTES]],
-        found.pedals[: n[PEDALS]],
-        found.parts[: n[PARTS]],
-        found.tempos[: n[TEMPOS]],
-        found.metres[: n[METRES]],
-    )
+    return found, *resolution
 
 
 def clean_name(raw: bytes | str) -> str:
@@ -132,14 +102,12 @@ def clean_name(raw: bytes | str) -> str:
 
 
 def _decoded(raw: bytes) -> str:
-    for encoding, looks_right in (("utf-8", ""), ("shift_jis", "[\u3040-\u30ff\u4e00-\u9fff]{2}")):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if re.search(looks_right, text):
-            return text
-    return raw.decode("latin-1")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("shift_jis", errors="replace")
+        looks_right = "\ufffd" not in text and re.search("[\u3040-\u30ff\u4e00-\u9fff]{2}", text)
+        return text if looks_right else raw.decode("latin-1")
 
 
 def _unwrapped(data: bytes) -> tuple[int, int]:

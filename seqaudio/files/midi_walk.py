@@ -20,6 +20,7 @@ from seqaudio.compiled import compiled
 IntArray = NDArray[np.int64]
 
 MAX_TICK = 2**31 - 1
+DRUM_CHANNEL = 9
 PEDAL = 64  # control number of the sustain pedal, and the value from which it is down
 NOBODY = -1  # no note, no tick, no end yet
 
@@ -27,8 +28,8 @@ NOBODY = -1  # no note, no tick, no end yet
 COMPLETE, NO_END, CUT, LONG_NUMBER, LATE, NO_STATUS, NO_DATA = range(7)
 SYSTEM = -1  # in place of the data of a channel event; below it is minus a code
 
-# What is counted over the tracks of a file, and the place of the current track's name.
-NOTES, EVENTS, PEDALS, PARTS, TEMPOS, METRES, NAME, NAME_END, COUNTS = range(9)
+# What is counted over the tracks of a file, its last tick and slowest tempo, and the place of the current track's name.
+NOTES, EVENTS, PEDALS, PARTS, TEMPOS, METRES, LAST, SLOWEST, NAME, NAME_END, COUNTS = range(11)
 ONSET, END, VALUES, BEHIND, NOTE_ROWS = range(5)
 FIRST_IN, LAST_IN, MARK, QUEUE_ROWS = range(4)
 
@@ -39,11 +40,10 @@ class Found:
 
     Attributes:
         counts: how much of the arrays is used; EVENTS counts what a score needs, stored or not.
-        notes: shape (4, room), in the order in which notes begin in the file: onset, end, values, and the note behind
-            in the queue for a release. Values are ``(channel * 128 + program) << 14 | pitch << 7 | velocity``; after
-            its track is closed, those of a note have the index of its part in place of channel and program.
-        queues: shape (3, 2048): the first and last unreleased note of each channel and pitch, where notes of earlier
-            tracks are leftovers; and a mark for each part of the track.
+        notes: shape (4, room), in the order in which notes begin in the file. While their track is walked: onset, end,
+            ``(channel * 128 + program) << 14 | pitch << 7 | velocity``, and the note behind in the queue for a release.
+            Then the third row has the index of the part in place of channel and program, and the fourth the key by
+            which the notes of a score are sorted.
         pedals: shape (room, 3): tick, duration, index of the part.
         parts: shape (room, 3), sorted: the part, and where the name of its track begins and ends in the file.
         tempos, metres: shape (room, 2) and (room, 3): tick, microseconds per quarter; tick, numerator, denominator.
@@ -51,7 +51,6 @@ class Found:
 
     counts: IntArray
     notes: IntArray
-    queues: IntArray
     pedals: IntArray
     parts: IntArray
     tempos: IntArray
@@ -63,7 +62,6 @@ class Found:
         return cls(
             np.zeros(COUNTS, np.int64),
             np.empty((NOTE_ROWS, events), np.int64),
-            np.full((QUEUE_ROWS, 2048), NOBODY),
             np.empty((events, 3), np.int64),
             np.empty((events, 3), np.int64),
             np.empty((events, 2), np.int64),
@@ -73,9 +71,14 @@ class Found:
     def walk(self, data: bytes, at: int, stop: int, track: int) -> tuple[int, int, int]:
         """Add the track whose body is ``data[at:stop]``: how the walk ended, where, and the value wrong there."""
         return _walk_track(
-            data, at, stop, track,
-            self.counts, self.notes, self.queues, self.pedals, self.parts, self.tempos, self.metres,
-        )  # fmt: skip
+            data, at, stop, track, self.counts, self.notes, self.pedals, self.parts, self.tempos, self.metres
+        )
+
+    def sorted_columns(self) -> tuple[IntArray, NDArray[np.bool_]]:
+        """The notes as a score keeps them: onset, duration, pitch, velocity, program, track (6, notes); and is_drum."""
+        notes = self.notes[:, : self.counts[NOTES]]
+        # Notes that are equal in onset, track and pitch begin in the order in which they end.
+        return _columns(notes, notes[BEHIND].argsort(kind="stable"), self.parts)
 
 
 @compiled
@@ -86,7 +89,6 @@ def _walk_track(
     track: int,
     counts: IntArray,
     notes: IntArray,
-    queues: IntArray,
     pedals: IntArray,
     parts: IntArray,
     tempos: IntArray,
@@ -96,16 +98,20 @@ def _walk_track(
     first_note, first_pedal, before = int(counts[NOTES]), int(counts[PEDALS]), int(counts[EVENTS])
     counts[NAME] = counts[NAME_END] = 0
     down_since = np.full(16, NOBODY)
+    queues = np.full((QUEUE_ROWS, 2048), NOBODY)
     ended, at, value, tick, sounding = _events(
-        data, at, stop, -2 - track, counts, notes, queues, down_since, pedals, tempos, metres
+        data, at, stop, counts, notes, queues, down_since, pedals, tempos, metres
     )
     if ended == COMPLETE or ended == NO_END:
         for channel in range(16):
             if down_since[channel] != NOBODY:  # lasts to the end of the track
                 _press(False, max(tick, down_since[channel] + 1), channel, counts, down_since, pedals)
-        _end_notes(tick, first_note, counts, notes)
         any_event = counts[EVENTS] > before
-        _number_parts(track, sounding, any_event, first_note, first_pedal, counts, notes, queues[MARK], pedals, parts)
+        first_of = _list_parts(track, sounding, any_event, first_pedal, counts, queues[MARK], pedals, parts)
+        _share_pedals(first_of, first_pedal, counts, pedals)
+        stored = min(int(counts[NOTES]), notes.shape[1])
+        if stored > first_note:
+            _close_notes(tick, counts, queues[MARK], notes[:, first_note:stored])
     return ended, at, value
 
 
@@ -113,7 +119,6 @@ def _events(
     data: bytes,
     at: int,
     stop: int,
-    marked: int,
     counts: IntArray,
     notes: IntArray,
     queues: IntArray,
@@ -127,7 +132,6 @@ def _events(
     first_in, last_in, mark = queues[FIRST_IN], queues[LAST_IN], queues[MARK]
     programs = np.zeros(16, np.int64)
     n, room = int(counts[NOTES]), len(onset)
-    first_note = n
     events = tick = status = sounding = 0
     ended = NO_END
     while at < stop:
@@ -145,14 +149,14 @@ def _events(
         kind, channel = status >> 4, status & 15
         if kind == 9 and event & 127:
             if n < room:
-                part = channel << 7 | int(programs[channel])
+                part = channel << 7 | programs[channel]
                 onset[n], end[n], values[n], behind[n] = tick, NOBODY, part << 14 | event, NOBODY
-                _queue(n, channel << 7 | event >> 7, first_note, first_in, last_in, behind)
-                mark[part] = marked
+                _queue(n, channel << 7 | event >> 7, first_in, last_in, behind)
+                mark[part] = 0
                 sounding |= 1 << channel
             n += 1
         elif kind <= 9:
-            _release(channel << 7 | event >> 7, tick, first_note, first_in, behind, end)
+            _release(channel << 7 | event >> 7, tick, first_in, behind, end)
         elif kind == 0xC:
             programs[channel] = event >> 7
         elif kind == 0xB and event >> 7 == PEDAL:
@@ -171,7 +175,7 @@ def _event(data: bytes, at: int, stop: int, tick: int, status: int) -> tuple[int
     For a system event ``SYSTEM`` stands for the data, the running status stays, and the byte is its first. For damage
     minus the code stands for the data, the byte is the place, and the status is the value that is wrong there.
     """
-    delta = int(data[at])
+    delta = data[at]
     at += 1
     if delta > 127:
         delta, at = _quantity(data, at - 1, stop)
@@ -182,7 +186,7 @@ def _event(data: bytes, at: int, stop: int, tick: int, status: int) -> tuple[int
         return at, tick, tick, -LATE
     if at >= stop:
         return stop, tick, 0, -CUT
-    byte = int(data[at])
+    byte = data[at]
     if byte >= 0xF0:
         return at, tick, status, SYSTEM
     if byte > 127:
@@ -193,12 +197,12 @@ def _event(data: bytes, at: int, stop: int, tick: int, status: int) -> tuple[int
     if 0xC0 <= status < 0xE0:  # program and channel pressure have one data byte
         if at >= stop:
             return stop, tick, 0, -CUT
-        first, second = int(data[at]), 0
+        first, second = data[at], 0
         at += 1
     else:
         if at + 1 >= stop:
             return stop, tick, 0, -CUT
-        first, second = int(data[at]), int(data[at + 1])
+        first, second = data[at], data[at + 1]
         at += 2
     if (first | second) > 127:
         return at, tick, max(first, second), -NO_DATA
@@ -244,6 +248,7 @@ def _system_event(
             if n < len(tempos):
                 tempos[n, 0], tempos[n, 1] = tick, us
             counts[TEMPOS] += 1
+            counts[SLOWEST] = max(counts[SLOWEST], us)
     elif meta == 0x58 and length >= 2:
         if data[at] > 0 and data[at + 1] <= 6:
             n = counts[METRES]
@@ -264,19 +269,19 @@ def _is_visible(data: bytes, at: int, end: int) -> bool:
     return False
 
 
-def _queue(n: int, key: int, first_note: int, first_in: IntArray, last_in: IntArray, behind: IntArray) -> None:
+def _queue(n: int, key: int, first_in: IntArray, last_in: IntArray, behind: IntArray) -> None:
     """Put a note at the end of the queue of its channel and pitch."""
-    if first_in[key] >= first_note:
-        behind[last_in[key]] = n
-    else:
+    if first_in[key] == NOBODY:
         first_in[key] = n
+    else:
+        behind[last_in[key]] = n
     last_in[key] = n
 
 
-def _release(key: int, tick: int, first_note: int, first_in: IntArray, behind: IntArray, end: IntArray) -> None:
+def _release(key: int, tick: int, first_in: IntArray, behind: IntArray, end: IntArray) -> None:
     """End the note that has waited longest in the queue of its channel and pitch, if there is one."""
-    i = int(first_in[key])
-    if i >= first_note:
+    i = first_in[key]
+    if i != NOBODY:
         end[i] = tick
         first_in[key] = behind[i]
 
@@ -295,42 +300,29 @@ def _press(down: bool, tick: int, channel: int, counts: IntArray, down_since: In
             counts[PEDALS] += 1
 
 
-def _end_notes(tick: int, first_note: int, counts: IntArray, notes: IntArray) -> None:
-    """Notes that are never released end with their track; every note lasts a tick."""
-    onset, end = notes[ONSET], notes[END]
-    for i in range(first_note, min(int(counts[NOTES]), len(onset))):
-        if end[i] == NOBODY:
-            end[i] = tick
-        if end[i] <= onset[i]:
-            end[i] = onset[i] + 1
-
-
-def _number_parts(
+def _list_parts(
     track: int,
     sounding: int,
     any_event: bool,
-    first_note: int,
     first_pedal: int,
     counts: IntArray,
-    notes: IntArray,
     mark: IntArray,
     pedals: IntArray,
     parts: IntArray,
-) -> None:
-    """List the parts of a track in order, and give notes and pedals the index of theirs.
+) -> IntArray:
+    """List the parts of a track in order, mark them with their index, and say where those of each channel begin.
 
     A channel with a pedal alone is a part, and so is a track with neither notes nor pedals, if it has a channel event.
     """
-    before, span_stop = int(counts[PARTS]), min(int(counts[PEDALS]), len(pedals))
-    pressed = 0
-    for i in range(first_pedal, span_stop):
+    before, pressed = int(counts[PARTS]), 0
+    for i in range(first_pedal, min(int(counts[PEDALS]), len(pedals))):
         pressed |= 1 << int(pedals[i, 2])
     first_of = np.zeros(17, np.int64)
     for channel in range(16):
         first_of[channel] = counts[PARTS]
         if sounding >> channel & 1:
             for program in range(128):
-                if mark[channel << 7 | program] == -2 - track:
+                if mark[channel << 7 | program] != NOBODY:
                     mark[channel << 7 | program] = counts[PARTS]
                     _add_part(track << 11 | channel << 7 | program, counts, parts)
         elif pressed >> channel & 1:
@@ -338,18 +330,7 @@ def _number_parts(
     first_of[16] = counts[PARTS]
     if counts[PARTS] == before and any_event:
         _add_part(track << 11, counts, parts)
-    values = notes[VALUES]
-    for i in range(first_note, min(int(counts[NOTES]), len(values))):
-        value = int(values[i])
-        values[i] = int(mark[value >> 14]) << 14 | value & 0x3FFF
-    for i in range(first_pedal, span_stop):
-        channel = int(pedals[i, 2])
-        pedals[i, 2] = first_of[channel]
-        copies = int(first_of[channel + 1]) - int(first_of[channel]) - 1  # a pedal is that of all parts of a channel
-        n = int(counts[PEDALS])
-        for k in range(min(copies, max(len(pedals) - n, 0))):
-            pedals[n + k, 0], pedals[n + k, 1], pedals[n + k, 2] = pedals[i, 0], pedals[i, 1], pedals[i, 2] + k + 1
-        counts[PEDALS] += copies
+    return first_of
 
 
 def _add_part(part: int, counts: IntArray, parts: IntArray) -> None:
@@ -357,3 +338,44 @@ def _add_part(part: int, counts: IntArray, parts: IntArray) -> None:
     if n < len(parts):
         parts[n, 0], parts[n, 1], parts[n, 2] = part, counts[NAME], counts[NAME_END]
     counts[PARTS] += 1
+
+
+def _share_pedals(first_of: IntArray, first_pedal: int, counts: IntArray, pedals: IntArray) -> None:
+    """Give a track's pedals the index of their part, and a copy to each further part of their channel."""
+    for i in range(first_pedal, min(int(counts[PEDALS]), len(pedals))):
+        start, duration, channel = pedals[i, 0], pedals[i, 1], int(pedals[i, 2])
+        pedals[i, 2] = first_of[channel]
+        counts[LAST] = max(counts[LAST], start + duration)
+        n, copies = int(counts[PEDALS]), int(first_of[channel + 1]) - int(first_of[channel]) - 1
+        for k in range(min(copies, max(len(pedals) - n, 0))):
+            pedals[n + k, 0], pedals[n + k, 1], pedals[n + k, 2] = start, duration, first_of[channel] + k + 1
+        counts[PEDALS] += copies
+
+
+def _close_notes(tick: int, counts: IntArray, mark: IntArray, notes: IntArray) -> None:
+    """Finish the notes of a track: every one has an end, the index of its part, and the key to sort it by."""
+    onset, end, values, key = notes[ONSET], notes[END], notes[VALUES], notes[BEHIND]
+    for i in range(notes.shape[1]):
+        stop, value = end[i], values[i]
+        if stop == NOBODY:  # never released: to the end of the track
+            stop = tick
+        end[i] = stop = max(stop, onset[i] + 1)
+        counts[LAST] = max(counts[LAST], stop)
+        values[i] = value = mark[value >> 14] << 14 | value & 0x3FFF
+        key[i] = onset[i] << 32 | value >> 7  # a tick has 31 bits, the index of a part and a pitch have 32
+
+
+@compiled
+def _columns(notes: IntArray, order: IntArray, parts: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:
+    """See ``Found.sorted_columns``."""
+    columns = np.empty((6, len(order)), np.int64)
+    onset, values = notes[ONSET][order], notes[VALUES][order]
+    track = values >> 14
+    part = parts[:, 0][track]
+    columns[0] = onset
+    columns[1] = notes[END][order] - onset
+    columns[2] = values >> 7 & 127
+    columns[3] = values & 127
+    columns[4] = part & 127
+    columns[5] = track
+    return columns, part >> 7 & 15 == DRUM_CHANNEL

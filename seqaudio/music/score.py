@@ -26,6 +26,7 @@ LAST_TICK = 2**40  # for a tick or a duration: sums and products of a few of the
 INT64_END = 2**63 - 1
 SORTED_BY = ("onset", "track", "pitch", "duration")
 MAP_WIDTHS = {"tempos": 2, "time_signatures": 3, "pedals": 3}
+MAP_KEYS = {"tempos": 1, "time_signatures": 1, "pedals": 3}  # how many columns they are sorted by
 NOTE_COLUMNS = ("onset", "duration", "pitch", "velocity", "program", "is_drum", "track")
 
 
@@ -46,18 +47,18 @@ def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int6
 
 def _in_order(*keys: IntArray) -> bool:
     """Whether columns are sorted by the first of them, equal ones by the second, and so on."""
-    tied: NDArray[np.bool_] | bool = True
-    for key in keys:
-        later, earlier = key[1:], key[:-1]
-        if (tied & (later < earlier)).any():
+    first, *more = keys
+    if (first[1:] < first[:-1]).any():
+        return False
+    tied = first[1:] == first[:-1]
+    for key in more:
+        if (tied & (key[1:] < key[:-1])).any():
             return False
-        tied = tied & (later == earlier)
-        if not tied.any():
-            break
+        tied &= key[1:] == key[:-1]
     return True
 
 
-def _rows_in_order(rows: IntArray, keys: int) -> IntArray:
+def rows_in_order(rows: IntArray, keys: int) -> IntArray:
     """Rows sorted by their first so many columns, those that are equal there as they came."""
     if len(rows) < 2 or _in_order(*rows.T[:keys]):
         return rows
@@ -108,16 +109,13 @@ class Score:
             order = np.lexsort(keys[::-1])
             columns = {name: column[order] for name, column in columns.items()}
         maps = {name: _frozen(getattr(self, name), width) for name, width in MAP_WIDTHS.items()}
-        self._take(columns | maps)
+        columns |= {name: rows_in_order(rows, MAP_KEYS[name]) for name, rows in maps.items()}
+        self._keep(columns)
         self._check()
 
-    def _take(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Keep note columns that are in order, and maps after putting them in order; all read-only."""
-        arrays["tempos"] = _rows_in_order(arrays["tempos"], 1)
-        arrays["time_signatures"] = _rows_in_order(arrays["time_signatures"], 1)
-        arrays["pedals"] = _rows_in_order(arrays["pedals"], 3)
+    def _keep(self, arrays: dict[str, NDArray[Any]]) -> None:
         for array in arrays.values():
-            array.flags.writeable = False
+            array.setflags(write=False)
         self.__dict__.update(arrays)  # the dataclass is frozen
 
     def _check(self) -> None:
@@ -160,13 +158,13 @@ class Score:
         pedals: IntArray,
         track_names: tuple[str, ...],
     ) -> Score:
-        """A score from arrays that its caller has just made, checked, and hands over; nothing is checked or copied.
+        """A score from arrays that its caller has just made and hands over: nothing is checked, sorted or copied.
 
-        For readers of files, which know every value. The note columns are sorted as a score's are.
+        For readers of files, which know every value. Notes and maps are in the order in which a score keeps them.
         """
         score = cls.__new__(cls)
         score.__dict__.update(ticks_per_quarter=ticks_per_quarter, track_names=track_names)
-        score._take({
+        score._keep({
             "onset": onset, "duration": duration, "pitch": pitch, "velocity": velocity, "program": program,
             "is_drum": is_drum, "track": track,
             "tempos": tempos, "time_signatures": time_signatures, "pedals": pedals,
