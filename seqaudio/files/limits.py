@@ -77,9 +77,9 @@ class Limits:
         """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``."""
         allowed = getattr(self, budget)
         if came > allowed:
-            what, enough = budget.removeprefix("max_"), int(-(-came // 1))
+            what, enough = budget.removeprefix("max_"), int(-(-came // 1))  # rounded up
             raise OverLimitError(
-                f"{path}: {came:,.0f} {what}, over the budget of {allowed:,}; if the file is right, "
+                f"{path}: {enough:,} {what}, over the budget of {allowed:,}; if the file is right, "
                 f"raise it with --limit {budget}={enough} (in Python Limits({budget}={enough}))"
             )
 

@@ -33,7 +33,10 @@ NOTE_COLUMNS = ("onset", "duration", "pitch", "velocity", "program", "is_drum", 
 def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int64) -> NDArray[Any]:
     """Values as a read-only array of whole numbers; one that is such an array already is taken as it is."""
     array: NDArray[Any] = np.asarray(values)
-    if array.dtype.kind == "f" and not (array == np.rint(np.clip(array, -LAST_TICK, LAST_TICK))).all():
+    whole = array.dtype.kind in "biu"
+    if array.dtype.kind == "f":
+        whole = bool((array == np.rint(np.clip(array, -LAST_TICK, LAST_TICK))).all())
+    if not whole:
         raise OptionError(
             "a score is in whole ticks and MIDI numbers; round times, or convert seconds with Score.ticks"
         )
@@ -189,7 +192,7 @@ class Score:
         track_names: Sequence[str] = ("",),
     ) -> Score:
         """A score from columns; a single number stands for a whole column."""
-        onset = np.asarray(onset, dtype=np.int64)
+        onset = np.asarray(onset)
 
         def column(values: ArrayLike) -> NDArray[Any]:
             return np.broadcast_to(np.asarray(values), onset.shape)

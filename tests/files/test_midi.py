@@ -2,7 +2,9 @@
 
 import io
 import os
+import re
 from collections import defaultdict, deque
+from dataclasses import asdict
 from pathlib import Path
 
 import mido
@@ -232,6 +234,28 @@ def test_budgets_are_named() -> None:
             read_midi_bytes(data, "a.mid", limits)
 
 
+def test_limits_from_text() -> None:
+    assert Limits.parse(["max_notes=7", " max_seconds = 9 ", "max_notes=8"]) == Limits(max_notes=8, max_seconds=9)
+    assert Limits.parse([]) == Limits()
+    budgets = ", ".join(asdict(Limits()))
+    for pair in ("max_note=1", "", "=", "max_notes"):
+        with pytest.raises(OptionError, match=rf"NAME is one of {budgets}$" if pair != "max_notes" else "whole number"):
+            Limits.parse([pair])
+    for pair in ("max_notes=many", "max_notes=-1", "max_notes=1.5", "max_notes=", "max_events=99999999999"):
+        with pytest.raises(OptionError, match=f"limit .?{pair[:10]}"):
+            Limits.parse([pair])
+
+
+def test_a_limit_can_be_raised_as_its_error_says() -> None:
+    data = midi_bytes(Score.from_notes([0, 480, 960], 480, 60))
+    for limits in (Limits(max_quarters=2), Limits(max_notes=2), Limits(max_tracks=1), Limits(max_events=6)):
+        with pytest.raises(OverLimitError) as caught:
+            read_midi_bytes(data, "a.mid", limits)
+        option = re.search(r"--limit (max_[a-z]+=\d+)", str(caught.value))
+        assert option, caught.value
+        assert len(read_midi_bytes(data, "a.mid", Limits.parse([option[1]]))) == 3
+
+
 @pytest.mark.parametrize(
     "score",
     [
@@ -271,3 +295,20 @@ def test_every_tenth_real_file_against_mido() -> None:
         again = read_midi_bytes(midi_bytes(score), path.name)
         assert sorted(rows(again)) == sorted(rows(score)), path
         assert again.tempos.tolist() == score.tempos.tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["groove", "nottingham", "pop909"])
+def test_every_real_file_against_pretty_midi_and_symusic(folder: str) -> None:
+    files = sorted((SHARED / "data" / "midi" / folder).rglob("*.mid"))
+    if not files:
+        pytest.skip(f"no MIDI files under {SHARED / 'data' / 'midi' / folder}; SEQAUDIO_SHARED names another folder")
+    for path in files:
+        score = read_midi(path)
+        theirs = score_from_symusic(symusic.Score.from_file(str(path)))
+        assert sorted(rows(score)) == sorted(rows(theirs)), path
+        midi = pretty_midi.PrettyMIDI(str(path))
+        notes = [(midi.time_to_tick(n.start), n.pitch, n.velocity) for i in midi.instruments for n in i.notes]
+        assert sorted(notes) == sorted(
+            zip(*(c.tolist() for c in (score.onset, score.pitch, score.velocity)), strict=True)
+        )

@@ -113,8 +113,37 @@ def test_a_score_is_frozen() -> None:
         ({"time_signatures": [(0, 0, 4)]}, "time signatures"),
         ({"pedals": [(0, 0, 0)]}, "pedal spans"),
         ({"ticks_per_quarter": 0}, "ticks_per_quarter"),
+        ({"onset": [2**40 + 1]}, "at most 1,099,511,627,776"),
+        ({"duration": [2**62]}, "ticks and durations"),
+        ({"tempos": [(2**62, 1)]}, "ticks and durations"),
+        ({"onset": [0.5]}, "whole ticks"),
+        ({"onset": [float("nan")]}, "whole ticks"),
+        ({"onset": [float("inf")]}, "whole ticks"),
+        ({"onset": [1e300]}, "whole ticks"),
+        ({"onset": [2**70]}, "whole ticks"),
     ],
 )
 def test_values_out_of_range_are_named(columns: dict[str, object], reason: str) -> None:
     with pytest.raises(OptionError, match=reason):
         Score.from_notes(**({"onset": [0], "duration": [1], "pitch": [60]} | columns))
+
+
+def test_a_score_does_not_change_with_what_it_was_made_from() -> None:
+    onset = np.array([0, 480])
+    base = np.tile([0, 3, 4], (2, 1))
+    view = base[:]
+    view.setflags(write=False)
+    score = Score.from_notes(onset, 480, 60, time_signatures=view)
+    onset[:] = 7
+    base[:] = 7
+    assert score.onset.tolist() == [0, 480]
+    assert score.time_signatures.tolist() == [[0, 3, 4], [0, 3, 4]]
+    assert score.replaced(duration=np.array([1, 2])).onset is score.onset  # what cannot change is shared
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.integers(1, 3)), max_size=12))
+def test_notes_are_sorted_by_onset_track_pitch_and_duration(notes: list[tuple[int, int, int, int]]) -> None:
+    onset, track, pitch, duration = np.array(notes, dtype=np.int64).reshape(-1, 4).T
+    score = Score.from_notes(onset, duration, pitch, track=track, track_names=["a", "b", "c"])
+    assert list(zip(score.onset, score.track, score.pitch, score.duration, strict=True)) == sorted(notes)
