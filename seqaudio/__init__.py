@@ -13,7 +13,10 @@ _PUBLIC = {
     "Checkpoint": "seqaudio.models.checkpoint",
     "Continuation": "seqaudio.continuation",
     "Limits": "seqaudio.files",
+    "MelodyTokenizer": "seqaudio.tokens",
     "PPM": "seqaudio.models.baselines",
+    "PerformanceTokenizer": "seqaudio.tokens",
+    "PianorollTokenizer": "seqaudio.tokens",
     "PreparedCorpus": "seqaudio.corpus",
     "PrepareOptions": "seqaudio.corpus",
     "Sampling": "seqaudio.continuation",
@@ -42,7 +45,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.music import Score, find_melody
     from seqaudio.pretrained import load_model
     from seqaudio.structure import degeneracy
-    from seqaudio.tokens import BarsTokenizer
+    from seqaudio.tokens import BarsTokenizer, MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
 
 
 def __getattr__(name: str) -> Any:

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files.abc import read_book, read_tune
 from seqaudio.files.atomic import shown
 from seqaudio.files.reader import ABC_SUFFIXES, read_pieces
 from seqaudio.music.score import Score
+from seqaudio.tokens.melody import MelodyTokenizer
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".m4a")
-NO_EVENT, NOTE_OFF = -2, -1
-STEPS_PER_QUARTER = 4
 
 
 def read_primer(path: Path) -> tuple[Score, list[str]]:
@@ -70,8 +67,5 @@ def melody_codes(text: str) -> Score:
         valid = False
     if not valid:
         raise OptionError(f"--primer_melody {text!r}: write a list of codes -2 to 127, such as '[60, -2, 67, -1]'")
-    steps = np.array(codes)
-    onset = np.flatnonzero(steps >= 0)
-    ends = np.flatnonzero(steps != NO_EVENT)  # a note lasts to the next code that is not "goes on"
-    end = np.array([next((e for e in ends.tolist() if e > o), len(steps)) for o in onset.tolist()], dtype=np.int64)
-    return Score.from_notes(onset, end - onset, steps[onset], ticks_per_quarter=STEPS_PER_QUARTER)
+    tokenizer = MelodyTokenizer()
+    return tokenizer.decode(tokenizer.ids_of(codes))

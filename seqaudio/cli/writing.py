@@ -16,7 +16,6 @@ from typing import Any
 
 import click
 
-from seqaudio.cli.primers import STEPS_PER_QUARTER
 from seqaudio.continuation.continue_score import Continuation, bars_in_seconds
 from seqaudio.continuation.engines import Engine, load_engine
 from seqaudio.continuation.sampling import Sampling
@@ -27,6 +26,7 @@ from seqaudio.models.checkpoint import sha256
 from seqaudio.music.score import Score
 from seqaudio.pretrained import model_path
 from seqaudio.structure.degeneracy import degeneracy
+from seqaudio.tokens.melody import STEPS_PER_QUARTER
 
 DEFAULT_BARS = 16
 RUNTIMES = {"onnx": "onnxruntime", "torch": "torch"}  # the package behind each engine

@@ -35,6 +35,8 @@ class Limits:
 
     Raises:
         OptionError: a budget is negative, no whole number, or more than is possible.
+        max_cells: cells (steps times keys) of a piano roll, or of all rolls in one file.
+        max_pieces: pieces in one file of rolls.
     """
 
     max_bytes: int = 16 * 2**20
@@ -72,6 +74,8 @@ class Limits:
             except ValueError:
                 raise OptionError(f"limit {pair!r}; give a whole number from 0, such as {name}=1000000") from None
         return cls(**budgets)
+    max_cells: int = 50_000_000
+    max_pieces: int = 100_000
 
     def check(self, budget: str, came: float, path: str) -> None:
         """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``."""

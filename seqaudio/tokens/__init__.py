@@ -2,7 +2,20 @@
 
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.loading import load_tokenizer, tokenizer_from_json
+from seqaudio.tokens.melody import MelodyTokenizer
+from seqaudio.tokens.performance import PerformanceTokenizer
+from seqaudio.tokens.pianoroll import PianorollTokenizer
 from seqaudio.tokens.tokenizer import Loss, Tokenizer
 from seqaudio.tokens.vocabulary import Vocabulary
 
-__all__ = ["BarsTokenizer", "Loss", "Tokenizer", "Vocabulary", "load_tokenizer", "tokenizer_from_json"]
+__all__ = [
+    "BarsTokenizer",
+    "Loss",
+    "MelodyTokenizer",
+    "PerformanceTokenizer",
+    "PianorollTokenizer",
+    "Tokenizer",
+    "Vocabulary",
+    "load_tokenizer",
+    "tokenizer_from_json",
+]

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from seqaudio.errors import CheckpointError
 from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens.melody import MelodyTokenizer
+from seqaudio.tokens.performance import PerformanceTokenizer
+from seqaudio.tokens.pianoroll import PianorollTokenizer
 from seqaudio.tokens.tokenizer import Tokenizer
 
-NAMES = ("bars",)
+NAMES = ("bars", "melody", "performance", "pianoroll")
 
 
 def tokenizer_from_json(text: str) -> Tokenizer:
@@ -25,6 +28,12 @@ def tokenizer_from_json(text: str) -> Tokenizer:
     match name:
         case "bars":
             return BarsTokenizer.from_json(text)
+        case "melody":
+            return MelodyTokenizer.from_json(text)
+        case "performance":
+            return PerformanceTokenizer.from_json(text)
+        case "pianoroll":
+            return PianorollTokenizer.from_json(text)
         case _:
             raise CheckpointError(f"no tokenizer is named {name!r}; there are {', '.join(NAMES)}")
 

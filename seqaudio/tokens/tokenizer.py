@@ -30,6 +30,7 @@ class Loss:
     programs_dropped: int = 0
     drums_dropped: int = 0
     metre_changes_replaced: int = 0
+    metre_changes_dropped: int = 0
     tempo_changes_dropped: int = 0
     tempos_rounded: int = 0
     pedal_spans_dropped: int = 0
@@ -87,7 +88,10 @@ class Tokenizer(Protocol):
 
     @property
     def begins_note(self) -> NDArray[np.bool_]:
-        """Which tokens stand once for every note, drums included, shape (vocabulary,)."""
+        """Which tokens stand once for every note, drums included, shape (vocabulary,).
+
+        A piano roll has no onsets: there they stand once for every step of every note.
+        """
         ...
 
     def transpose(self, ids: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:

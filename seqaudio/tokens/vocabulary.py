@@ -57,6 +57,29 @@ class Vocabulary:
             raise VocabularyError(f"no token {name!r} in a vocabulary of {len(self)} tokens of kinds {self.kinds}")
         return self._ids[name]
 
+    def is_kind(self, *kinds: str) -> NDArray[np.bool_]:
+        """Which tokens are of the kinds named, shape (vocabulary,); a kind that is not there has none."""
+        return np.isin(self.kind_of, [k for k, kind in enumerate(self.kinds) if kind in kinds])
+
+    def numbers(self, *kinds: str) -> NDArray[np.int64]:
+        """The numbers that the tokens of some kinds name, -1 for every other token, shape (vocabulary,)."""
+        chosen = self.is_kind(*kinds).tolist()
+        return np.array(
+            [int(name.partition("_")[2]) if of else -1 for name, of in zip(self.names, chosen, strict=True)]
+        )
+
+    def transposed(self, ids: NDArray[np.int64], semitones: int, *kinds: str) -> NDArray[np.int64]:
+        """The tokens of kinds whose values are pitches moved. Raises VocabularyError when one would leave its kind."""
+        moved = ids.copy()
+        for kind in kinds:
+            place = self.slices[kind]
+            of_kind = (ids >= place.start) & (ids < place.stop)
+            moved[of_kind] += semitones
+            if (of_kind & ((moved < place.start) | (moved >= place.stop))).any():
+                low, high = (self.names[i].partition("_")[2] for i in (place.start, place.stop - 1))
+                raise VocabularyError(f"moving by {semitones} semitones leaves the pitches {low}..{high}")
+        return moved
+
     def checked(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Ids as a one-dimensional int64 array. Raises VocabularyError for an id outside the vocabulary."""
         array = np.asarray(ids, dtype=np.int64).reshape(-1)
