@@ -7,8 +7,10 @@ a key that follow each other are one note. Scores made from frames have whole ti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.spans import merged_spans
@@ -53,10 +55,25 @@ def runs_of_frames(frames: Frames) -> tuple[IntArray, IntArray, IntArray]:
     return key, start, np.nonzero(edges == -1)[1]
 
 
-def score_of_runs(pitch: IntArray, start: IntArray, end: IntArray, steps_per_quarter: int) -> Score:
-    """One track of piano notes at velocity 80, one for each run."""
+def score_of_runs(
+    pitch: IntArray,
+    start: IntArray,
+    end: IntArray,
+    steps_per_quarter: int,
+    *,
+    track: ArrayLike = 0,
+    track_names: Sequence[str] = ("",),
+) -> Score:
+    """A score of piano notes at velocity 80, one for each run of steps."""
     step = ticks_per_step(steps_per_quarter)
-    return Score.from_notes(start * step, (end - start) * step, pitch, ticks_per_quarter=step * steps_per_quarter)
+    return Score.from_notes(
+        start * step,
+        (end - start) * step,
+        pitch,
+        track=track,
+        ticks_per_quarter=step * steps_per_quarter,
+        track_names=track_names,
+    )
 
 
 def score_of_frames(frames: Frames, lowest_pitch: int, steps_per_quarter: int) -> Score:

@@ -130,7 +130,7 @@ def keep_the_laws(tokenizer: Tokenizer, score: Score) -> None:
 def test_every_twentieth_real_file() -> None:
     for number, path in enumerate(real_files()[::20]):
         score = read_midi(path)
-        for tokenizer in CASES[number % 3 :: 3]:
+        for tokenizer in CASES[number % 5 :: 5]:
             keep_the_laws(tokenizer, score)
 
 
@@ -144,5 +144,5 @@ def test_every_real_file() -> None:
 
 def test_a_roll_beyond_the_budget_is_refused_before_it_is_made() -> None:
     long = Score.from_notes([0], [10**9], [60])
-    with pytest.raises(OverLimitError, match=r"max_cells=733333392"):
+    with pytest.raises(OverLimitError, match=r"max_cells=733333304"):
         PianorollTokenizer().encode(long)
