@@ -37,6 +37,7 @@ ONE_ROOM = {
     "yaml": "training",
     "filelock": "corpus",
     "distributed": "corpus",
+    "scipy": None,  # in the tests it checks the reader of MATLAB files
     "music21": None,  # found on disk, imported nowhere
     "music21": "files",
 }

@@ -58,17 +58,18 @@ class PerformanceState:
                 return replace(self, last=kind, has_velocity=True)
             case "PAD" | "BOS" | "EOS":
                 return replace(self, last=kind)
-        floor = (RANKS[kind], self.voice, value)
-        state = replace(self, last=kind, may_shift=True, floor=floor)
+        sounding, pedals, key = self.sounding, self.pedals, self.voice * 128 + value
         match RANKS[kind]:
             case 0:
-                return replace(state, sounding=self.sounding - {self.voice * 128 + value})
+                sounding = sounding - {key}
             case 1:
-                return replace(state, pedals=self.pedals - {self.voice})
+                pedals = pedals - {self.voice}
             case 2:
-                return replace(state, pedals=self.pedals | {self.voice})
+                pedals = pedals | {self.voice}
             case _:
-                return replace(state, sounding=self.sounding | {self.voice * 128 + value})
+                sounding = sounding | {key}
+        floor = (RANKS[kind], self.voice, value)
+        return replace(self, last=kind, may_shift=True, floor=floor, sounding=sounding, pedals=pedals)
 
     @property
     def voice(self) -> int:
