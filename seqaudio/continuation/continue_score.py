@@ -20,7 +20,8 @@ from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
 from seqaudio.tokens.bars import DRUMS, BarsTokenizer
-from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER, to_steps
+from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER
+from seqaudio.tokens.metre import to_steps
 
 MAX_BARS = 10_000
 CHUNK = 512  # primer tokens per run of the network

@@ -18,8 +18,7 @@ from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.bars_grid import to_steps
-from seqaudio.tokens.metre import METRES, STEPS_PER_QUARTER, nearest_metre
+from seqaudio.tokens.metre import METRES, STEPS_PER_QUARTER, nearest_metre, to_steps
 
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 

@@ -2,12 +2,12 @@
 
 Conventions: a grid of 12 steps per quarter, so eighth, sixteenth and triplet onsets are exact. One bar reads
 
-    Bar [TimeSig] { Position { [Program] [Velocity] Pitch Duration } }
+    Bar [TimeSig] { Position [Tempo] { PedalUp } { PedalDown } { [Program] [Velocity] Pitch Duration } }
 
-with TimeSig, Program and Velocity written only where they change. Position is the step in the bar. Duration is
-``beats.steps.12``. Drums are the program -1 and use PitchDrum. ``velocities=False`` and ``programs=False`` leave out
-those tokens, for single-voice corpora whose loudness says nothing. Source: REMI (Huang & Yang 2020), with a finer grid,
-metres, and values written on change only.
+with TimeSig, Tempo, Program and Velocity written only where they change; before the first Tempo 120 holds. Position is
+the step in the bar. Duration is ``beats.steps.12``. Drums are the program -1 and use PitchDrum. A pedal names its
+program; one that is still down at the end lifts at the last bar line. Source: REMI (Huang & Yang 2020), with a finer
+grid, metres, pedals, and values written on change only.
 """
 
 from __future__ import annotations
@@ -16,30 +16,52 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seqaudio.errors import CheckpointError, VocabularyError
+from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.music.score import IntArray, Score
+from seqaudio.tokens.bars_decode import score_of_ids
 from seqaudio.tokens.bars_grammar import BarsState, allowed
-from seqaudio.tokens.bars_grid import DURATIONS, TICKS_PER_STEP, notes_on_grid, quantize
-from seqaudio.tokens.metre import LONGEST_BAR, METRES, STEPS_PER_QUARTER, bar_steps
+from seqaudio.tokens.bars_grid import Grid, Pedals, on_grid
+from seqaudio.tokens.bars_notes import DURATIONS, FirstIds, write
+from seqaudio.tokens.bars_tempo import MARKS_QPM
+from seqaudio.tokens.metre import LONGEST_BAR, METRES, STEPS_PER_QUARTER
 from seqaudio.tokens.tokenizer import Loss
 from seqaudio.tokens.vocabulary import Vocabulary
 
 DRUMS = -1  # the program of drum notes, in token names and in sorting
+FIRST_OF = ("BOS", "EOS", "Bar", "TimeSig", "Position", "Pitch", "PitchDrum", "Duration", "Program", "Velocity")
+NO_CHANGES = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
 class BarsTokenizer:
-    """Bars, positions, pitches and durations; programs and velocities as options."""
+    """Bars, positions, pitches and durations; programs, velocities, tempos and pedals as options.
+
+    Attributes:
+        programs: keep instruments and drums; without, every note has program 0 and drums are dropped.
+        velocities: keep loudness in steps of 4; without, every note has velocity 80.
+        tempos: keep tempo changes, each at the nearest mark of a metronome.
+        pedals: "tokens" writes where each program's pedal goes down and up; "durations" makes a note that is released
+            while its track's pedal is down last until the pedal lifts or its pitch is struck again; "drop" ignores it.
+
+    Raises:
+        OptionError: ``pedals`` is none of these words.
+    """
 
     name: ClassVar[str] = "bars"
 
     programs: bool = True
     velocities: bool = True
+    tempos: bool = True
+    pedals: Pedals = "durations"
+
+    def __post_init__(self) -> None:
+        if self.pedals not in get_args(Pedals):
+            raise OptionError(f"pedals is {self.pedals!r}, it must be one of {', '.join(get_args(Pedals))}")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -59,6 +81,10 @@ class BarsTokenizer:
             kinds["PitchDrum"] = range(128)
         if self.velocities:
             kinds["Velocity"] = range(3, 128, 4)
+        if self.tempos:
+            kinds["Tempo"] = [f"{qpm:g}" for qpm in MARKS_QPM]
+        if self.pedals == "tokens":  # at one position these rise: what lifts stands before what goes down
+            kinds["PedalUp"] = kinds["PedalDown"] = range(128 if self.programs else 1)
         return Vocabulary.of_kinds(kinds)
 
     @cached_property
@@ -66,44 +92,52 @@ class BarsTokenizer:
         """The first id of each kind."""
         return {kind: ids.start for kind, ids in self.vocabulary.slices.items()}
 
+    @cached_property
+    def _first_ids(self) -> FirstIds:
+        """What the loop that writes tokens needs to know of the vocabulary."""
+        bos, eos, bar, metre, position, pitch, drum, duration, program, velocity = (
+            self._first.get(kind, -1) for kind in FIRST_OF
+        )
+        return bos, eos, bar, metre, position, pitch, drum, duration, program, velocity
+
+    def _on_grid(self, score: Score) -> tuple[Grid, dict[str, int]]:
+        return on_grid(
+            score, programs=self.programs, velocities=self.velocities, tempos=self.tempos, pedals=self.pedals
+        )
+
+    @cached_property
+    def _kinds_and_values(self) -> list[tuple[str, int]]:
+        return [(kind, value) for kind, ids in self.vocabulary.slices.items() for value in range(ids.stop - ids.start)]
+
+    def kind_and_value(self, token: int) -> tuple[str, int]:
+        """The kind of a token, and its place in that kind."""
+        return self._kinds_and_values[token]
+
     def quantize(self, score: Score) -> tuple[Score, Loss]:
-        """What the tokens hold of a score, as a score, and what was lost on the way."""
-        return quantize(score, programs=self.programs, velocities=self.velocities)
+        """What the tokens hold of a score, as a score, and what was lost on the way.
+
+        Raises:
+            OptionError: the score lasts longer than any MIDI file can.
+        """
+        grid, lost = self._on_grid(score)
+        return grid.score(velocities=self.velocities), Loss(**lost)
 
     def encode(self, score: Score) -> NDArray[np.int64]:
-        """Token ids from BOS to EOS, shape (tokens,)."""
-        return self._ids_of_grid(self.quantize(score)[0])
+        """Token ids from BOS to EOS, shape (tokens,). Raises as :meth:`quantize`."""
+        grid, _ = self._on_grid(score)
+        return write(grid.notes, self._changes(grid), grid.metres, grid.last_line, self._first_ids)
 
-    def _ids_of_grid(self, grid: Score) -> NDArray[np.int64]:
-        onset, pitch, program, velocity, duration = notes_on_grid(grid)
-        bars = grid.bars() // TICKS_PER_STEP
-        bar = np.searchsorted(bars, onset, side="right") - 1
-        new_place = np.append(True, np.diff(onset) != 0)[: len(onset)]
-        columns = [np.where(new_place, self._first["Position"] + onset - bars[bar], -1)]
-        if self.programs:
-            columns.append(_where_changed(program, self._first["Program"] + program - DRUMS))
-        if self.velocities:
-            columns.append(_where_changed(velocity, self._first["Velocity"] + velocity // 4))
-        first_pitch = np.where(program == DRUMS, self._first.get("PitchDrum", 0), self._first["Pitch"])
-        columns += [first_pitch + pitch, self._first["Duration"] + np.searchsorted(DURATIONS, duration)]
-        note_rows = np.stack(columns, axis=1)  # (notes, 3..5), -1 where nothing is written
-
-        bar_rows = np.full((len(bars) - 1, note_rows.shape[1]), -1)
-        bar_rows[:, 0] = self._first["Bar"]
-        metre = self._metre_of_bars(grid, bars[:-1])
-        bar_rows[:, 1] = _where_changed(metre, self._first["TimeSig"] + metre)
-
-        rows = np.concatenate([bar_rows, note_rows])
-        order = np.argsort(np.concatenate([np.arange(len(bar_rows)), bar]), kind="stable")  # each bar before its notes
-        ids = rows[order].reshape(-1)
-        return np.concatenate([[self._first["BOS"]], ids[ids >= 0], [self._first["EOS"]]])
-
-    @staticmethod
-    def _metre_of_bars(grid: Score, starts: IntArray) -> IntArray:
-        """Index into METRES for each bar."""
-        metre = grid.metre_map()
-        index = np.array([METRES.index((n, d)) for _, n, d in metre.tolist()])
-        return index[np.searchsorted(metre[:, 0] // TICKS_PER_STEP, starts, side="right") - 1]
+    def _changes(self, grid: Grid) -> IntArray:
+        """Tempos and pedals as ``step << 12 | id``, sorted."""
+        tempos, pedals = grid.tempos, grid.pedals
+        if not len(tempos) and not len(pedals):
+            return NO_CHANGES
+        changes = [tempos[:, 0] << 12 | (tempos[:, 1] + self._first.get("Tempo", 0))]
+        if len(pedals):
+            lifted = pedals[pedals[:, 1] < grid.last_line]
+            changes.append(lifted[:, 1] << 12 | (lifted[:, 2] - 1 + self._first["PedalUp"]))
+            changes.append(pedals[:, 0] << 12 | (pedals[:, 2] - 1 + self._first["PedalDown"]))
+        return np.sort(np.concatenate(changes))
 
     def decode(self, ids: ArrayLike) -> Score:
         """The score at 480 ticks per quarter; a note not yet complete at the end is left out.
@@ -111,43 +145,7 @@ class BarsTokenizer:
         Raises:
             VocabularyError: an id is outside the vocabulary, or one of them breaks the grammar.
         """
-        ids = self._body(ids)
-        kind = self.vocabulary.kind_of[ids]
-        of = {name: kind == k for k, name in enumerate(self.vocabulary.kinds)}
-        metre_at = np.flatnonzero(of["TimeSig"])
-        bar_at = np.flatnonzero(of["Bar"])
-        metre = ids[metre_at] - self._first["TimeSig"]
-        bar_metre = metre[np.searchsorted(metre_at, bar_at + 1, side="right") - 1]
-        lengths = np.array([bar_steps(*m) for m in METRES])[bar_metre]
-        bar_starts = np.append(0, np.cumsum(lengths))  # (bars + 1,)
-
-        drum_pitch = of.get("PitchDrum", np.zeros(len(ids), bool))
-        note_at = np.flatnonzero(of["Pitch"] | drum_pitch)
-        note_at = note_at[note_at + 1 < len(ids)]  # the duration is the next token
-        bar = np.searchsorted(bar_at, note_at) - 1
-        position = self._latest(ids, of["Position"], note_at) - self._first["Position"]
-        onset = (bar_starts[bar] + position) * TICKS_PER_STEP
-        duration = DURATIONS[ids[note_at + 1] - self._first["Duration"]] * TICKS_PER_STEP
-        is_drum = drum_pitch[note_at]
-        pitch = ids[note_at] - np.where(is_drum, self._first.get("PitchDrum", 0), self._first["Pitch"])
-        program = np.zeros_like(pitch)
-        if self.programs:
-            program = np.maximum(self._latest(ids, of["Program"], note_at) - self._first["Program"] + DRUMS, 0)
-        velocity = np.full_like(pitch, 80)
-        if self.velocities:
-            velocity = 4 * (self._latest(ids, of["Velocity"], note_at) - self._first["Velocity"]) + 3
-        starts = bar_starts[np.searchsorted(bar_at, metre_at) - 1] * TICKS_PER_STEP
-        signatures = [(t, *METRES[m]) for t, m in zip(starts.tolist(), metre.tolist(), strict=True)]
-        score = Score.from_notes(
-            onset, duration, pitch, velocity=velocity, program=program, is_drum=is_drum, time_signatures=signatures
-        )
-        return quantize(score, programs=self.programs, velocities=self.velocities)[0]
-
-    @staticmethod
-    def _latest(ids: IntArray, is_kind: NDArray[np.bool_], places: IntArray) -> IntArray:
-        """The id of the last token of a kind before each place."""
-        at = np.flatnonzero(is_kind)
-        return ids[at[np.searchsorted(at, places) - 1]] if len(places) else places
+        return self.quantize(score_of_ids(self.vocabulary, self._body(ids)))[0]
 
     def _body(self, ids: ArrayLike) -> IntArray:
         """The ids between BOS and EOS, once the grammar has agreed to every one of them."""
@@ -199,9 +197,14 @@ class BarsTokenizer:
         """The tokenizer that :meth:`to_json` wrote. Raises CheckpointError when it was another one."""
         try:
             stored = json.loads(text)
-            tokenizer = cls(programs=stored["programs"], velocities=stored["velocities"])
+            tokenizer = cls(
+                programs=stored["programs"],
+                velocities=stored["velocities"],
+                tempos=stored.get("tempos", False),  # the first version wrote neither tempos
+                pedals=stored.get("pedals", "drop"),  # nor pedals
+            )
             same = stored["tokenizer"] == "bars" and tuple(stored["tokens"]) == tokenizer.vocabulary.names
-        except (ValueError, KeyError, TypeError) as problem:
+        except (ValueError, KeyError, TypeError, OptionError) as problem:
             raise CheckpointError(f"not a bars tokenizer: {problem!r}; save one with BarsTokenizer.save") from None
         if not same:
             raise CheckpointError("this tokenizer has other tokens than the bars tokenizer of this seqaudio version")
@@ -215,9 +218,3 @@ class BarsTokenizer:
     def load(cls, path: str | Path) -> BarsTokenizer:
         """Read a tokenizer that :meth:`save` wrote."""
         return cls.from_json(Path(path).read_text(encoding="utf-8"))
-
-
-def _where_changed(values: IntArray, ids: IntArray) -> IntArray:
-    """Ids where a value differs from the one before it, -1 elsewhere; the first always counts as changed."""
-    changed = np.append(True, np.diff(values) != 0)[: len(values)]
-    return np.where(changed, ids, -1)

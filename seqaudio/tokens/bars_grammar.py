@@ -1,29 +1,28 @@
 """Which token may come next in a line of bar tokens?
 
-A state says what has been written since the bar line; :func:`allowed` turns it into a mask. Inside one position the
-notes rise strictly by (program, pitch), so no note is written twice; positions rise inside a bar.
+A state says what has been written since the bar line, and which values hold; :func:`allowed` turns it into a mask.
+Positions rise inside a bar. At one position comes the tempo, then pedals that lift, pedals that go down, and notes,
+each rising strictly by (program, pitch), so nothing is written twice; and no value that holds is written again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.errors import VocabularyError
+from seqaudio.tokens.bars_tempo import PLAIN_MARK
 from seqaudio.tokens.metre import METRES, bar_steps
 
 if TYPE_CHECKING:
     from seqaudio.tokens.bars import BarsTokenizer
 
-
-class _Allow(Protocol):
-    """Opens the tokens of a kind from one value up to, not including, another."""
-
-    def __call__(self, kind: str, start: int = 0, stop: int | None = None) -> None: ...
+LOWEST = (-2, -1)  # below every (program, pitch)
 
 
 @dataclass(frozen=True)
@@ -32,104 +31,148 @@ class BarsState:
 
     tokenizer: BarsTokenizer
     last: str = ""
-    bar_length: int = 0  # steps; 0 until the first TimeSig
+    metre: int = -1  # index into METRES; -1 until the first TimeSig
     position: int = -1  # the last in this bar
+    tempo: int = PLAIN_MARK  # index of the metronome mark that holds
+    pedals: int = 0  # bit p is set while the pedal of program p is down
+    pedal: int = -1  # the last pedal token at this position
     program: int | None = None  # of the running voice; -1 is drums
-    has_velocity: bool = False
-    floor: tuple[int, int] = (-2, -1)  # (program, pitch) that the next note at this position must exceed
+    velocity: int = -1  # the running one, as a value of its kind
+    floor: tuple[int, int] = LOWEST  # (program, pitch) that the next note at this position must exceed
     wrote: tuple[str, ...] = ()  # what the note under way already has
+
+    @property
+    def bar_length(self) -> int:
+        """Steps of the bar; 0 until the first TimeSig."""
+        return bar_steps(*METRES[self.metre]) if self.metre >= 0 else 0
 
     def after(self, token: int) -> BarsState:
         """The state once ``token`` is written. Raises VocabularyError when the grammar forbids it."""
-        tokens = self.tokenizer.vocabulary
-        if not (0 <= token < len(tokens)) or not allowed(self)[token]:
-            name = tokens.names[token] if 0 <= token < len(tokens) else token
+        if not any(start <= token < stop for start, stop in _ranges(self)):
+            names = self.tokenizer.vocabulary.names
+            name = names[token] if 0 <= token < len(names) else token
             raise VocabularyError(f"token {name} may not follow {self.last or 'nothing'} here")
-        kind = tokens.kinds[tokens.kind_of[token]]
-        value = token - tokens.slices[kind].start
+        kind, value = self.tokenizer.kind_and_value(token)
         match kind:
             case "Bar":
-                return replace(self, last=kind, position=-1, floor=(-2, -1), wrote=())
+                return replace(self, last=kind, position=-1, pedal=-1, floor=LOWEST, wrote=())
             case "TimeSig":
-                return replace(self, last=kind, bar_length=bar_steps(*METRES[value]))
+                return replace(self, last=kind, metre=value)
             case "Position":
-                return replace(self, last=kind, position=value, floor=(-2, -1), wrote=())
+                return replace(self, last=kind, position=value, pedal=-1, floor=LOWEST, wrote=())
+            case "Tempo":
+                return replace(self, last=kind, tempo=value)
+            case "PedalUp" | "PedalDown":
+                return replace(self, last=kind, pedals=self.pedals ^ 1 << value, pedal=token)
             case "Program":
                 return replace(self, last=kind, program=value - 1, wrote=("Program",))
             case "Velocity":
-                return replace(self, last=kind, has_velocity=True, wrote=(*self.wrote, "Velocity"))
+                return replace(self, last=kind, velocity=value, wrote=(*self.wrote, "Velocity"))
             case "Pitch" | "PitchDrum":
-                return replace(self, last=kind, floor=(self._voice, value), wrote=())
+                return replace(self, last=kind, floor=(self.voice, value), wrote=())
             case _:
                 return replace(self, last=kind)
 
     @property
-    def _voice(self) -> int:
+    def voice(self) -> int:
+        """The program of the next note if no other is written."""
         return 0 if self.program is None else self.program
 
 
+@lru_cache(maxsize=4096)
 def allowed(state: BarsState) -> NDArray[np.bool_]:
     """Which tokens may follow, shape (vocabulary,), read-only."""
-    return _mask(state)
-
-
-@lru_cache(maxsize=65536)
-def _mask(state: BarsState) -> NDArray[np.bool_]:
-    slices = state.tokenizer.vocabulary.slices
     mask = np.zeros(len(state.tokenizer.vocabulary), dtype=bool)
-
-    def allow(kind: str, start: int = 0, stop: int | None = None) -> None:
-        ids = slices[kind]
-        mask[ids.start + start : ids.stop if stop is None else ids.start + stop] = True
-
-    match state.last:
-        case "":
-            allow("BOS")
-        case "BOS":
-            allow("Bar")
-            allow("EOS")
-        case "EOS" | "PAD":
-            allow("PAD")
-        case "Pitch" | "PitchDrum":
-            allow("Duration")
-        case "Bar" if not state.bar_length:
-            allow("TimeSig")
-        case _:
-            _after_bar_line(state, allow)
+    for start, stop in _ranges(state):
+        mask[start:stop] = True
     mask.flags.writeable = False
     return mask
 
 
-def _after_bar_line(state: BarsState, allow: _Allow) -> None:
-    """Inside a bar whose metre is known: a note, the next position, or the next bar."""
-    in_note = state.last in ("Position", "Program", "Velocity")
-    if not in_note:
-        allow("Position", state.position + 1, state.bar_length)
-        allow("Bar")
-        allow("EOS")
-        if state.last == "Bar":
-            allow("TimeSig")
-    if in_note or state.last == "Duration":
-        _note(state, allow)
+def _ranges(state: BarsState) -> Iterator[tuple[int, int]]:
+    """The ids that may follow, as half-open ranges."""
+    ids = state.tokenizer.vocabulary.slices
+    match state.last:
+        case "":
+            yield _all(ids["BOS"])
+        case "BOS":
+            yield _all(ids["Bar"])
+            yield _all(ids["EOS"])
+        case "EOS" | "PAD":
+            yield _all(ids["PAD"])
+        case "Pitch" | "PitchDrum":
+            yield _all(ids["Duration"])
+        case "Bar" if state.metre < 0:
+            yield _all(ids["TimeSig"])
+        case "Position":
+            yield from _changes(state)
+            yield from _note(state)
+        case "Program" | "Velocity":
+            yield from _note(state)
+        case _:  # nothing is under way
+            yield ids["Position"].start + state.position + 1, ids["Position"].start + state.bar_length
+            yield _all(ids["Bar"])
+            yield _all(ids["EOS"])
+            if state.last == "Bar":
+                yield from _all_but(ids["TimeSig"], state.metre)
+            if state.last in ("Tempo", "PedalUp", "PedalDown"):
+                yield from _changes(state)
+            if state.last not in ("Bar", "TimeSig"):
+                yield from _note(state)
 
 
-def _note(state: BarsState, allow: _Allow) -> None:
-    """The next part of a note: program, velocity or pitch, whatever is still open."""
-    programs, velocities = state.tokenizer.programs, state.tokenizer.velocities
-    floor_program, floor_pitch = state.floor
-    if programs and not state.wrote:
-        # only programs above the floor's, and not the one that already runs
-        for program in range(floor_program + 1, 128):
-            if program != state.program:
-                allow("Program", program + 1, program + 2)
-    if programs and state.program is None:
+def _changes(state: BarsState) -> Iterator[tuple[int, int]]:
+    """Tempo and pedals, as far as the position is still open for them."""
+    ids = state.tokenizer.vocabulary.slices
+    if "Tempo" in ids and state.last == "Position":
+        yield from _all_but(ids["Tempo"], state.tempo)
+    if "PedalUp" not in ids:
         return
-    voice = state._voice
+    up, down = ids["PedalUp"], ids["PedalDown"]
+    lowest = down.start
+    pressed = state.pedals
+    while pressed:
+        program = (pressed & -pressed).bit_length() - 1
+        pressed ^= 1 << program
+        if up.start + program > state.pedal:
+            yield up.start + program, up.start + program + 1
+        yield max(lowest, state.pedal + 1), down.start + program
+        lowest = down.start + program + 1
+    yield max(lowest, state.pedal + 1), down.stop
+
+
+def _note(state: BarsState) -> Iterator[tuple[int, int]]:
+    """The next part of a note: program, velocity or pitch, whatever is still open."""
+    ids = state.tokenizer.vocabulary.slices
+    floor_program, floor_pitch = state.floor
+    if "Program" in ids:
+        if not state.wrote:  # only programs above the floor's, and not the one that already runs
+            above = slice(ids["Program"].start + floor_program + 2, ids["Program"].stop)  # the first one is drums, -1
+            running = -1 if state.program is None else state.program - floor_program - 1
+            yield from _all_but(above, running)
+        if state.program is None:
+            return
+    voice = state.voice
     lowest = floor_pitch + 1 if voice == floor_program else 0
     if voice < floor_program or lowest > 127:
         return
-    if velocities and "Velocity" not in state.wrote:
-        allow("Velocity")
-    if velocities and not state.has_velocity:
-        return
-    allow("PitchDrum" if voice < 0 else "Pitch", lowest)
+    if "Velocity" in ids:
+        if "Velocity" not in state.wrote:
+            yield from _all_but(ids["Velocity"], state.velocity)
+        if state.velocity < 0:
+            return
+    pitches = ids["PitchDrum" if voice < 0 else "Pitch"]
+    yield pitches.start + lowest, pitches.stop
+
+
+def _all(ids: slice) -> tuple[int, int]:
+    return ids.start, ids.stop
+
+
+def _all_but(ids: slice, value: int) -> Iterator[tuple[int, int]]:
+    """A kind without one value; with all of them for a value that is none."""
+    if 0 <= value < ids.stop - ids.start:
+        yield ids.start, ids.start + value
+        yield ids.start + value + 1, ids.stop
+    else:
+        yield _all(ids)

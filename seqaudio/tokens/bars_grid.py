@@ -1,105 +1,175 @@
 """What does a grid of 12 steps per quarter keep of a score?
 
-Everything here is in ticks of a score at 480 per quarter, so a step is 40 ticks. Onsets and ends go to the nearest
+A grid is in steps; as a score it has 480 ticks per quarter, so a step is 40 ticks. Onsets and ends go to the nearest
 step (halves up), so notes that touch still touch; a note lasts at least one step. Durations above eight quarters go to
 the nearest whole quarter, 32 quarters at most. Two notes of one program and pitch at one onset become one (the longer,
-the louder); a note still sounding when its pitch is struck again ends there, as it does on any instrument.
+the louder); a note still sounding when its pitch is struck again ends there, as it does on any instrument. Tempos and
+pedals are kept up to the last bar line.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
+from seqaudio.errors import OptionError
 from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.metre import STEPS_PER_QUARTER, writable_metres
-from seqaudio.tokens.tokenizer import Loss
+from seqaudio.tokens.bars_notes import DURATIONS, LAST_STEP, pack, struck_once
+from seqaudio.tokens.bars_pedals import spans_on_grid, sustained
+from seqaudio.tokens.bars_tempo import MARKS_US, tempos_on_grid
+from seqaudio.tokens.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, to_steps, writable_metres
 
 TICKS_PER_QUARTER = 480
 TICKS_PER_STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
-DURATIONS = np.concatenate([np.arange(1, 8 * STEPS_PER_QUARTER), STEPS_PER_QUARTER * np.arange(8, 33)])  # steps
 PLAIN_VELOCITY = 80  # what a note without a velocity token gets
 
+NO_TEMPOS = np.zeros((0, 2), np.int64)
+NO_PEDALS = np.zeros((0, 3), np.int64)
 
-def quantize(score: Score, *, programs: bool, velocities: bool) -> tuple[Score, Loss]:
-    """A score on the grid at 480 ticks per quarter, and what was lost on the way.
+Pedals = Literal["drop", "tokens", "durations"]
 
-    One track per program remains. Tempo and pedal are no part of the grid; without ``programs`` drums are dropped and
-    every note has program 0, without ``velocities`` every note has velocity 80.
+
+@dataclass(frozen=True)
+class Grid:
+    """A score in steps.
+
+    Attributes:
+        notes: packed and sorted, see ``bars_notes.py``.
+        metres: step, index into METRES and steps per bar, shape (changes, 3).
+        last_line: step of the bar line behind the last bar; 0 without notes.
+        tempos: step and index of the metronome mark, shape (changes, 2).
+        pedals: steps of down and up, and the voice, sorted by voice and time, shape (spans, 3).
     """
-    lost = {
-        "tempo_changes_dropped": len(score.tempos),
-        "pedal_spans_dropped": len(score.pedals),
-    }
-    if not programs:
-        lost["drums_dropped"] = int(score.is_drum.sum())
-        score = score.notes(~score.is_drum)
-        lost["programs_dropped"] = int((score.program != 0).sum())
-    tpq = score.ticks_per_quarter
-    onset, end = to_steps(score.onset, tpq), to_steps(score.onset + score.duration, tpq)
-    duration = _nearest_duration(np.maximum(end - onset, 1))
-    program = np.where(score.is_drum, -1, score.program) if programs else np.zeros_like(score.pitch)
-    velocity = 4 * (score.velocity // 4) + 3 if velocities else np.full_like(score.velocity, PLAIN_VELOCITY)
-    lost["onsets_moved"] = int((onset * tpq != score.onset * STEPS_PER_QUARTER).sum())
-    lost["durations_changed"] = int((duration * tpq != score.duration * STEPS_PER_QUARTER).sum())
-    if velocities:
-        lost["velocities_rounded"] = int((velocity != score.velocity).sum())
 
-    order = np.lexsort((-velocity, -duration, score.pitch, program, onset))
-    onset, pitch, program, velocity, duration = (c[order] for c in (onset, score.pitch, program, velocity, duration))
-    repeated = np.append(False, (np.diff(onset) == 0) & (np.diff(program) == 0) & (np.diff(pitch) == 0))[: len(onset)]
-    lost["notes_merged"] = int(repeated.sum())
-    onset, pitch, program, velocity, duration = (c[~repeated] for c in (onset, pitch, program, velocity, duration))
-    cut = _until_struck_again(onset, pitch, program, duration)
-    lost["overlaps_cut"] = int((cut != duration).sum())
+    notes: IntArray
+    metres: IntArray
+    last_line: int
+    tempos: IntArray
+    pedals: IntArray
 
-    metre = score.metre_map()
-    metre[:, 0] = to_steps(metre[:, 0], tpq)
-    metre, lost["metre_changes_replaced"] = writable_metres(metre, int((onset + cut).max(initial=0)))
-    names, track = np.unique(program, return_inverse=True)
-    grid = Score.from_notes(
-        onset * TICKS_PER_STEP,
-        cut * TICKS_PER_STEP,
-        pitch,
-        velocity=velocity,
-        program=np.maximum(program, 0),
-        is_drum=program < 0,
-        track=track,
-        ticks_per_quarter=TICKS_PER_QUARTER,
-        time_signatures=metre * [TICKS_PER_STEP, 1, 1],
-        track_names=[""] * max(len(names), 1),
+    def score(self, *, velocities: bool) -> Score:
+        """The same at 480 ticks per quarter, a track for each program."""
+        notes = self.notes
+        voice = notes >> 19 & 255
+        voices, track = np.unique(voice, return_inverse=True)
+        return Score.from_notes(
+            (notes >> 27) * TICKS_PER_STEP,
+            DURATIONS[127 - (notes >> 5 & 127)] * TICKS_PER_STEP,
+            notes >> 12 & 127,
+            velocity=4 * (31 - (notes & 31)) + 3 if velocities else PLAIN_VELOCITY,
+            program=np.maximum(voice - 1, 0),
+            is_drum=voice == 0,
+            track=track,
+            ticks_per_quarter=TICKS_PER_QUARTER,
+            tempos=np.column_stack([self.tempos[:, 0] * TICKS_PER_STEP, MARKS_US[self.tempos[:, 1]]]),
+            time_signatures=[(step * TICKS_PER_STEP, *METRES[metre]) for step, metre, _ in self.metres.tolist()],
+            pedals=np.column_stack(
+                [
+                    self.pedals[:, 0] * TICKS_PER_STEP,
+                    (self.pedals[:, 1] - self.pedals[:, 0]) * TICKS_PER_STEP,
+                    np.searchsorted(voices, self.pedals[:, 2]),
+                ]
+            ),
+            track_names=[""] * max(len(voices), 1),
+        )
+
+
+def on_grid(
+    score: Score, *, programs: bool, velocities: bool, tempos: bool, pedals: Pedals
+) -> tuple[Grid, dict[str, int]]:
+    """A score on the grid, and what was lost on the way, by the names of :class:`Loss`.
+
+    Without ``programs`` drums are dropped and every note has program 0, without ``velocities`` every note has velocity
+    80. What ``tempos`` and ``pedals`` mean says :class:`BarsTokenizer`.
+
+    Raises:
+        OptionError: the score lasts longer than any MIDI file can.
+    """
+    lost: dict[str, int] = {}
+    folds = pedals == "durations" and len(score.pedals) > 0
+    notes = _notes(score, _lasting(score, programs) if folds else score.duration, programs, velocities, lost)
+    notes.sort()
+    notes, lost["notes_merged"], lost["overlaps_cut"], end = struck_once(notes)
+    metres, last_line, lost["metre_changes_replaced"] = _metres(score, end)
+    changes, spans = NO_TEMPOS, NO_PEDALS
+    if not tempos:
+        lost["tempo_changes_dropped"] = len(score.tempos)
+    elif len(score.tempos):
+        changes, lost["tempos_rounded"], lost["tempo_changes_dropped"] = tempos_on_grid(
+            score.tempos, score.ticks_per_quarter, last_line
+        )
+    if pedals == "drop":
+        lost["pedal_spans_dropped"] = len(score.pedals)
+    elif folds:
+        lost["pedal_spans_dropped"] = _of_silent_tracks(score)
+    elif len(score.pedals):
+        spans, lost["pedal_spans_moved"], lost["pedal_spans_dropped"] = spans_on_grid(
+            score, _voices(score, programs), last_line
+        )
+    return Grid(notes, metres, last_line, changes, spans), lost
+
+
+def _voices(score: Score, programs: bool) -> IntArray:
+    """The voice of each note: 0 for drums, else the program plus 1."""
+    pitched = score.program + 1 if programs else np.ones_like(score.program)
+    return np.where(score.is_drum, 0, pitched)
+
+
+def _lasting(score: Score, programs: bool) -> IntArray:
+    """Durations in ticks with the pedals folded in."""
+    lasting = sustained(
+        score.onset,
+        score.duration,
+        score.pitch,
+        _voices(score, programs),
+        score.track,
+        score.pedals,
+        len(score.track_names),
     )
-    return grid, Loss(**lost)
+    lasting.flags.writeable = False  # as the columns of a score: the same machine code serves
+    return lasting
 
 
-def to_steps(ticks: IntArray, ticks_per_quarter: int) -> IntArray:
-    """Nearest steps, halves up."""
-    return (2 * STEPS_PER_QUARTER * ticks + ticks_per_quarter) // (2 * ticks_per_quarter)
+def _of_silent_tracks(score: Score) -> int:
+    """How many pedal spans belong to tracks without pitched notes, or to none."""
+    tracks = len(score.track_names)
+    heard = np.bincount(score.track[~score.is_drum], minlength=tracks + 1)
+    return int((heard[np.minimum(score.pedals[:, 2], tracks)] == 0).sum())
 
 
-def notes_on_grid(grid: Score) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
-    """Onset (steps), pitch, program (-1 for drums), velocity, duration (steps), in the order tokens are written."""
-    onset, program = grid.onset // TICKS_PER_STEP, np.where(grid.is_drum, -1, grid.program)
-    order = np.lexsort((grid.pitch, program, onset))
-    columns = (onset, grid.pitch, program, grid.velocity, grid.duration // TICKS_PER_STEP)
-    onset, pitch, program, velocity, duration = (column[order] for column in columns)
-    return onset, pitch, program, velocity, duration
+def _notes(score: Score, lasting: IntArray, programs: bool, velocities: bool, lost: dict[str, int]) -> IntArray:
+    """The notes packed, in the order of the score."""
+    notes, *counts, beyond = pack(
+        score.onset,
+        score.duration,
+        lasting,
+        score.pitch,
+        score.velocity,
+        score.program,
+        score.is_drum,
+        score.ticks_per_quarter,
+        programs,
+        velocities,
+    )
+    if beyond:
+        quarters = (LAST_STEP + 1) // STEPS_PER_QUARTER
+        raise OptionError(f"{beyond} notes end after more than {quarters:,} quarters; cut the score before encoding it")
+    names = ("onsets_moved", "durations_changed", "velocities_rounded", "drums_dropped", "programs_dropped")
+    lost.update(zip(names, counts, strict=True))
+    return notes
 
 
-def _nearest_duration(steps: IntArray) -> IntArray:
-    """The nearest duration that can be written."""
-    above = np.minimum(np.searchsorted(DURATIONS, steps), len(DURATIONS) - 1)
-    below = np.maximum(above - 1, 0)
-    return np.where(steps - DURATIONS[below] < DURATIONS[above] - steps, DURATIONS[below], DURATIONS[above])
-
-
-def _until_struck_again(onset: IntArray, pitch: IntArray, program: IntArray, duration: IntArray) -> IntArray:
-    """Durations with each note ended where the same pitch of the same program begins again."""
-    order = np.lexsort((onset, pitch, program))
-    same = (np.diff(pitch[order]) == 0) & (np.diff(program[order]) == 0)
-    until_next = np.where(same, np.diff(onset[order]), DURATIONS[-1])
-    cut = duration.copy()
-    if len(cut) > 1:
-        # a cut duration must be writable too, so it goes to the longest one that fits
-        fits = DURATIONS[np.searchsorted(DURATIONS, until_next, side="right") - 1]
-        cut[order[:-1]] = np.minimum(duration[order[:-1]], fits)
-    return cut
+def _metres(score: Score, end: int) -> tuple[IntArray, int, int]:
+    """Step, index and steps per bar of each metre (changes, 3), the last bar line, and how many were replaced."""
+    rows = score.time_signatures.tolist() or [[0, 4, 4]]
+    if rows[0][0] == 0 and all(row[1:] == rows[0][1:] for row in rows):  # one metre, however often it is told
+        rows = rows[:1]
+    else:
+        metre = score.metre_map()
+        rows = [*zip(to_steps(metre[:, 0], score.ticks_per_quarter).tolist(), *metre[:, 1:].T.tolist(), strict=True)]
+    written, replaced = writable_metres(rows, end)
+    metres = [(step, METRE_INDEX[n, d], bar_steps(n, d)) for step, n, d in written]
+    start, _, length = metres[-1]
+    return np.array(metres, dtype=np.int64), start - (start - end) // length * length, replaced

@@ -7,7 +7,8 @@ a bar cut short by a change in its middle gets a time signature of its own, to t
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from functools import lru_cache
 
 from seqaudio.music.score import IntArray
 
@@ -20,6 +21,7 @@ METRES = tuple(
     for denominator in (1, 2, 4, 8, 16)
     for numerator in range(1, LONGEST_BAR * denominator // (4 * STEPS_PER_QUARTER) + 1)
 )
+METRE_INDEX = {metre: index for index, metre in enumerate(METRES)}
 
 
 def bar_steps(numerator: int, denominator: int) -> int:
@@ -27,19 +29,25 @@ def bar_steps(numerator: int, denominator: int) -> int:
     return numerator * 4 * STEPS_PER_QUARTER // denominator
 
 
+def to_steps(ticks: IntArray, ticks_per_quarter: int) -> IntArray:
+    """Nearest steps, halves up."""
+    return (2 * STEPS_PER_QUARTER * ticks + ticks_per_quarter) // (2 * ticks_per_quarter)
+
+
+@lru_cache(maxsize=4096)
 def nearest_metre(numerator: int, denominator: int) -> tuple[int, int]:
     """The same metre if it can be written, else the one of nearest bar length (the larger beat among equals)."""
-    if (numerator, denominator) in METRES:
+    if (numerator, denominator) in METRE_INDEX:
         return numerator, denominator
     length = numerator * 4 * STEPS_PER_QUARTER / denominator
     return min(METRES, key=lambda metre: (abs(bar_steps(*metre) - length), abs(metre[1] - 4)))
 
 
-def writable_metres(rows: IntArray, end: int) -> tuple[IntArray, int]:
+def writable_metres(rows: Sequence[tuple[int, int, int]], end: int) -> tuple[list[tuple[int, int, int]], int]:
     """A metre map in steps with only writable metres and every change on a bar line.
 
     Args:
-        rows: shape (changes, 3): step, numerator, denominator; the first at step 0.
+        rows: the changes as (step, numerator, denominator); the first at step 0.
         end: step at which the music ends.
 
     Returns:
@@ -47,9 +55,9 @@ def writable_metres(rows: IntArray, end: int) -> tuple[IntArray, int]:
     """
     written: list[tuple[int, int, int]] = []
     changed = 0
-    stops = [min(stop, end) for stop in (*rows[1:, 0].tolist(), end)]
+    stops = [min(row[0], end) for row in rows[1:]]
     at = 0
-    for (start, *metre), stop in zip(rows.tolist(), stops, strict=True):
+    for (start, *metre), stop in zip(rows, [*stops, end], strict=True):
         if start >= max(end, 1):
             break
         numerator, denominator = nearest_metre(*metre)
@@ -66,7 +74,7 @@ def writable_metres(rows: IntArray, end: int) -> tuple[IntArray, int]:
             written.append((at, *nearest_metre(*_sixteenths(sixteenths))))
             at += sixteenths * SHORTEST_BAR
     kept = [row for i, row in enumerate(written) if i == 0 or row[1:] != written[i - 1][1:]]
-    return np.array(kept or [(0, 4, 4)], dtype=np.int64), changed
+    return kept or [(0, 4, 4)], changed
 
 
 def _sixteenths(count: int) -> tuple[int, int]:
