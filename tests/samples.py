@@ -14,8 +14,9 @@ from seqaudio.music.score import Score
 from seqaudio.tokens.bars import BarsTokenizer
 
 ROOT = Path(__file__).parents[1]
-MELODY = BarsTokenizer(programs=False, velocities=False)
-FULL = BarsTokenizer(programs=True, velocities=True)
+MELODY = BarsTokenizer(programs=False, velocities=False, tempos=False, pedals="drop")
+FULL = BarsTokenizer()
+PEDALS = BarsTokenizer(pedals="tokens")
 
 
 def tune(bars=4, metre=(4, 4), *, seed=0, low=60, high=72, tpq=480, **facts):

@@ -6,7 +6,7 @@ Output i of several depends on the seed and on i alone, not on how many are aske
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import Engine, EngineState
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
-from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer
+from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
 from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
@@ -104,7 +104,7 @@ def continue_primer(
     """Continue a primer made by :func:`make_primer` for this engine's checkpoint; else as :func:`continue_score`."""
     tokenizer = bars_tokenizer(engine.checkpoint)
     programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
-    allowed = allowed_tokens(tokenizer, _range_that_comes_back(engine, primer), metres=False, programs=programs)
+    allowed = allowed_tokens(tokenizer, _range_that_comes_back(engine, primer), conducts=False, programs=programs)
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
     written = _write(engine, primer.ids, grammar, num_outputs, seed, sampling)
     opening = _opening(tokenizer, primer.ids)
@@ -117,9 +117,9 @@ def continue_primer(
 def generate_score(
     engine: Engine, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling = PLAIN
 ) -> list[Continuation]:
-    """Pieces made from nothing, of exactly ``bars`` bars each; the model chooses the metre. Raises OptionError."""
+    """Pieces made from nothing, of exactly ``bars`` bars, in metres and tempos of the model's. Raises OptionError."""
     tokenizer = bars_tokenizer(engine.checkpoint)
-    allowed = allowed_tokens(tokenizer, engine.checkpoint.pitch_range, metres=True, programs=None)
+    allowed = allowed_tokens(tokenizer, engine.checkpoint.pitch_range, conducts=True, programs=None)
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
     start = np.array([tokenizer.vocabulary.id("BOS_None")])
     written = _write(engine, start, grammar, num_outputs, seed, sampling)
@@ -204,7 +204,7 @@ def _sample_bars(
 
 
 def _opening(tokenizer: BarsTokenizer, primer_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A bar with one note that sets the metre, program and velocity that hold at the end of the primer."""
+    """A bar with one note that sets the metre, pedals, program and velocity that hold at the end of the primer."""
     slices = tokenizer.vocabulary.slices
 
     def last(kind: str) -> int:
@@ -214,7 +214,13 @@ def _opening(tokenizer: BarsTokenizer, primer_ids: NDArray[np.int64]) -> NDArray
     is_drum = tokenizer.programs and running[0] == slices["Program"].start
     pitch = slices["PitchDrum" if is_drum else "Pitch"].start
     first = [tokenizer.vocabulary.id(name) for name in ("BOS_None", "Bar_None")]
-    return np.array([*first, last("TimeSig"), slices["Position"].start, *running, pitch, slices["Duration"].start])
+    pressed: set[int] = set()
+    if "PedalDown" in slices:
+        up, down = slices["PedalUp"], slices["PedalDown"]
+        for token in primer_ids[(primer_ids >= up.start) & (primer_ids < down.stop)].tolist():
+            pressed = pressed | {token} if token >= down.start else pressed - {token - up.start + down.start}
+    opened = [slices["Position"].start, *sorted(pressed), *running]
+    return np.array([*first, last("TimeSig"), *opened, pitch, slices["Duration"].start])
 
 
 def _decoded(tokenizer: BarsTokenizer, opening: NDArray[np.int64], ids: NDArray[np.int64]) -> Score:
@@ -226,12 +232,18 @@ def _decoded(tokenizer: BarsTokenizer, opening: NDArray[np.int64], ids: NDArray[
     bar = numerator * 4 * TICKS_PER_QUARTER // denominator
     kept = score.notes(score.onset >= bar)
     onset = kept.onset - bar
-    return kept.replaced(onset=onset, duration=np.minimum(kept.duration, bars * bar - onset))
+    pedals = pedals_between(kept, bar, (1 + bars) * bar)
+    return kept.replaced(
+        onset=onset,
+        duration=np.minimum(kept.duration, bars * bar - onset),
+        pedals=pedals[np.isin(pedals[:, 2], kept.track)],
+    )
 
 
 def _ended_at_bar(score: Score, bars: int) -> Score:
     """The score with every note ended at the last bar line; the last bar holds a note."""
-    return score.replaced(duration=np.minimum(score.duration, score.bars()[bars] - score.onset))
+    end = int(score.bars()[bars])
+    return score.replaced(duration=np.minimum(score.duration, end - score.onset), pedals=pedals_between(score, 0, end))
 
 
 def _as_primer_sounds(primer: Primer, new: Score, tokenizer: BarsTokenizer) -> Score:
@@ -311,9 +323,19 @@ def _joined(primer: Primer, new: Score) -> Score:
         **columns,
         tempos=old.tempos * [old_scale, 1],
         time_signatures=[*(old.time_signatures * [old_scale, 1, 1]).tolist(), *metre],
-        pedals=old.pedals * [old_scale, old_scale, 1],
+        pedals=np.vstack([old.pedals * [old_scale, old_scale, 1], _later_pedals(new, later, track)]),
         track_names=names,
     )
+
+
+def _later_pedals(
+    new: Score, later: Callable[[NDArray[np.int64]], NDArray[np.int64]], track: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The pedals of the new bars in the ticks of the whole, on the tracks that their notes go to."""
+    goes_to = dict(zip(new.track.tolist(), track.tolist(), strict=True))
+    down, up = later(new.pedals[:, 0]), later(new.pedals[:, :2].sum(axis=1))
+    owner = np.array([goes_to[t] for t in new.pedals[:, 2].tolist()], dtype=np.int64)
+    return np.column_stack([down, np.maximum(up - down, 1), owner])
 
 
 def _metre(score: Score) -> tuple[int, int]:

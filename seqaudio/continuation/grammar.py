@@ -1,8 +1,8 @@
 """How does a continuation get exactly the bars asked for?
 
-The tokenizer's grammar, with what a continuation adds: the metre stays, no end before the last bar is full, only
-programs of the primer and pitches the model knows. Two bars in a row without a note are not written, nor a last bar
-without one; how often that was refused is counted, since silence is a way for a model to fail.
+The tokenizer's grammar, with what a continuation adds: metre and tempo stay, no end before the last bar is full, only
+programs of the primer, their pedals, and pitches the model knows. Two bars in a row without a note are not written, nor
+a last bar without one; how often that was refused is counted, since silence is a way for a model to fail.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens.bars import DRUMS, BarsTokenizer
 from seqaudio.tokens.bars_grammar import BarsState
 
 
@@ -79,9 +79,10 @@ class ContinuationGrammar:
 
     def _leads_to_a_pitch(self, tokens: BarsState, mask: NDArray[np.bool_]) -> bool:
         """False where a velocity may follow, but behind it no pitch: all that are still higher are not allowed."""
-        velocity = self._first.get("Velocity")
-        if velocity is None or not mask[velocity]:
+        velocities = self.tokenizer.vocabulary.slices.get("Velocity")
+        if velocities is None or not mask[velocities].any():
             return True
+        velocity = velocities.start + int(mask[velocities].argmax())
         return bool((self.tokenizer.grammar(tokens.after(velocity)) & self.allowed).any())
 
     def _is_pitch(self, token: int) -> bool:
@@ -90,19 +91,23 @@ class ContinuationGrammar:
 
 
 def allowed_tokens(
-    tokenizer: BarsTokenizer, pitch_range: tuple[int, int], *, metres: bool, programs: set[int] | None
+    tokenizer: BarsTokenizer, pitch_range: tuple[int, int], *, conducts: bool, programs: set[int] | None
 ) -> NDArray[np.bool_]:
-    """Every token but pitches outside a range, programs (-1: drums) outside a set, and metres where not wanted.
+    """Every token but pitches outside a range, programs (-1: drums) and their pedals outside a set, metres and tempos.
 
-    Shape (vocabulary,). ``programs=None`` allows all.
+    Shape (vocabulary,). ``conducts`` allows metres and tempos, ``programs=None`` all programs.
     """
     slices = tokenizer.vocabulary.slices
     allowed = np.ones(len(tokenizer.vocabulary), dtype=bool)
-    allowed[slices["TimeSig"]] = metres
+    for kind in {"TimeSig", "Tempo"} & slices.keys():
+        allowed[slices[kind]] = conducts
     allowed[slices["Pitch"]] = False
     low, high = pitch_range
     allowed[slices["Pitch"].start + low : slices["Pitch"].start + high + 1] = True
     if "Program" in slices and programs is not None:
         allowed[slices["Program"]] = False
-        allowed[[slices["Program"].start + program + 1 for program in programs]] = True
+        allowed[[slices["Program"].start + program - DRUMS for program in programs]] = True
+        for kind in {"PedalUp", "PedalDown"} & slices.keys():
+            allowed[slices[kind]] = False
+            allowed[[slices[kind].start + program for program in programs if program != DRUMS]] = True
     return allowed

@@ -183,13 +183,20 @@ def _bars_to_keep(score: Score, lines: NDArray[np.int64], wanted: int | None) ->
 def _cut(score: Score, end: int) -> Score:
     """Only what is before a tick, with sounding notes and pedals ended there."""
     kept = score.notes(score.onset < end)
-    pedals = score.pedals[score.pedals[:, 0] < end]
     return kept.replaced(
         duration=np.minimum(kept.duration, end - kept.onset),
-        pedals=np.column_stack([pedals[:, 0], np.minimum(pedals[:, 1], end - pedals[:, 0]), pedals[:, 2]]),
+        pedals=pedals_between(score, 0, end),
         tempos=score.tempos[score.tempos[:, 0] < end],
         time_signatures=score.time_signatures[score.time_signatures[:, 0] < end],
     )
+
+
+def pedals_between(score: Score, start: int, stop: int = np.iinfo(np.int64).max) -> NDArray[np.int64]:
+    """The pedal spans (tick, duration, track) as far as they lie between two ticks, counted from the first of them."""
+    down = np.maximum(score.pedals[:, 0], start)
+    up = np.minimum(score.pedals[:, 0] + score.pedals[:, 1], stop)
+    spans: NDArray[np.int64] = np.column_stack([down - start, up - down, score.pedals[:, 2]])[up > down]
+    return spans
 
 
 def _shift_into(voice: Score, pitch_range: tuple[int, int]) -> int:
@@ -213,9 +220,16 @@ def _folded(voice: Score, semitones: int, pitch_range: tuple[int, int]) -> Score
 def _without_silence_in_front(voice: Score, lines: NDArray[np.int64]) -> Score:
     """The voice from the bar of its first note on."""
     start = int(lines[np.searchsorted(lines, voice.onset.min(), side="right") - 1])
-    metre = voice.metre_map()
-    here = metre[np.searchsorted(metre[:, 0], start, side="right") - 1]
-    later = metre[metre[:, 0] > start] - [start, 0, 0]
     return voice.replaced(
-        onset=voice.onset - start, time_signatures=np.vstack([[[0, here[1], here[2]]], later]), pedals=(), tempos=()
+        onset=voice.onset - start,
+        time_signatures=_from(start, voice.metre_map()),
+        tempos=_from(start, voice.tempo_map()),
+        pedals=pedals_between(voice, start),
     )
+
+
+def _from(start: int, changes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A map of changes from a tick on, which becomes tick 0; the first row is what holds there."""
+    rows: NDArray[np.int64] = changes[np.searchsorted(changes[:, 0], start, side="right") - 1 :].copy()
+    rows[:, 0] = np.maximum(rows[:, 0] - start, 0)
+    return rows

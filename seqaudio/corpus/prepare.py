@@ -68,7 +68,8 @@ class PrepareOptions(BaseModel):
     @property
     def tokenizer(self) -> BarsTokenizer:
         """The tokenizer these options ask for."""
-        return BarsTokenizer(programs=not self.melody, velocities=not self.melody)
+        kept = not self.melody
+        return BarsTokenizer(programs=kept, velocities=kept, tempos=kept, pedals="durations" if kept else "drop")
 
 
 DEFAULTS = PrepareOptions()

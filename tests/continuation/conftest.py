@@ -4,7 +4,7 @@ import pytest
 
 from seqaudio.continuation.engines import load_engine
 from seqaudio.models.config import ModelConfig
-from tests.samples import FULL, model_folder
+from tests.samples import FULL, PEDALS, model_folder
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,12 @@ def full_engine(full_folder):
     return load_engine(full_folder, "onnx")
 
 
-@pytest.fixture(params=["melody", "full"])
-def engine(request, melody_engine, full_engine):
-    return {"melody": melody_engine, "full": full_engine}[request.param]
+@pytest.fixture(scope="session")
+def pedals_engine(tmp_path_factory):
+    folder = model_folder(tmp_path_factory.mktemp("pedals"), tokenizer=PEDALS, pitch_range=(48, 84), seed=2)
+    return load_engine(folder, "onnx")
+
+
+@pytest.fixture(params=["melody", "full", "pedals"])
+def engine(request, melody_engine, full_engine, pedals_engine):
+    return {"melody": melody_engine, "full": full_engine, "pedals": pedals_engine}[request.param]

@@ -14,7 +14,7 @@ from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files.midi import midi_bytes, read_midi_bytes
 from seqaudio.music.score import Score
 from seqaudio.tokens.metre import nearest_metre
-from tests.samples import FULL, MELODY, run_python, tune
+from tests.samples import FULL, MELODY, PEDALS, run_python, tune
 
 BAR = 1920
 METRES = [(4, 4), (3, 4), (6, 8), (5, 4), (7, 8), (2, 2), (9, 8), (1, 1), (5, 16), (33, 8)]
@@ -273,7 +273,12 @@ class TestWithPrimer:
         assert np.array_equal(old.onset + old.duration, ends * scale)
 
         assert np.array_equal(whole.tempos, primer.score.tempos * [scale, 1])
-        assert np.array_equal(whole.pedals, primer.score.pedals * [scale, scale, 1])
+        is_old = whole.pedals[:, 0] < cut
+        assert np.array_equal(whole.pedals[is_old], primer.score.pedals * [scale, scale, 1])
+        pressed = whole.pedals[~is_old]
+        assert len(pressed) == len(found.score.pedals)
+        assert (len(pressed) == 0) or engine.checkpoint.tokenizer.pedals == "tokens"
+        assert set(pressed[:, 2].tolist()) <= set(whole.track[whole.onset >= cut].tolist())
         before = whole.time_signatures[whole.time_signatures[:, 0] < cut]
         assert np.array_equal(before, primer.score.time_signatures * [scale, 1, 1])
         assert whole.metre_map()[-1, 1:].tolist() == [*metre]
@@ -289,6 +294,7 @@ class TestWithPrimer:
             assert np.array_equal(np.sort(new.onset), at)
         assert cut in (whole.bars() if len(whole.notes(whole.onset < cut)) else [cut])
         assert (new.onset + new.duration).max() <= cut + 3 * bar_ticks(metre) * ticks + 0.5
+        assert pressed[:, :2].sum(axis=1).max(initial=0) <= cut + 3 * bar_ticks(metre) * ticks + 0.5
         assert whole.tempo_qpm(cut) == pytest.approx(score.tempo_qpm(primer.end - 1))
 
     def test_survives_a_file(self, engine, name):
@@ -353,6 +359,41 @@ class TestGenerate:
         other = generate_score(engine, bars=2, num_outputs=1, seed=1)
         assert one[0].score == other[0].score
         assert not np.array_equal(one[0].ids, one[1].ids)
+
+
+class TestPedals:
+    def test_only_of_programs_that_play(self, pedals_engine):
+        count = 0
+        for found in continue_score(pedals_engine, PRIMERS["pedals"], bars=4, num_outputs=8):
+            new, whole = found.score, found.with_primer()
+            count += len(new.pedals)
+            assert set(new.pedals[:, 2].tolist()) <= set(new.track.tolist())
+            assert new.pedals[:, :2].sum(axis=1).max(initial=0) <= 4 * BAR
+            assert set(whole.pedals[:, 2].tolist()) <= {0}
+        assert count > 0
+
+    def test_a_pedal_that_is_down_at_the_cut_may_lift_behind_it(self, pedals_engine):
+        primer = make_primer(tune(2, pedals=[(960, 9000, 0)]), pedals_engine.checkpoint)
+        names = [PEDALS.vocabulary.names[token] for token in primer.ids]
+        assert [name for name in names if name.startswith("Pedal")] == ["PedalDown_0"]
+        held = 0
+        for found in continue_primer(pedals_engine, primer, bars=4, num_outputs=8):
+            names = [PEDALS.vocabulary.names[token] for token in found.ids]
+            assert next((name for name in names if name.startswith("Pedal")), "PedalUp_0") == "PedalUp_0"
+            at_once = names.index("PedalUp_0") == 2 if "PedalUp_0" in names else False
+            assert (0 in found.score.pedals[:, 0]) == (not at_once or names[1] != "Position_0")
+            held += 0 in found.score.pedals[:, 0]
+        assert held > 0
+
+    def test_a_primer_is_heard_with_its_tempos_and_pedals(self, pedals_engine):
+        score = tune(4, tempos=[(0, 600_000), (3 * BAR, 400_000)], pedals=[(2 * BAR, 960, 0)])
+        late = score.replaced(
+            onset=score.onset + BAR,
+            tempos=[(0, 333_333), (480, 600_000), (4 * BAR, 400_000)],
+            pedals=[(0, BAR // 2, 0), (3 * BAR, 960, 0)],
+        )
+        for one in (score, late):
+            assert np.array_equal(make_primer(one, pedals_engine.checkpoint).ids, PEDALS.encode(score)[:-1])
 
 
 class TestBarsInSeconds:

@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqaudio.tokens.metre import LONGEST_BAR, METRES, SHORTEST_BAR, bar_steps, nearest_metre, writable_metres
+from seqaudio.tokens import metre as room
+from seqaudio.tokens.metre import LONGEST_BAR, METRES, SHORTEST_BAR, bar_steps, nearest_metre
 
 metres = st.tuples(st.integers(1, 300), st.integers(1, 70)) | st.sampled_from(METRES)
+
+
+def writable_metres(rows: np.ndarray, end: int) -> tuple[np.ndarray, int]:
+    written, changed = room.writable_metres(rows.tolist(), end)
+    return np.array(written), changed
 
 
 @st.composite

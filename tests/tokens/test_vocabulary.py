@@ -8,6 +8,7 @@ import pytest
 from seqaudio.errors import VocabularyError
 from seqaudio.tokens import BarsTokenizer, Vocabulary
 
+LEAST, MOST = BarsTokenizer(False, False, False, "drop"), BarsTokenizer(pedals="tokens")
 SMALL = Vocabulary.of_kinds({"PAD": [None], "Pitch": range(60, 64), "TimeSig": ["3/4", "6/8"]})
 
 
@@ -20,7 +21,7 @@ def test_names_are_in_the_order_of_the_kinds() -> None:
     assert SMALL.kind_of.tolist() == [0, 1, 1, 1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("vocabulary", [SMALL, BarsTokenizer().vocabulary, BarsTokenizer(False, False).vocabulary])
+@pytest.mark.parametrize("vocabulary", [SMALL, MOST.vocabulary, LEAST.vocabulary])
 def test_ids_and_names_are_inverse(vocabulary: Vocabulary) -> None:
     assert [vocabulary.id(name) for name in vocabulary.names] == list(range(len(vocabulary)))
     for i, name in enumerate(vocabulary.names):
@@ -31,10 +32,10 @@ def test_ids_and_names_are_inverse(vocabulary: Vocabulary) -> None:
 
 def test_padding_is_zero_and_optional_tokens_come_last() -> None:
     """Batches pad with 0; the ids of what all options share are the same under every option."""
-    least, most = BarsTokenizer(False, False).vocabulary, BarsTokenizer().vocabulary
+    least, most = LEAST.vocabulary, MOST.vocabulary
     assert least.names[:4] == ("PAD_None", "BOS_None", "EOS_None", "Bar_None")
     assert most.names[: len(least)] == least.names
-    assert set(most.kinds) - set(least.kinds) == {"Program", "PitchDrum", "Velocity"}
+    assert set(most.kinds) - set(least.kinds) == {"Program", "PitchDrum", "Velocity", "Tempo", "PedalUp", "PedalDown"}
 
 
 def test_an_unknown_name_is_refused() -> None:
