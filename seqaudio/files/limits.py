@@ -74,6 +74,7 @@ class Limits:
             except ValueError:
                 raise OptionError(f"limit {pair!r}; give a whole number from 0, such as {name}=1000000") from None
         return cls(**budgets)
+
     max_cells: int = 50_000_000
     max_pieces: int = 100_000
 

@@ -5,7 +5,10 @@ the first and last are ``BOS_None`` and ``EOS_None``.
 """
 
 import io
+import sys
+import tracemalloc
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 from seqaudio.errors import VocabularyError
 from seqaudio.files import midi_bytes
 from seqaudio.music import Score
+from seqaudio.music.score import NOTE_COLUMNS
 from seqaudio.tokens import PianorollTokenizer, Tokenizer
 
 Rows = list[tuple[int, int, int, int]]
@@ -155,6 +159,56 @@ def decoding_a_beginning_gives_the_beginning(tokenizer: Tokenizer, ids: NDArray[
     whole = {row[:1] + row[2:3] for row in rows(tokenizer.decode(ids))}
     part = {row[:1] + row[2:3] for row in rows(tokenizer.decode(ids[:cut]))}
     assert part <= whole if cut < len(ids) else part == whole
+
+
+def decoding_is_linear(tokenizer: Tokenizer, score: Score, times: int = 8) -> None:
+    """Decoding a piece four times as long takes at most about four times the calls and the memory: no timing."""
+    few, many = (tokenizer.encode(repeated(score, n)) for n in (times, 4 * times))
+    grown = len(many) / len(few)
+    assert 3 < grown < 5
+    for count in (calls_of, peak_bytes_of):
+        costs = [min(count(lambda ids=ids: tokenizer.decode(ids)) for _ in range(3)) for ids in (few, many)]
+        assert costs[1] < 1.3 * grown * costs[0], (count.__name__, costs)
+
+
+def repeated(score: Score, times: int) -> Score:
+    """The piece so many times, one after the other, each time from a bar line on."""
+    length = int(score.bars()[-1])
+    columns = {name: np.tile(getattr(score, name), times) for name in NOTE_COLUMNS}
+    columns["onset"] = columns["onset"] + np.repeat(np.arange(times) * length, len(score))
+    maps = {}
+    for name in ("tempos", "time_signatures", "pedals"):
+        rows = getattr(score, name)
+        shift = np.repeat(np.arange(times) * length, len(rows))
+        maps[name] = np.tile(rows, (times, 1)) + np.pad(shift[:, None], ((0, 0), (0, rows.shape[1] - 1)))
+    return score.replaced(**columns, **maps)
+
+
+def calls_of(function: Callable[[], object]) -> int:
+    """How many functions are called, in Python and in C."""
+    count = 0
+
+    def seen(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def peak_bytes_of(function: Callable[[], object]) -> int:
+    """The most memory held at a time."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def rows(score: Score) -> Rows:
