@@ -1,7 +1,7 @@
 """Score <-> integers. Every tokenizer keeps the contract of ``tokenizer.py``."""
 
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.loading import load_tokenizer, tokenizer_from_json
+from seqaudio.tokens.loading import load_tokenizer, make_tokenizer, tokenizer_from_json
 from seqaudio.tokens.melody import MelodyTokenizer
 from seqaudio.tokens.performance import PerformanceTokenizer
 from seqaudio.tokens.pianoroll import PianorollTokenizer
@@ -17,5 +17,6 @@ __all__ = [
     "Tokenizer",
     "Vocabulary",
     "load_tokenizer",
+    "make_tokenizer",
     "tokenizer_from_json",
 ]

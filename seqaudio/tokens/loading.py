@@ -1,11 +1,14 @@
-"""Which tokenizer did a JSON text hold?"""
+"""Which tokenizer did a JSON text hold, or does a name with settings ask for?"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, TypeVar
 
-from seqaudio.errors import CheckpointError
+from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.melody import MelodyTokenizer
 from seqaudio.tokens.performance import PerformanceTokenizer
@@ -13,6 +16,8 @@ from seqaudio.tokens.pianoroll import PianorollTokenizer
 from seqaudio.tokens.tokenizer import Tokenizer
 
 NAMES = ("bars", "melody", "performance", "pianoroll")
+
+T = TypeVar("T")
 
 
 def tokenizer_from_json(text: str) -> Tokenizer:
@@ -41,3 +46,38 @@ def tokenizer_from_json(text: str) -> Tokenizer:
 def load_tokenizer(path: str | Path) -> Tokenizer:
     """Read a tokenizer that its method ``save`` wrote. Raises as :func:`tokenizer_from_json`, and OSError."""
     return tokenizer_from_json(Path(path).read_text(encoding="utf-8"))
+
+
+def make_tokenizer(name: str, settings: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer of a name, with its own options set; text such as ``"false"`` is understood as the option's type.
+
+    Raises:
+        OptionError: there is no such tokenizer or option, or the value is not allowed.
+    """
+    match name:
+        case "bars":
+            return _with_settings(BarsTokenizer, name, settings)
+        case "melody":
+            return _with_settings(MelodyTokenizer, name, settings)
+        case "performance":
+            return _with_settings(PerformanceTokenizer, name, settings)
+        case "pianoroll":
+            return _with_settings(PianorollTokenizer, name, settings)
+        case _:
+            raise OptionError(f"no tokenizer is named {name!r}; there are {', '.join(NAMES)}")
+
+
+def _with_settings(made: type[T], name: str, settings: Mapping[str, Any]) -> T:
+    """A dataclass from values that are checked against the types of its fields."""
+    from pydantic import TypeAdapter, ValidationError  # late: continuing a piece does without
+
+    allowed = {field.name for field in fields(made) if field.init}  # type: ignore[arg-type]
+    for key in settings:
+        if key not in allowed:
+            raise OptionError(f"the tokenizer {name} has no option {key!r}; it has {', '.join(sorted(allowed))}")
+    try:
+        return TypeAdapter(made).validate_python(dict(settings))
+    except ValidationError as problem:
+        wrong = problem.errors()[0]
+        place = ".".join(map(str, wrong["loc"]))
+        raise OptionError(f"the tokenizer {name}: {place}={wrong['input']!r}: {wrong['msg']}") from None
