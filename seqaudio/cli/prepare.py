@@ -2,45 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from seqaudio.corpus.options import PrepareOptions
+    from seqaudio.corpus.prepare import Counts
+
+TOKENIZERS = ("bars", "melody", "performance", "pianoroll", "midi-tokenizers")  # without importing them, for --help
+LINE_EVERY_S = 10.0  # where no person is watching
 
 
 @click.command("prepare")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE... OUT")
-@click.option("--tokenizer", type=click.Choice(["bars"]), default="bars", show_default=True, help="How to write notes.")
-@click.option("--melody", is_flag=True, help="Keep only each piece's melody, without programs and velocities.")
+@click.option(
+    "--tokenizer", type=click.Choice(TOKENIZERS), default="bars", show_default=True, help="How to write notes."
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the tokenizer.")
+@click.option("--melody", is_flag=True, help="Bars: only each piece's melody, without programs and velocities.")
 @click.option("--min-notes", type=click.IntRange(1), default=16, show_default=True, help="Drop pieces with fewer.")
 @click.option("--min-bars", type=click.IntRange(1), default=4, show_default=True, help="Drop pieces with fewer.")
 @click.option("--max-tokens", type=click.IntRange(16), default=65_536, show_default=True, help="Drop longer pieces.")
+@click.option(
+    "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A budget for one file: max_notes=1000000."
+)
 @click.option("--valid-share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of all groups.")
 @click.option("--test-share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of all groups.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
-def command(sources: tuple[str, ...], tokenizer: str, jobs: int, **options: object) -> None:
-    """Turn folders, files or named corpora (see `seqaudio corpora`) into the prepared corpus OUT.
+@click.option("--dask", default="", metavar="ADDRESS", help="Read on a Dask cluster instead: tcp://host:8786.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds a file."
+)
+@click.option("--memory", type=click.IntRange(1), default=2048, show_default=True, help="MB a file may take.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memory: int, **options: Any) -> None:
+    """Turn folders, files, lists or named corpora (see `seqaudio corpora`) into the prepared corpus OUT.
 
-    Copies and versions of one piece, transposed or not, go to one side of the split. The report says what was dropped
-    and by which rule, and what the tokens cannot hold.
+    A list is a .txt or .lst file with one path per line. Copies and versions of one piece, transposed or not, go to one
+    side of the split; official splits are kept. The report says what was dropped and by which rule, and what the tokens
+    cannot hold. Only files that changed are read again, and a run that was stopped goes on with the same command.
     """
     if len(sources) < 2:
         raise click.UsageError("give at least one SOURCE and then OUT, the folder to make")
-    from pydantic import ValidationError
-    from rich.progress import track
-
-    from seqaudio.cli.terminal import console
-    from seqaudio.corpus.prepare import Prepared, PrepareOptions, prepare
-
-    try:
-        checked = PrepareOptions.model_validate(options)
-    except ValidationError as problem:
-        raise click.UsageError("; ".join(error["msg"] for error in problem.errors())) from None
-
-    def progress(results: Iterable[list[Prepared]], total: int) -> Iterable[list[Prepared]]:
-        return track(results, "reading", total, console=console())
+    from seqaudio.corpus.prepare import prepare
 
     *folders, out = sources
-    report = prepare(folders, Path(out), checked, jobs=jobs, progress=progress)
-    click.echo(report + f"\nwritten to {out}")
+    as_json = options.pop("as_json")
+    checked = _checked(options)
+    work: dict[str, Any] = {"jobs": jobs, "dask": dask, "timeout_s": timeout, "memory_mb": memory}
+    try:
+        with _progress() as show:
+            summary = prepare(folders, Path(out), checked, **work, show=show)
+    except KeyboardInterrupt:
+        raise click.ClickException("interrupted; the same command goes on where it stopped") from None
+    if as_json:
+        click.echo(json.dumps(summary.facts()))
+    else:
+        click.echo(summary.report)
+        click.echo(f"{summary.files} files: {summary.read} read now, {summary.reused} unchanged since they were read")
+        click.echo(f"written to {out}")
+
+
+def _checked(options: dict[str, Any]) -> PrepareOptions:
+    """The options as one value; mistakes in them are mistakes of usage."""
+    from pydantic import ValidationError
+
+    from seqaudio.corpus.options import PrepareOptions
+    from seqaudio.files.limits import Limits
+
+    settings = [text.partition("=") for text in options.pop("settings")]
+    for key, equals, _ in settings:
+        if not (key and equals):
+            raise click.UsageError(f"--set {key}: give KEY=VALUE, such as --set velocities=false")
+    limits = Limits.parse(list(options.pop("limits")))
+    try:
+        return PrepareOptions(**options, settings={key: value for key, _, value in settings}, limits=limits)
+    except ValidationError as problem:
+        texts = [error["msg"].removeprefix("Value error, ") for error in problem.errors()]
+        raise click.UsageError("; ".join(texts)) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Counts], None]]:
+    """Shows counts: as a bar to a person, as a line now and then to a log."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from seqaudio.cli.terminal import console
+
+    started = last = time.monotonic()
+    watched = console()
+    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeRemainingColumn(), console=watched) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(counts: Counts) -> None:
+            nonlocal last
+            now = time.monotonic()
+            rate = (counts.done - counts.reused) / max(now - started, 1e-3)
+            words = f"{counts.kept} pieces kept, {counts.dropped} dropped, {rate:.0f} files/s"
+            bar.update(task, total=counts.files, completed=counts.done, description=words)
+            if watched.quiet and now - last >= LINE_EVERY_S:
+                last = now
+                click.echo(f"{counts.done} of {counts.files} files: {words}", err=True)
+
+        yield show

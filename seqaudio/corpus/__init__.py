@@ -1,6 +1,7 @@
 """Folders of music -> a prepared corpus on disk -> batches."""
 
-from seqaudio.corpus.prepare import PrepareOptions, prepare
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 
 __all__ = ["PrepareOptions", "PreparedCorpus", "prepare"]

@@ -1,171 +1,98 @@
-"""How does music in files become a prepared corpus?
+"""How does music in files become a prepared corpus, and how little of it must be done again?
 
 files -> pieces -> (melody) -> grid -> token ids; each piece kept or dropped by a rule with a name. A prepared corpus
 is a folder that appears whole or not at all:
 
-    tokens.npy        all ids in a row, uint16
+    tokens.npy        all ids in a row, in the smallest unsigned type that holds the vocabulary
     index.npy         int64 (pieces + 1,): piece i is tokens[index[i]:index[i + 1]]
     tokenizer.json
-    manifest.json     options, sources, and for each piece: name, split, group, notes, bars, SHA-256 of its file
+    manifest.json     options, sources, and for each piece: name, file, SHA-256, split, licence, group, sizes, losses
+    files.jsonl       what the next run needs to take unchanged files from here (see journal.py)
     report.txt        what was kept, what was dropped and by which rule, for people
+
+While it is being made, ``.OUT.part`` beside it holds the journal. A run that was killed is gone on with from there; the
+result is the same, to the byte, as that of a run that never stopped.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-import tempfile
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from seqaudio.corpus.named import CORPORA, corpus_folder
-from seqaudio.corpus.report import report_text
-from seqaudio.corpus.splits import groups, marks, sides_of
+from seqaudio.corpus.assembly import may_be_replaced, place, put_back, put_in_place, write_corpus
+from seqaudio.corpus.cluster import run_on_cluster
+from seqaudio.corpus.journal import Journal, Key, Record, read_records
+from seqaudio.corpus.options import DEFAULTS, PrepareOptions
+from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
+from seqaudio.corpus.report import nothing_kept
+from seqaudio.corpus.sources import SourceFile, source_files
+from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import read_bytes, shown
-from seqaudio.files.reader import MUSIC_SUFFIXES, Piece, read_pieces
-from seqaudio.music.melody import find_melody
-from seqaudio.music.metre import with_gathered_beats
-from seqaudio.tokens.bars import BarsTokenizer
 
-FORMAT = 1
-FILES = {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "report.txt"}
-
-
-class PrepareOptions(BaseModel):
-    """What decides which tokens come out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    melody: bool = Field(False, description="keep only the melody of each piece, without programs and velocities")
-    min_notes: int = Field(16, ge=1)
-    min_bars: int = Field(4, ge=1)
-    max_tokens: int = Field(65_536, ge=16)
-    valid_share: float = Field(0.05, ge=0, lt=1)
-    test_share: float = Field(0.05, ge=0, lt=1)
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _room_for_training(self) -> PrepareOptions:
-        if self.valid_share + self.test_share >= 1:
-            raise ValueError("valid_share and test_share together must stay below 1")
-        return self
-
-    @property
-    def tokenizer(self) -> BarsTokenizer:
-        """The tokenizer these options ask for."""
-        kept = not self.melody
-        return BarsTokenizer(programs=kept, velocities=kept, tempos=kept, pedals="durations" if kept else "drop")
-
-
-DEFAULTS = PrepareOptions()
+READERS = ("seqaudio", "numpy", "symusic", "miditok")  # another version may write other ids
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A piece that was kept, as ids, or the rule that dropped it."""
+class Counts:
+    """How far a run is, in files, of which ``reused`` were finished before; and the pieces in them."""
 
-    name: str
-    source: str
-    sha256: str
-    rule: str = ""  # empty: kept
-    reason: str = ""
-    ids: NDArray[np.uint16] | None = None
-    marks: tuple[str, ...] = ()
-    notes: int = 0
-    bars: int = 0
-    lost: tuple[tuple[str, int], ...] = ()
-    group: str = ""
-    split: str = ""
+    files: int
+    done: int = 0
+    reused: int = 0
+    kept: int = 0
+    dropped: int = 0
 
 
-def music_files(source: str) -> list[tuple[str, Path]]:
-    """The files of a folder (recursively), a single file or a named corpus: (name to print, path), sorted by name.
+@dataclass(frozen=True)
+class Summary:
+    """What a run made: files read now and taken from before, pieces by split and by rule, and the report."""
 
-    Raises:
-        OptionError: the source does not exist.
-        NoNotesError: it holds no music file.
-    """
-    if source in CORPORA or source.startswith("music21:"):
-        folder, prefix = corpus_folder(source), source + "/"
-    else:
-        folder, prefix = Path(source), ""
-    if folder.is_file():
-        return [(prefix + folder.name, folder)]
-    if not folder.is_dir():
-        raise OptionError(f"{shown(source)}: no such folder or corpus; corpora are {', '.join(CORPORA)}")
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in MUSIC_SUFFIXES and path.is_file()]
-    if not found:
-        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(MUSIC_SUFFIXES)})")
-    return sorted((prefix + path.relative_to(folder).as_posix(), path) for path in found)
+    out: str
+    files: int
+    read: int
+    reused: int
+    pieces: dict[str, int]
+    dropped: dict[str, int]
+    tokens: int
+    fingerprint: str
+    report: str
+
+    def facts(self) -> dict[str, Any]:
+        """All but the report, as JSON values."""
+        return {key: value for key, value in asdict(self).items() if key != "report"}
 
 
-def prepare_file(options: PrepareOptions, named_path: tuple[str, Path]) -> list[Prepared]:
-    """Every piece of one file, kept or dropped."""
-    name, path = named_path
-    try:
-        sha256 = hashlib.sha256(read_bytes(path)).hexdigest()
-        pieces, problems = read_pieces(path)
-    except (BadFileError, OSError) as problem:
-        return [Prepared(name, name, "", "unreadable", str(problem))]
-    results = [Prepared(str(problem), name, sha256, "unreadable", str(problem)) for problem in problems]
-    folder = name[: -len(path.name)]
-    for piece in pieces:
-        # the books of a named corpus are numbered throughout: one number is one tune, in however many transcriptions
-        number = f"{folder}{piece.name.partition('#')[2]}" if folder.startswith(tuple(CORPORA)) else ""
-        results.append(_prepare_piece(options, piece, folder + piece.name, name, sha256, number))
-    return results
+@dataclass(frozen=True)
+class _Work:
+    """Where a run reads, in worker processes or on a Dask cluster, and what one file may take there."""
 
+    jobs: int
+    dask: str
+    timeout_s: float
+    memory_mb: int
 
-def _prepare_piece(options: PrepareOptions, piece: Piece, name: str, source: str, sha256: str, number: str) -> Prepared:
-    dropped = partial(Prepared, name, source, sha256)
-    score = with_gathered_beats(piece.score)
-    beside, drums = 0, int(piece.score.is_drum.sum()) if options.melody else 0
-    try:
-        if options.melody:
-            score = find_melody(score).score
-            beside = int((~piece.score.is_drum).sum()) - len(score)
-    except NoNotesError as problem:
-        return dropped("no melody", str(problem))
-    tokenizer = options.tokenizer
-    grid, loss = tokenizer.quantize(score)
-    bars = len(grid.bars()) - 1
-    if len(grid) < options.min_notes:
-        return dropped("too few notes", f"{len(grid)} notes, min_notes is {options.min_notes}")
-    if bars < options.min_bars:
-        return dropped("too few bars", f"{bars} bars, min_bars is {options.min_bars}")
-    ids = tokenizer.encode(grid)
-    if len(ids) > options.max_tokens:
-        return dropped("too long", f"{len(ids)} tokens, max_tokens is {options.max_tokens}")
-    lost = (
-        Counter(loss.nonzero())
-        + Counter({"notes_beside_the_melody": beside, "drums_dropped": drums})
-        + Counter({f"reader: {what}": count for what, count in piece.dropped.items()})
-    )
-    return Prepared(
-        name,
-        source,
-        sha256,
-        ids=ids.astype(np.uint16),
-        marks=tuple(marks(grid)) + ((f"number:{number}",) if number else ()),
-        notes=len(grid),
-        bars=bars,
-        lost=tuple(sorted(lost.items())),
-    )
+    def results(
+        self, options: PrepareOptions, files: Sequence[SourceFile]
+    ) -> Generator[tuple[int, PreparedFile | Lost], None, None]:
+        """What becomes of each file, with its number, as it is done."""
+        function = partial(prepare_file, options)
+        budgets: dict[str, Any] = {"timeout_s": self.timeout_s, "memory_mb": self.memory_mb}
+        if files and self.dask:
+            yield from run_on_cluster(function, files, self.dask, **budgets)
+        elif files:
+            yield from run_isolated(function, files, jobs=self.jobs, **budgets)
 
 
 def prepare(
@@ -174,125 +101,165 @@ def prepare(
     options: PrepareOptions = DEFAULTS,
     *,
     jobs: int = 1,
-    progress: Callable[[Iterable[list[Prepared]], int], Iterable[list[Prepared]]] = lambda items, total: items,
-) -> str:
-    """Prepare folders, files or named corpora into the folder ``out``; returns the report.
+    dask: str = "",
+    timeout_s: float = 60.0,
+    memory_mb: int = 2048,
+    show: Callable[[Counts], object] = lambda counts: None,
+) -> Summary:
+    """Prepare folders, files, lists or named corpora into the folder ``out``.
 
-    The result depends on the bytes of the files and the options, not on ``jobs`` or the order of the directory.
+    The result depends on the bytes of the files, the options and the versions, not on ``jobs``, the order of the
+    directory, or on how often the run was killed before. Files that have not changed since ``out`` was made, or since
+    the run that was killed, are not read again.
 
     Args:
-        sources: folders, single files or names such as ``music21:oneills``.
+        sources: folders, single files, lists or names such as ``music21:oneills``.
         out: the folder to make; one that ``prepare`` made before is replaced, anything else is left alone.
-        options: what to keep and how to split.
+        options: what to keep, as which tokens, and how to split.
         jobs: worker processes.
-        progress: wraps the iterable of results per file, with their total, to show progress.
+        dask: address of a Dask scheduler whose workers see the same files, instead of worker processes.
+        timeout_s: seconds one file may take before it is dropped as hung.
+        memory_mb: memory one file may take, in MB of 10^6 bytes, before it is dropped as crashed.
+        show: called after every file with the counts so far.
 
     Raises:
-        OptionError: a source does not exist, or ``out`` is something else than a prepared corpus.
-        NoNotesError: no piece is left; the text gives the rules that dropped them.
+        OptionError: a source does not exist, ``out`` is something else than a prepared corpus, or another run is
+            writing it.
+        NoNotesError: no piece is left; the text gives the rules that dropped them and how to relax them.
+        OSError: the disk is full; the same call goes on once it is not.
     """
-    out = Path(out)
-    if out.exists() and not _may_be_replaced(out):
+    out = Path(os.path.abspath(out))
+    part = out.with_name(f".{out.name}.part")
+    if out.exists() and not may_be_replaced(out):
         raise OptionError(f"{shown(out)}: exists and is no prepared corpus; name a new folder")
-    files = [named for source in sources for named in music_files(source)]
-    with ExitStack() as stack:
-        results: Iterator[list[Prepared]] = map(partial(prepare_file, options), files)
-        if jobs > 1:
-            pool = ProcessPoolExecutor(jobs, initializer=_end_with_parent, initargs=(os.getpid(),))
-            stack.callback(pool.shutdown, cancel_futures=True)  # an interruption does not wait for the rest
-            results = pool.map(partial(prepare_file, options), files, chunksize=4)
-        pieces = [piece for of_file in progress(results, len(files)) for piece in of_file]
-    kept = _with_groups([piece for piece in pieces if not piece.rule], options)
-    report = report_text(sources, options, kept, [piece for piece in pieces if piece.rule])
-    if not kept:
-        rules = Counter(piece.rule for piece in pieces).most_common(3)
-        raise NoNotesError(
-            f"no usable piece in {', '.join(map(shown, sources))}: {'; '.join(f'{n} x {rule}' for rule, n in rules)}"
-        )
-    _write(out, sources, options, kept, [piece for piece in pieces if piece.rule], report)
-    return report
+    files = source_files(sources, without=lambda path: not {out, part}.isdisjoint(Path(os.path.abspath(path)).parents))
+    part.mkdir(parents=True, exist_ok=True)
+    with _alone(part / "lock", out):
+        put_back(out, part / "old")
+        counts, records = _records(files, out, part, options, _Work(jobs, dask, timeout_s, memory_mb), show)
+        summary = _finish(sources, files, records, counts, out, part, options)
+    shutil.rmtree(part, ignore_errors=True)
+    return summary
 
 
-def _end_with_parent(parent: int) -> None:
-    """In a worker: stop as soon as the process that started it is gone, killed or not."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _with_groups(kept: list[Prepared], options: PrepareOptions) -> list[Prepared]:
-    """The pieces with the group each belongs to and the side of the split it goes to."""
-    names = groups([piece.marks for piece in kept])
-    sides = sides_of(names, options.seed, options.valid_share, options.test_share)
-    return [replace(p, group=name, split=where) for p, name, where in zip(kept, names, sides, strict=True)]
-
-
-def _write(
+def _records(
+    files: Sequence[SourceFile],
     out: Path,
-    sources: Sequence[str],
+    part: Path,
     options: PrepareOptions,
-    kept: list[Prepared],
-    dropped: list[Prepared],
-    report: str,
-) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    work: _Work,
+    show: Callable[[Counts], object],
+) -> tuple[Counts, list[Record]]:
+    """What became of each file: found by an earlier run, or now."""
+    key, dtype = _key(options), token_type(options.make_tokenizer())
+    journal = Journal(part, key, dtype)
     try:
-        ids = [piece.ids for piece in kept if piece.ids is not None]
-        np.save(part / "tokens.npy", np.concatenate(ids))
-        np.save(part / "index.npy", np.cumsum([0, *map(len, ids)], dtype=np.int64))
-        options.tokenizer.save(part / "tokenizer.json")
-        (part / "report.txt").write_text(report, encoding="utf-8")
-        manifest = {
-            "format": FORMAT,
-            "versions": {name: version(name) for name in ("seqaudio", "numpy", "symusic")},
-            "sources": list(sources),
-            "licences": {source: CORPORA[source].licence for source in sources if source in CORPORA},
-            "options": options.model_dump(),
-            "tokens_sha256": hashlib.sha256((part / "tokens.npy").read_bytes()).hexdigest(),
-            "pieces": [
-                {
-                    "name": piece.name,
-                    "split": piece.split,
-                    "group": piece.group,
-                    "notes": piece.notes,
-                    "bars": piece.bars,
-                    "sha256": piece.sha256,
-                    "lost": dict(piece.lost),
-                }
-                for piece in kept
-            ],
-            "dropped": [{"name": p.name, "rule": p.rule, "reason": p.reason} for p in dropped],
-        }
-        (part / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
-        part.chmod(0o755)  # as any new folder, not as a temporary one
-        _put_in_place(part, out)
+        known = {(r.name, r.sha256): r for r in [*_records_of_corpus(out, key, dtype), *journal.records] if r.sha256}
+        names = {name for name, _ in known}
+        records: dict[int, Record] = {}
+        counts = Counts(len(files))
+        for i, file in enumerate(files):
+            if file.name in names and (found := known.get((file.name, _sha256(file, options)))):
+                records[i] = found
+                counts = _counted(counts, found, reused=True)
+                show(counts)
+        left = [i for i in range(len(files)) if i not in records]
+        with closing(work.results(options, [files[i] for i in left])) as results:  # when interrupted, nobody works on
+            for number, result in results:
+                i = left[number]
+                records[i] = journal.append(
+                    dropped_file(files[i], result.rule, result.reason) if isinstance(result, Lost) else result
+                )
+                counts = _counted(counts, records[i])
+                show(counts)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        journal.close()
+    return counts, [records[i] for i in range(len(files))]
 
 
-def _may_be_replaced(out: Path) -> bool:
-    """Is this an empty folder, or a prepared corpus with nothing else inside?"""
-    if not out.is_dir():
-        return False
-    inside = {path.name for path in out.iterdir()}
-    return not inside or ("manifest.json" in inside and inside <= FILES)
+def _counted(counts: Counts, record: Record, reused: bool = False) -> Counts:
+    dropped = sum(bool(piece.rule) for piece in record.pieces)
+    return replace(
+        counts,
+        done=counts.done + 1,
+        reused=counts.reused + reused,
+        kept=counts.kept + len(record.pieces) - dropped,
+        dropped=counts.dropped + dropped,
+    )
 
 
-def _put_in_place(part: Path, out: Path) -> None:
-    """Give ``part`` the name ``out``; what was there before goes only once the new folder stands."""
-    if not out.exists():
-        part.rename(out)
-        return
-    old = part.with_name(part.name + "-old")
-    out.rename(old)
+def _finish(
+    sources: Sequence[str],
+    files: Sequence[SourceFile],
+    records: Sequence[Record],
+    counts: Counts,
+    out: Path,
+    part: Path,
+    options: PrepareOptions,
+) -> Summary:
+    """Sides, files, the name OUT."""
+    placed = place(files, records, options)
+    pieces = [p for of_file in placed for p in of_file]
+    rules = Counter(p.piece.rule for p in pieces if p.piece.rule)
+    splits = Counter(p.split for p in pieces if not p.piece.rule)
+    if not splits:
+        shutil.rmtree(part, ignore_errors=True)  # with other options, nothing in it can be used
+        first = f"{pieces[0].piece.name}: {pieces[0].piece.reason}" if pieces else "no piece at all"
+        raise NoNotesError(nothing_kept(", ".join(map(shown, sources)), rules, options, first))
+    manifest = write_corpus(part / "new", sources, options, _key(options), placed, records)
+    report = (part / "new" / "report.txt").read_text(encoding="utf-8")
+    put_in_place(part / "new", out, part / "old")
+    return Summary(
+        out=str(out),
+        files=counts.files,
+        read=counts.files - counts.reused,
+        reused=counts.reused,
+        pieces=dict(sorted(splits.items())),
+        dropped=dict(sorted(rules.items())),
+        tokens=sum(p.piece.tokens for p in pieces if not p.piece.rule),
+        fingerprint=manifest["tokens_sha256"],
+        report=report,
+    )
+
+
+def _key(options: PrepareOptions) -> Key:
+    """What the ids of a file depend on, beside its bytes."""
+    versions = {}
+    for name in READERS:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    tokenizer = hashlib.sha256(options.make_tokenizer().to_json().encode()).hexdigest()
+    return {"versions": versions, "tokenizer": tokenizer, "options": options.of_tokens}
+
+
+def _records_of_corpus(out: Path, key: Key, dtype: np.dtype[np.unsignedinteger]) -> list[Record]:
+    """What a prepared corpus holds of files that may not have changed; nothing from one made otherwise, or damaged."""
+    tokens = out / "tokens.npy"
     try:
-        part.rename(out)
-    except OSError:
-        old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        mapped = np.load(tokens, mmap_mode="r")
+        start = mapped.offset if isinstance(mapped, np.memmap) and mapped.dtype == dtype else -1
+    except (OSError, ValueError, EOFError):
+        return []
+    return [record for record, _ in read_records(out / "files.jsonl", tokens, key, dtype, start)] if start > 0 else []
+
+
+def _sha256(file: SourceFile, options: PrepareOptions) -> str:
+    try:
+        return hashlib.sha256(read_bytes(file.path, options.limits)).hexdigest()
+    except BadFileError:
+        return ""
+
+
+@contextmanager
+def _alone(lock: Path, out: Path) -> Iterator[None]:
+    """No second run writes the same corpus meanwhile; the lock goes with the process, however it ends."""
+    with lock.open("wb") as file:
+        try:
+            import fcntl
+
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not inherited by worker processes
+        except ImportError:  # on Windows a second run is up to the user
+            pass
+        except (BlockingIOError, PermissionError):  # the two ways in which a system says that somebody has it
+            raise OptionError(f"{shown(out)}: another seqaudio prepare is writing it; wait until it is done") from None
+        yield

@@ -17,7 +17,9 @@ from seqaudio.files.atomic import shown
 from seqaudio.tokens import Tokenizer, load_tokenizer
 
 # what reading and checking a folder that somebody has tampered with can raise
-DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, CheckpointError)
+DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RecursionError, CheckpointError)
+
+BLOCK = 2**20  # bytes that are looked at together, a multiple of every id's size
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class PreparedCorpus:
     """
 
     tokenizer: Tokenizer
-    tokens: NDArray[np.uint16]
+    tokens: NDArray[np.unsignedinteger]
     index: NDArray[np.int64]
     manifest: dict[str, Any]
 
@@ -44,15 +46,16 @@ class PreparedCorpus:
             tokens = np.load(folder / "tokens.npy", mmap_mode="r")
             index = np.load(folder / "index.npy")
             tokenizer = load_tokenizer(folder / "tokenizer.json")
+            sha256, largest = _hash_and_largest(folder / "tokens.npy", tokens)
             whole = (
                 index.ndim == tokens.ndim == 1
                 and index.dtype.kind == tokens.dtype.kind.replace("u", "i") == "i"
                 and len(index) == len(manifest["pieces"]) + 1
                 and (index[0], index[-1]) == (0, len(tokens))
                 and (np.diff(index) > 0).all()
-                and tokens.max(initial=0) < len(tokenizer.vocabulary)
+                and largest < len(tokenizer.vocabulary)
                 and {piece["split"] for piece in manifest["pieces"]} <= set(SPLITS)
-                and hashlib.sha256((folder / "tokens.npy").read_bytes()).hexdigest() == manifest["tokens_sha256"]
+                and sha256 == manifest["tokens_sha256"]
             )
         except DAMAGE as problem:
             raise BadFileError(
@@ -62,7 +65,7 @@ class PreparedCorpus:
             raise BadFileError(f"{shown(folder)}: damaged, its files do not fit together; run seqaudio prepare again")
         return cls(tokenizer, tokens, index, manifest)
 
-    def split(self, name: str) -> list[NDArray[np.uint16]]:
+    def split(self, name: str) -> list[NDArray[np.unsignedinteger]]:
         """The pieces of "train", "valid" or "test", each (tokens,)."""
         return [self.piece(i) for i in self.of_split(name)]
 
@@ -70,7 +73,7 @@ class PreparedCorpus:
         """The numbers of the pieces of a split."""
         return [i for i, piece in enumerate(self.manifest["pieces"]) if piece["split"] == name]
 
-    def piece(self, i: int) -> NDArray[np.uint16]:
+    def piece(self, i: int) -> NDArray[np.unsignedinteger]:
         """The ids of one piece."""
         return self.tokens[self.index[i] : self.index[i + 1]]
 
@@ -85,3 +88,14 @@ class PreparedCorpus:
     def fingerprint(self) -> str:
         """SHA-256 of the token file."""
         return str(self.manifest["tokens_sha256"])
+
+
+def _hash_and_largest(path: Path, mapped: NDArray[np.unsignedinteger]) -> tuple[str, int]:
+    """SHA-256 of a token file and its largest id, read in blocks: pages of the map would count as memory of ours."""
+    largest = 0
+    with path.open("rb") as file:
+        digest = hashlib.sha256(file.read(mapped.offset if isinstance(mapped, np.memmap) else 0))
+        while block := file.read(BLOCK):
+            digest.update(block)
+            largest = max(largest, int(np.frombuffer(block, mapped.dtype).max()))
+    return digest.hexdigest(), largest

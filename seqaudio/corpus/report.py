@@ -1,55 +1,120 @@
-"""What became of every piece, in words?"""
+"""What became of every piece, by which rule, and what can be changed about it, in words?"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from seqaudio.corpus.splits import SPLITS
 
 if TYPE_CHECKING:
-    from seqaudio.corpus.prepare import Prepared, PrepareOptions
+    from seqaudio.corpus.assembly import Placed
+    from seqaudio.corpus.options import PrepareOptions
 
+SPLIT_OPTIONS = ("valid_share", "test_share", "seed")
 EXAMPLES = 5  # of dropped pieces, for each rule
+RELAXED_WITH = {  # the rule, the option that holds its threshold, and how to keep more
+    "too few notes": ("min_notes", "lower --min-notes"),
+    "too few bars": ("min_bars", "lower --min-bars"),
+    "too long": ("max_tokens", "raise --max-tokens"),
+}
+OTHER_WAYS = {
+    "over a limit": "raise the limit that the file's line names with --limit NAME=VALUE",
+    "hung": "give each file longer with --timeout SECONDS",
+    "crashed": "give each file more memory with --memory MB",
+    "no melody": "leave out --melody",
+}
 
 
 def report_text(
-    sources: Sequence[str], options: PrepareOptions, kept: Sequence[Prepared], dropped: Sequence[Prepared]
+    sources: Sequence[str], options: PrepareOptions, kept: Sequence[Placed], dropped: Sequence[Placed]
 ) -> str:
-    """Pieces kept by split, dropped by rule with examples, versions of one piece, and what the grid lost."""
-    lines = [f"sources: {', '.join(sources)}", f"options: {options.model_dump()}", ""]
+    """Pieces kept by split, dropped by rule with examples, thresholds, versions of one piece, and what was lost."""
+    lines = [f"sources: {', '.join(sources)}", f"tokenizer: {options.tokenizer}{_settings(options)}", ""]
     lines.append(f"{len(kept)} of {len(kept) + len(dropped)} pieces kept")
     for split in SPLITS:
-        of_split = [piece for piece in kept if piece.split == split]
-        tokens = sum(len(piece.ids) for piece in of_split if piece.ids is not None)
-        notes, bars = sum(p.notes for p in of_split), sum(p.bars for p in of_split)
+        of_split = [placed.piece for placed in kept if placed.split == split]
+        tokens, notes, bars = (sum(getattr(p, what) for p in of_split) for what in ("tokens", "notes", "bars"))
         lines.append(f"  {split:6} {len(of_split):6} pieces {bars:8} bars {notes:9} notes {tokens:10} tokens")
-    return "\n".join(lines + _dropped(dropped) + _versions(kept) + _lost(kept)) + "\n"
+    lines += _dropped(dropped) + _thresholds(options) + _versions(kept) + _lost(kept)
+    return "\n".join(lines) + "\n"
 
 
-def _dropped(pieces: Sequence[Prepared]) -> list[str]:
-    rules = Counter(piece.rule for piece in pieces)
+def nothing_kept(sources: str, rules: Mapping[str, int], options: PrepareOptions, first: str) -> str:
+    """Why there is no corpus, in one line: the commonest rules and how to relax them."""
+    commonest = sorted(rules.items(), key=lambda item: (-item[1], item[0]))[:3]
+    why = "; ".join(f"{count} x {rule}" for rule, count in commonest)
+    ways = [way for rule, _ in commonest if (way := _relaxed_with(rule, options))]
+    return f"no usable piece in {sources}: {why}; the first: {first}" + (
+        f"; to keep more, {', '.join(ways)}" * bool(ways)
+    )
+
+
+def _relaxed_with(rule: str, options: PrepareOptions) -> str:
+    if rule in RELAXED_WITH:
+        name, way = RELAXED_WITH[rule]
+        return f"{way} (now {getattr(options, name)})"
+    return OTHER_WAYS.get(rule, "")
+
+
+def _settings(options: PrepareOptions) -> str:
+    settings = [f"{key}={value}" for key, value in sorted(options.settings.items())]
+    return ", ".join(["", *(["melody only"] if options.melody else []), *settings])
+
+
+def _dropped(dropped: Sequence[Placed]) -> list[str]:
+    rules = Counter(placed.piece.rule for placed in dropped)
     lines = ["", f"dropped: {sum(rules.values())}"]
     for rule, count in rules.most_common():
         lines.append(f"  {rule}: {count}")
-        examples = [piece for piece in pieces if piece.rule == rule]
-        lines += [f"    {piece.name}: {piece.reason}" for piece in examples[:EXAMPLES]]
+        examples = [placed.piece for placed in dropped if placed.piece.rule == rule][:EXAMPLES]
+        lines += [f"    {piece.name}: {piece.reason}" for piece in examples]
         lines += [f"    ... and {count - EXAMPLES} more (manifest.json has all)"] if count > EXAMPLES else []
     return lines
 
 
-def _versions(kept: Sequence[Prepared]) -> list[str]:
-    groups: dict[str, list[str]] = {}
-    for piece in kept:
-        groups.setdefault(piece.group, []).append(piece.name)
-    together = [names for names in groups.values() if len(names) > 1]
-    lines = ["", f"copies and versions of one piece, kept on one side of the split: {len(together)} groups"]
-    return lines + [f"  {' = '.join(names)}" for names in together]
+def _thresholds(options: PrepareOptions) -> list[str]:
+    lines = ["", "thresholds, and what changes them:"]
+    for rule, (name, way) in RELAXED_WITH.items():
+        lines.append(f"  {rule}: {name} is {getattr(options, name)}; {way} to keep more")
+    budgets = ", ".join(f"{name} is {value}" for name, value in asdict(options.limits).items())
+    lines.append(f"  over a limit: {budgets}; raise one with --limit NAME=VALUE")
+    shares = ", ".join(f"--{name.replace('_', '-')} is {getattr(options, name)}" for name in SPLIT_OPTIONS)
+    return [*lines, f"  sides of the split: {shares}"]
 
 
-def _lost(kept: Sequence[Prepared]) -> list[str]:
+def _versions(kept: Sequence[Placed]) -> list[str]:
+    groups: dict[str, list[Placed]] = {}
+    for placed in kept:
+        groups.setdefault(placed.group, []).append(placed)
+    together = [group for group in groups.values() if len(group) > 1]
+    copies = sum(len(group) - len({placed.piece.marks[0] for placed in group}) for group in together)
+    lines = [
+        "",
+        f"copies and versions of one piece, kept on one side of the split: {len(together)} groups, {copies} copies",
+        "  (a = b: the same notes; a = b (+7): the same, 7 semitones higher; a ~ c: the same opening or number)",
+    ]
+    return lines + [f"  {_group(group)}" for group in together]
+
+
+def _group(group: Sequence[Placed]) -> str:
+    """The pieces of a group, copies beside each other; with their sides where an official split divides them."""
+    divided = len({placed.split for placed in group}) > 1
+    clusters: dict[str, list[Placed]] = {}
+    for placed in group:
+        clusters.setdefault(placed.piece.marks[0], []).append(placed)
+
+    def name(placed: Placed, first: Placed) -> str:
+        up = placed.piece.lowest - first.piece.lowest
+        return placed.piece.name + f" ({up:+})" * bool(up) + f" [{placed.split}]" * divided
+
+    return " ~ ".join(" = ".join(name(placed, cluster[0]) for placed in cluster) for cluster in clusters.values())
+
+
+def _lost(kept: Sequence[Placed]) -> list[str]:
     lost: Counter[str] = Counter()
-    for piece in kept:
-        lost.update(dict(piece.lost))
+    for placed in kept:
+        lost.update(placed.piece.lost)
     return ["", "lost on the way to tokens:"] + [f"  {what}: {count}" for what, count in sorted(lost.items())]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from seqaudio.corpus.prepare import PrepareOptions
+from seqaudio.corpus.options import PrepareOptions
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.models.config import ModelConfig

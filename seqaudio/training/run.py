@@ -51,7 +51,7 @@ def open_corpus(experiment: Experiment, announce: Callable[[str], None] = lambda
         prepare(config.sources, config.prepared, config.options)
     corpus = PreparedCorpus.open(config.prepared)
     made_from = (corpus.manifest["sources"], corpus.manifest["options"])
-    if config.sources and made_from != (list(config.sources), config.options.model_dump()):
+    if config.sources and made_from != (list(config.sources), config.options.model_dump(mode="json")):
         raise OptionError(f"{shown(config.prepared)}: prepared from other sources or with other options; remove it")
     return corpus
 

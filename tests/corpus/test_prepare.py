@@ -52,12 +52,13 @@ def test_jobs_and_reruns_change_no_byte(music: Path, tmp_path: Path) -> None:
     prepare([str(music)], tmp_path / "two", SMALL, jobs=2)
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
     first = files_of(tmp_path / "one")
-    assert set(first) == {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "report.txt"}
+    assert set(first) == {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "files.jsonl", "report.txt"}
     prepare([str(music)], tmp_path / "one", SMALL)
     assert files_of(tmp_path / "one") == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["music", "one", "two"]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_order_of_the_directory_changes_no_byte(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ def test_the_order_of_the_directory_changes_no_byte(
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
+@pytest.mark.usefixtures("in_process")
 def test_pieces_come_back_as_the_tokenizer_made_them(music: Path, tmp_path: Path) -> None:
     prepare([str(music)], tmp_path / "out", SMALL)
     corpus = PreparedCorpus.open(tmp_path / "out")
@@ -84,16 +86,18 @@ def test_pieces_come_back_as_the_tokenizer_made_them(music: Path, tmp_path: Path
     assert len(corpus.fingerprint) == 64
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("seed", range(5))
 def test_copies_stay_on_one_side(music: Path, tmp_path: Path, seed: int) -> None:
-    report = prepare([str(music)], tmp_path / "out", SMALL.model_copy(update={"seed": seed}))
+    report = prepare([str(music)], tmp_path / "out", SMALL.model_copy(update={"seed": seed})).report
     pieces = {p["name"]: p for p in PreparedCorpus.open(tmp_path / "out").manifest["pieces"]}
     same = [pieces[name] for name in ("5.mid", "deep/copy of 5.mid", "deep/5 a fifth up.mid")]
     assert len({piece["group"] for piece in same}) == len({piece["split"] for piece in same}) == 1
     assert len({piece["group"] for piece in pieces.values()}) == len(pieces) - 2
-    assert "1 groups\n  5.mid = deep/5 a fifth up.mid = deep/copy of 5.mid" in report
+    assert "\n  5.mid = deep/5 a fifth up.mid (+7) = deep/copy of 5.mid\n" in report
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_new_file_moves_no_piece(music: Path, tmp_path: Path) -> None:
     prepare([str(music)], tmp_path / "out", SMALL)
     before = {p["name"]: p["split"] for p in PreparedCorpus.open(tmp_path / "out").manifest["pieces"]}
@@ -105,8 +109,9 @@ def test_a_new_file_moves_no_piece(music: Path, tmp_path: Path) -> None:
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.usefixtures("in_process")
 def test_every_drop_has_a_rule_and_a_reason(music: Path, tmp_path: Path) -> None:
-    report = prepare([str(music)], tmp_path / "out", SMALL)
+    report = prepare([str(music)], tmp_path / "out", SMALL).report
     dropped = json.loads((tmp_path / "out" / "manifest.json").read_text())["dropped"]
     rules = {Path(d["name"].split(":")[0]).name: d["rule"] for d in dropped}
     assert rules == {
@@ -119,6 +124,7 @@ def test_every_drop_has_a_rule_and_a_reason(music: Path, tmp_path: Path) -> None
     assert "3 notes, min_notes is 4" in report
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize(
     ("options", "rule", "reason"),
     [
@@ -141,23 +147,25 @@ def test_rules_at_their_edge(tmp_path: Path, options: dict[str, int], rule: str,
         [str(tmp_path / "a.mid"), str(tmp_path / "b.mid")],
         tmp_path / "out",
         PrepareOptions(**limits | ({"min_notes": 1, "min_bars": 1} if "max_tokens" in options else {})),
-    )
+    ).report
     assert f"{rule}: 1\n    a.mid: " in report
     assert reason in report
 
 
+@pytest.mark.usefixtures("in_process")
 def test_melody_only(tmp_path: Path) -> None:
     drums = Score.from_notes(np.arange(20) * 480, 480, 36, is_drum=True)
     write_midi(drums, tmp_path / "drums.mid")
     both = Score.from_notes([*range(0, 9600, 480)] * 2, 480, [72] * 20 + [48] * 20, program=3, velocity=20)
     write_midi(both, tmp_path / "both.mid")
-    report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(melody=True))
+    report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(melody=True)).report
     corpus = PreparedCorpus.open(tmp_path / "out")
     assert corpus.tokenizer == BarsTokenizer(programs=False, velocities=False)
     assert set(corpus.tokenizer.decode(corpus.piece(0)).pitch.tolist()) == {72}
     assert "no melody: 1\n    drums.mid: no pitched notes, only drums" in report
 
 
+@pytest.mark.usefixtures("in_process")
 def test_nothing_usable_says_why(tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
@@ -174,6 +182,7 @@ def test_nothing_usable_says_why(tmp_path: Path) -> None:
         prepare([str(tmp_path / "none")], tmp_path / "out")
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_folder_that_is_something_else_is_left_alone(music: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -197,6 +206,7 @@ def test_a_folder_whose_manifest_is_another_programs_is_left_alone(music: Path, 
     assert set(files_of(mine)) == {"manifest.json", "thesis.txt"}
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("step", ["numpy.save", "json.dumps", "pathlib.Path.rename"])
 def test_an_interrupted_write_leaves_the_old_corpus(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -208,7 +218,7 @@ def test_an_interrupted_write_leaves_the_old_corpus(
     rename = Path.rename
 
     def fail(*given: object, **__: object) -> object:
-        if (step.endswith("rename") and "-" not in Path(str(given[0])).name) or str(given[0]).endswith("-old"):
+        if step.endswith("rename") and Path(str(given[0])).name != "new":
             return rename(*given)  # only the new folder fails to get its name
         raise OSError("disk full")
 
@@ -217,9 +227,13 @@ def test_an_interrupted_write_leaves_the_old_corpus(
         with pytest.raises(OSError, match="disk full"):
             prepare([str(music)], tmp_path / "out", SMALL)
     assert files_of(tmp_path / "out") == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["music", "out"]
+    prepare([str(music)], tmp_path / "out", SMALL)
+    prepare([str(music)], tmp_path / "clean", SMALL)
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "clean") != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clean", "music", "out"]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_damaged_corpora_are_refused(music: Path, tmp_path: Path) -> None:
     prepare([str(music)], tmp_path / "out", SMALL)
     with pytest.raises(BadFileError, match="not a prepared corpus"):
@@ -244,8 +258,8 @@ def test_options_refuse_what_makes_no_sense() -> None:
 def test_named_corpora_are_found_without_importing_music21() -> None:
     pytest.importorskip("music21")
     code = (
-        "import sys; from seqaudio.corpus.prepare import music_files; "
-        "print(len(music_files('music21:oneills')), len(music_files('music21:airds')), 'music21' in sys.modules)"
+        "import sys; from seqaudio.corpus.sources import files_of; "
+        "print(len(files_of('music21:oneills')), len(files_of('music21:airds')), 'music21' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     oneills, airds, imported = done.stdout.split()
@@ -259,9 +273,8 @@ def test_workers_end_with_a_killed_run(music: Path, tmp_path: Path) -> None:
     """Nobody is left behind, waiting for work that never comes."""
     code = (
         "import sys, time\nfrom seqaudio.corpus import prepare\n"
-        "def slow(results, total):\n    for result in results:\n"
-        "        print('began', flush=True)\n        time.sleep(60)\n        yield result\n"
-        "prepare([sys.argv[1]], sys.argv[2], jobs=2, progress=slow)"
+        "def slow(counts):\n    print('began', flush=True)\n    time.sleep(60)\n"
+        "prepare([sys.argv[1]], sys.argv[2], jobs=2, show=slow)"
     )
     command = [sys.executable, "-c", code, str(music), str(tmp_path / "out")]
     run = subprocess.Popen(command, stdout=subprocess.PIPE)

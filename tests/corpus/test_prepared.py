@@ -1,6 +1,8 @@
 """Is a damaged prepared corpus refused in one line, whatever is wrong with it?"""
 
+import hashlib
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from seqaudio.music import Score
 
 
 @pytest.fixture
-def corpus(tmp_path: Path) -> Path:
+def corpus(tmp_path: Path, in_process: None) -> Path:
     for i in range(4):
         write_midi(
             Score.from_notes(np.arange(32) * 480, 480, 60 + (np.arange(32) * (i + 1)) % 12), tmp_path / f"{i}.mid"
@@ -53,6 +55,7 @@ def manifest(**changes: object):
         lambda folder: (folder / "manifest.json").write_text("[" * 100_000),
         lambda folder: (folder / "tokenizer.json").write_text("{}"),
         lambda folder: (folder / "index.npy").unlink(),
+        lambda folder: (folder / "tokens.npy").write_bytes(b""),
         manifest(pieces=3),
         manifest(pieces=[{"split": "train"}] * 3 + [{"split": "elsewhere"}]),
         manifest(tokens_sha256=""),
@@ -64,3 +67,24 @@ def test_damage_is_refused(corpus: Path, damage) -> None:
         PreparedCorpus.open(corpus)
     assert str(refused.value).startswith(str(corpus))
     assert "\n" not in str(refused.value)
+
+
+def test_opening_takes_little_memory(corpus: Path) -> None:
+    """Eighty megabytes of ids are checked without being held."""
+    tokens = np.tile(np.load(corpus / "tokens.npy"), 40_000_000 // len(np.load(corpus / "tokens.npy")))
+    np.save(corpus / "tokens.npy", tokens)
+    index = np.load(corpus / "index.npy")
+    np.save(corpus / "index.npy", np.append(index[:-1], len(tokens)))
+    sha256 = hashlib.sha256((corpus / "tokens.npy").read_bytes()).hexdigest()
+    manifest(tokens_sha256=sha256)(corpus)
+    tracemalloc.start()
+    opened = PreparedCorpus.open(corpus)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(opened.tokens) == len(tokens) > 39_000_000
+    assert peak < 8_000_000
+    tokens[-1] = 65_535  # outside the vocabulary, in the last block
+    np.save(corpus / "tokens.npy", tokens)
+    manifest(tokens_sha256=hashlib.sha256((corpus / "tokens.npy").read_bytes()).hexdigest())(corpus)
+    with pytest.raises(BadFileError, match="damaged"):
+        PreparedCorpus.open(corpus)

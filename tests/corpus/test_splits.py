@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqaudio.corpus.splits import OPENING_NOTES, SPLITS, groups, marks, sides_of
+from seqaudio.corpus.splits import OPENING_NOTES, SPLITS, groups, marks, sides_of, sides_with_official
 from seqaudio.music import Score
 from seqaudio.tokens import BarsTokenizer
 
@@ -108,3 +108,33 @@ def test_two_groups_are_enough_for_a_validation_split() -> None:
         assert sorted({sides[0], sides[2]}) == ["train", "valid"]
         assert sides[0] == sides[1]
     assert sides_of(["a", "b"], 0, 0.0, 0.0) == ["train", "train"]
+
+
+marked = st.tuples(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=2), st.sampled_from(["", *SPLITS]))
+
+
+@settings(max_examples=400)
+@given(st.lists(marked, max_size=14), st.integers(0, 9))
+def test_official_sides_are_kept_and_no_copy_of_what_is_evaluated_is_trained_on(
+    pieces: list[tuple[list[str], str]], seed: int
+) -> None:
+    marks_of_pieces, official = [m for m, _ in pieces], [side for _, side in pieces]
+    sides = sides_with_official(marks_of_pieces, official, lambda names: sides_of(names, seed, 0.3, 0.3))
+    names = groups(marks_of_pieces)
+    evaluated = {m[0] for m, side in pieces if side in ("valid", "test")}
+    for (m, asked), side, name in zip(pieces, sides, names, strict=True):
+        is_copy = m[0] in evaluated and asked in ("", "train")
+        assert (side == "") == is_copy
+        if asked and not is_copy:
+            assert side == asked
+        if not asked and not is_copy:  # with its group, where that is on one side
+            of_group = {s for n, s in zip(names, official, strict=True) if n == name and s}
+            assert len(of_group) != 1 or of_group == {side}
+            assert side != "train" or of_group <= {"train"}
+    free = [n for n, name in enumerate(names) if not any(s for o, s in zip(names, official, strict=True) if o == name)]
+    assert [sides[n] for n in free] == sides_of([names[n] for n in free], seed, 0.3, 0.3)
+
+
+def test_an_official_validation_side_is_enough() -> None:
+    assert sides_of(["a", "b"], 0, 0.01, 0.0, need_valid=False) == ["train", "train"]
+    assert "valid" in sides_of(["a", "b"], 0, 0.01, 0.0)

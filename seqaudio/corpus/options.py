@@ -1,0 +1,84 @@
+"""What decides which tokens come out, and what only decides where they go?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from seqaudio.corpus.report import SPLIT_OPTIONS
+from seqaudio.errors import OptionError
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.tokens import Tokenizer, make_tokenizer
+
+MELODY_SETTINGS = {"programs": False, "velocities": False, "tempos": False, "pedals": "drop"}
+
+
+class PrepareOptions(BaseModel):
+    """What to keep, as which tokens, and how to split it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokenizer: str = Field("bars", description="name of the tokenizer")
+    settings: dict[str, Any] = Field(default_factory=dict, description="options of the tokenizer")
+    melody: bool = Field(False, description="bars only: keep each piece's melody, without programs and velocities")
+    min_notes: int = Field(16, ge=1)
+    min_bars: int = Field(4, ge=1)
+    max_tokens: int = Field(65_536, ge=16)
+    limits: Limits = Field(DEFAULT_LIMITS, description="budgets for one file")
+    valid_share: float = Field(0.05, ge=0, lt=1)
+    test_share: float = Field(0.05, ge=0, lt=1)
+    seed: int = 0
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _limits_there_are(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        allowed = [field.name for field in fields(Limits)]
+        if unknown := [key for key in value if key not in allowed]:
+            raise ValueError(f"no limit is named {unknown[0]!r}; there are {', '.join(allowed)}")
+        try:
+            return Limits(**value)
+        except OptionError as problem:  # as pydantic wants it, so that all mistakes are reported together
+            raise ValueError(str(problem)) from None
+
+    @model_validator(mode="after")
+    def _parts_that_fit(self) -> PrepareOptions:
+        if self.valid_share + self.test_share >= 1:
+            raise ValueError("valid_share and test_share together must stay below 1")
+        if self.melody and self.tokenizer != "bars":
+            raise ValueError(f"melody goes with the tokenizer bars, not with {self.tokenizer}; leave one of them out")
+        try:
+            tokenizer = self.make_tokenizer()
+        except OptionError as problem:
+            raise ValueError(str(problem)) from None
+        # as the tokenizer understood them: "false" and False are one setting
+        self.settings.update({key: getattr(tokenizer, key) for key in self.settings})
+        return self
+
+    def make_tokenizer(self) -> Tokenizer:
+        """The tokenizer these options ask for; the same object for the same options.
+
+        Raises:
+            OptionError: there is no such tokenizer, or it has no such setting.
+        """
+        settings = (MELODY_SETTINGS if self.melody else {}) | self.settings
+        return _tokenizer(self.tokenizer, json.dumps(settings, sort_keys=True, default=str))
+
+    @property
+    def of_tokens(self) -> dict[str, Any]:
+        """The part that decides what becomes of one file, as JSON values."""
+        return self.model_dump(mode="json", exclude={*SPLIT_OPTIONS})  # no token depends on them
+
+
+@lru_cache(maxsize=16)
+def _tokenizer(name: str, settings: str) -> Tokenizer:
+    return make_tokenizer(name, json.loads(settings))
+
+
+DEFAULTS = PrepareOptions()

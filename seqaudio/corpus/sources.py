@@ -1,0 +1,105 @@
+"""Which files does a source stand for, in which order, and what is known about them beforehand?
+
+A source is a folder (taken recursively, any mix of formats), a single music file, a list file (``.txt`` or ``.lst``:
+one path per line, relative to the list's folder; ``#`` begins a comment), or the name of a corpus. The order is that of
+the sources, then of the names, never that of the directory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seqaudio.corpus.named import CORPORA, corpus_folder
+from seqaudio.corpus.official import official_splits
+from seqaudio.errors import BadFileError, NoNotesError, OptionError
+from seqaudio.files.atomic import shown
+from seqaudio.files.reader import MUSIC_SUFFIXES
+
+LIST_SUFFIXES = (".txt", ".lst")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to prepare.
+
+    Attributes:
+        name: what it is called in the manifest and the report: its path inside its source.
+        path: where it is.
+        split: the side of the official split of its source; empty when there is none.
+        licence: what may be done with it, where that is known.
+        numbered: the number of a tune means the same in every file of its folder.
+    """
+
+    name: str
+    path: Path
+    split: str = ""
+    licence: str = ""
+    numbered: bool = False
+
+
+def source_files(sources: Sequence[str], without: Callable[[Path], bool] = lambda path: False) -> list[SourceFile]:
+    """The files of all sources, each path once; a name that two of them share gets its source in front.
+
+    Args:
+        sources: folders, files, lists or names of corpora.
+        without: tells paths that do not count, such as those of the corpus being written.
+
+    Raises:
+        OptionError: a source does not exist.
+        BadFileError: a list cannot be read.
+        NoNotesError: a source holds no music file.
+    """
+    found: dict[str, tuple[str, SourceFile]] = {}
+    for source in sources:
+        for file in files_of(source, without):
+            found.setdefault(os.path.abspath(file.path), (source, file))
+    times = Counter(file.name for _, file in found.values())
+    return [
+        replace(file, name=f"{shown(source)}/{file.name}") if times[file.name] > 1 else file
+        for source, file in found.values()
+    ]
+
+
+def files_of(source: str, without: Callable[[Path], bool] = lambda path: False) -> list[SourceFile]:
+    """The files of one source, sorted by name; raises as :func:`source_files`."""
+    if source in CORPORA or source.startswith("music21:"):
+        folder, prefix = corpus_folder(source), source + "/"
+    else:
+        folder, prefix = Path(source), ""
+    if folder.is_file():
+        is_list = folder.suffix.lower() in LIST_SUFFIXES
+        return _listed(folder) if is_list else [SourceFile(prefix + shown(folder.name), folder)]
+    if not folder.is_dir():
+        raise OptionError(f"{shown(source)}: no such folder or corpus; corpora are {', '.join(CORPORA)}")
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in MUSIC_SUFFIXES and path.is_file()]
+    official = official_splits(folder)
+    licence = CORPORA[source].licence if source in CORPORA else ""
+    named = sorted((path.relative_to(folder).as_posix(), path) for path in paths if not without(path))
+    if not named:
+        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(MUSIC_SUFFIXES)})")
+    return [
+        SourceFile(prefix + shown(name), path, official.get(name, ""), licence, source.startswith("music21:"))
+        for name, path in named
+    ]
+
+
+def _listed(path: Path) -> list[SourceFile]:
+    """The entries of a list file, whether they exist or not: the ones that do not are dropped with a rule."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")  # names of files need not be text
+    except OSError as problem:
+        raise BadFileError(f"{shown(path)}: cannot be read: {problem.strerror}; check its permissions") from None
+    entries = sorted({*_entries(text.splitlines())})
+    if not entries:
+        raise NoNotesError(f"{shown(path)}: the list names no file; write one path per line")
+    if "\0" in text:
+        raise BadFileError(f"{shown(path)}: not a list of files; write one path per line")
+    return [SourceFile(shown(Path(entry).as_posix()), path.parent / entry) for entry in entries]
+
+
+def _entries(lines: Iterable[str]) -> Iterable[str]:
+    return (entry for line in lines if (entry := line.strip()) and not entry.startswith("#"))
