@@ -38,7 +38,6 @@ ONE_ROOM = {
     "filelock": "corpus",
     "distributed": "corpus",
     "scipy": None,  # in the tests it checks the reader of MATLAB files
-    "music21": None,  # found on disk, imported nowhere
     "music21": "files",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
