@@ -2,7 +2,7 @@
 
 Each thread of the cluster's workers runs chunks of items through ``run_isolated``, so an item is lost there by the same
 rules and with the same words as here, and costs no Dask worker. A Dask worker that dies nevertheless (a machine that is
-switched off, memory taken by others) is Dask's to replace; a chunk that keeps killing them is divided.
+switched off, memory taken by others) is Dask's to replace; a chunk that keeps killing them is tried alone and divided.
 
 A chunk is made for some seconds, because each starts a process, which takes half a second.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
@@ -144,6 +145,8 @@ class _Chunks:
         self._timeout_s, self._memory_mb = timeout_s, memory_mb
         self._queue = ItemQueue(len(items), CHUNK_S, FEWEST_ITEMS, MOST_ITEMS)
         self._under_way: dict[Any, list[int]] = {}
+        self._suspects: deque[list[int]] = deque()
+        self._on_trial = False
         self._done: SimpleQueue[Any] = SimpleQueue()
 
     def results(self) -> Iterator[tuple[int, Any]]:
@@ -161,15 +164,19 @@ class _Chunks:
             self._client.cancel(list(self._under_way))
 
     def _submit(self) -> None:
-        """Keep two chunks under way per thread."""
+        """Keep two chunks under way per thread; at the end, try the suspects with nothing beside them."""
         threads = max(1, sum(self._client.nthreads().values()))
         while len(self._under_way) < 2 * threads and (indices := self._queue.take(threads)):
-            chunk = [self._items[index] for index in indices]
-            future = self._client.submit(
-                _run_chunk, self._function, chunk, self._timeout_s, self._memory_mb, pure=False
-            )
-            self._under_way[future] = indices
-            future.add_done_callback(self._done.put)
+            self._send(indices)
+        if self._suspects and not self._under_way:
+            self._on_trial = True
+            self._send(self._suspects.popleft())
+
+    def _send(self, indices: list[int]) -> None:
+        chunk = [self._items[index] for index in indices]
+        future = self._client.submit(_run_chunk, self._function, chunk, self._timeout_s, self._memory_mb, pure=False)
+        self._under_way[future] = indices
+        future.add_done_callback(self._done.put)
 
     def _next_done(self) -> Any:
         """Wait for a chunk; a cluster without workers is waited for only so long."""
@@ -186,15 +193,16 @@ class _Chunks:
                 )
 
     def _results_of(self, future: Any, indices: list[int]) -> list[tuple[int, Any]]:
-        """The results of a chunk; none if it goes back to be tried item by item."""
+        """The results of a chunk; none if Dask workers died of it, or of one that waited beside it."""
         from distributed import CancelledError, KilledWorker
 
         try:
             results, seconds = future.result()
         except KilledWorker:
-            if len(indices) == 1:
+            if self._on_trial and len(indices) == 1:
                 return [(indices[0], Lost("crashed", "every Dask worker that was given it died"))]
-            self._queue.put_back(indices)
+            middle = len(indices) // 2 if self._on_trial else 0
+            self._suspects.extend(half for half in (indices[:middle], indices[middle:]) if half)
             return []
         except (CancelledError, OSError) as problem:
             raise SeqAudioError(f"the Dask cluster went away ({' '.join(str(problem).split())}); try again") from None

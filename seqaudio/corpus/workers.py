@@ -158,7 +158,8 @@ class _Worker:
             self._begun_before = self.begun
             self.heard()
         self.silent_s += min(time.monotonic() - max(looked_at, self.heard_at), 2 * LOOK_S)
-        return self.silent_s > (START_S if self._begun_before == NOT_READY else timeout_s)
+        patience_s = START_S if self._begun_before == NOT_READY else timeout_s
+        return self.silent_s > patience_s and not self.connection.poll()  # it may have spoken while the consumer worked
 
     def is_gone(self) -> bool:
         """Has it ended, with nothing left to receive?"""

@@ -105,10 +105,10 @@ def test_a_slow_consumer_is_waited_for(tmp_path: Path) -> None:
     assert sorted(index for index, _ in taken) == list(range(3000))
     assert calls.stat().st_size == 3000
     slow = []
-    for _, result in run_isolated(act, [("sleep", 0.4)] * 4, jobs=2, timeout_s=1):
+    for _, result in run_isolated(act, [("sleep", 0.3)] * 4, jobs=2, timeout_s=1):
         slow.append(result)
         time.sleep(1.2)
-    assert slow == [0.4] * 4
+    assert slow == [0.3] * 4
 
 
 def test_no_process_is_left_behind(tmp_path: Path) -> None:
