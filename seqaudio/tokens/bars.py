@@ -33,7 +33,6 @@ from seqaudio.tokens.tokenizer import Loss
 from seqaudio.tokens.vocabulary import Vocabulary
 
 DRUMS = -1  # the program of drum notes, in token names and in sorting
-FIRST_OF = ("BOS", "EOS", "Bar", "TimeSig", "Position", "Pitch", "PitchDrum", "Duration", "Program", "Velocity")
 NO_CHANGES = np.zeros(0, np.int64)
 
 
@@ -95,10 +94,7 @@ class BarsTokenizer:
     @cached_property
     def _first_ids(self) -> FirstIds:
         """What the loop that writes tokens needs to know of the vocabulary."""
-        bos, eos, bar, metre, position, pitch, drum, duration, program, velocity = (
-            self._first.get(kind, -1) for kind in FIRST_OF
-        )
-        return bos, eos, bar, metre, position, pitch, drum, duration, program, velocity
+        return FirstIds(*(self._first.get(kind, -1) for kind in FirstIds._fields))
 
     def _on_grid(self, score: Score) -> tuple[Grid, dict[str, int]]:
         return on_grid(

@@ -9,6 +9,8 @@ and of equal notes the longer, then the louder first:
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,20 @@ DURATIONS = np.append(
 VOICES = 129
 LAST_STEP = 2**36 - 1  # what is left of 63 bits; a MIDI file ends before it
 
-FirstIds = tuple[int, int, int, int, int, int, int, int, int, int]  # see `write`
+
+class FirstIds(NamedTuple):
+    """The first id of each kind of token; -1 for one that is not written."""
+
+    BOS: int
+    EOS: int
+    Bar: int
+    TimeSig: int
+    Position: int
+    Pitch: int
+    PitchDrum: int
+    Duration: int
+    Program: int
+    Velocity: int
 
 
 @compiled
@@ -122,26 +137,24 @@ def write(notes: IntArray, others: IntArray, metres: IntArray, last_line: int, f
         others: tokens at positions that are no notes, as ``step << 12 | id``, sorted.
         metres: step, index and steps per bar of each metre, shape (changes, 3).
         last_line: step of the bar line behind the last bar.
-        first: the first id of BOS, EOS, Bar, TimeSig, Position, Pitch, PitchDrum, Duration, Program and Velocity, -1
-            for kinds that are not written.
+        first: where the ids of each kind begin.
     """
-    bos, eos, bar_line, metre_at, position_at = first[:5]
     lines = np.append(metres[1:, 0], last_line)
     bars = 0
     for row in range(len(metres)):
         bars += -((metres[row, 0] - lines[row]) // metres[row, 2])
     ids = np.empty(2 + 2 * bars + 2 * len(others) + 5 * len(notes), np.int64)
-    ids[0] = bos
+    ids[0] = first.BOS
     n, i, j = 1, 0, 0
     running, loudness = -1, -1  # voice, and 31 - loudness
     for row in range(len(metres)):
         bar, length = int(metres[row, 0]), int(metres[row, 2])
         first_bar = True
         while bar < lines[row]:
-            ids[n] = bar_line
+            ids[n] = first.Bar
             n += 1
             if first_bar:
-                ids[n] = metre_at + metres[row, 1]
+                ids[n] = first.TimeSig + metres[row, 1]
                 n += 1
                 first_bar = False
             line = bar + length
@@ -151,7 +164,7 @@ def write(notes: IntArray, others: IntArray, metres: IntArray, last_line: int, f
                     step = min(step, int(others[j]) >> 12)
                 if step >= line:
                     break
-                ids[n] = position_at + step - bar
+                ids[n] = first.Position + step - bar
                 n += 1
                 while j < len(others) and int(others[j]) >> 12 == step:
                     ids[n] = int(others[j]) & 4095
@@ -161,22 +174,21 @@ def write(notes: IntArray, others: IntArray, metres: IntArray, last_line: int, f
                     n, running, loudness = _write_note(note, running, loudness, ids, n, first)
                     i += 1
             bar = line
-    ids[n] = eos
+    ids[n] = first.EOS
     return ids[: n + 1].copy()
 
 
 def _write_note(note: int, running: int, loudness: int, ids: IntArray, n: int, first: FirstIds) -> tuple[int, int, int]:
     """One note behind ``n`` ids; the new count, voice and 31 - loudness."""
-    pitch_at, drum_at, duration_at, program_at, velocity_at = first[5:]
     voice = note >> 19 & 255
-    if program_at >= 0 and voice != running:
-        ids[n] = program_at + voice
+    if first.Program >= 0 and voice != running:
+        ids[n] = first.Program + voice
         n += 1
-    if velocity_at >= 0 and note & 31 != loudness:
-        ids[n] = velocity_at + 31 - (note & 31)
+    if first.Velocity >= 0 and note & 31 != loudness:
+        ids[n] = first.Velocity + 31 - (note & 31)
         n += 1
-    ids[n] = (pitch_at if voice else drum_at) + (note >> 12 & 127)
-    ids[n + 1] = duration_at + 127 - (note >> 5 & 127)
+    ids[n] = (first.Pitch if voice else first.PitchDrum) + (note >> 12 & 127)
+    ids[n + 1] = first.Duration + 127 - (note >> 5 & 127)
     return n + 2, voice, note & 31
 
 

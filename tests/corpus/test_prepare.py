@@ -160,7 +160,7 @@ def test_melody_only(tmp_path: Path) -> None:
     write_midi(both, tmp_path / "both.mid")
     report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(melody=True)).report
     corpus = PreparedCorpus.open(tmp_path / "out")
-    assert corpus.tokenizer == BarsTokenizer(programs=False, velocities=False)
+    assert corpus.tokenizer == BarsTokenizer(programs=False, velocities=False, tempos=False, pedals="drop")
     assert set(corpus.tokenizer.decode(corpus.piece(0)).pitch.tolist()) == {72}
     assert "no melody: 1\n    drums.mid: no pitched notes, only drums" in report
 
