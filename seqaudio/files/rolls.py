@@ -179,17 +179,20 @@ def _from_json(data: bytes, name: str, base: str, grid: int, limits: Limits) -> 
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise BadFileError(f"{where} is {str(value)[:40]!r}; it must be a list")
+        raise BadFileError(f"{where} is {_said(value)}; it must be a list")
     return value
+
+
+def _said(value: Any) -> str:
+    """A value of a JSON file as it may stand in a message."""
+    return f"a {type(value).__name__}" if isinstance(value, list | dict) else shown(str(value)[:40])
 
 
 def _pitches(step: Any, where: str) -> list[int]:
     """The pitches of a step, whole numbers even where they are written as 60.0."""
     for pitch in _list(step, where):
         if not isinstance(pitch, int | float) or isinstance(pitch, bool) or not SILENT <= pitch <= 127 or pitch % 1:
-            raise BadFileError(
-                f"{where} holds {str(pitch)[:40]}; pitches are whole numbers from 0 to 127, silence is -1"
-            )
+            raise BadFileError(f"{where} holds {_said(pitch)}; pitches are whole numbers from 0 to 127, silence is -1")
     return [int(pitch) for pitch in step]
 
 
