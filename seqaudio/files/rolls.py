@@ -43,6 +43,8 @@ STEPS_PER_QUARTER = ((r"16th", 4), (r"8th", 2), (r"quarter", 1), (r"jsb", 1), (r
 LOWEST_PITCH = {88: 21, 128: 0}
 CHORALE = ("soprano", "alto", "tenor", "bass")
 SILENT = -1
+PITCHES = frozenset(range(SILENT, 128))
+MOST_PITCHES = 256  # of a step; voices may share a pitch
 
 
 @dataclass(frozen=True)
@@ -158,13 +160,14 @@ def _from_json(data: bytes, name: str, base: str, grid: int, limits: Limits) -> 
         raise BadFileError(f"{name}: no lists named train, valid or test; a set of rolls has these")
     pieces: list[tuple[str, str, list[list[int]]]] = []
     for split in SPLITS:
-        for number, piece in enumerate(_list(stored.get(split, []), f"{name}: {split}"), start=1):
+        of_split = _list(stored.get(split, []), f"{name}: {split}")
+        limits.check("max_pieces", len(pieces) + len(of_split), name)
+        for number, piece in enumerate(of_split, start=1):
             label = f"{split}-{number}"
             steps = [_pitches(step, f"{name}: {label}") for step in _list(piece, f"{name}: {label}")]
             if not steps:
                 raise BadFileError(f"{name}: {label} has no steps; leave it out")
             pieces.append((split, label, steps))
-    limits.check("max_pieces", len(pieces), name)
     sizes = {len(step) for _, _, steps in pieces for step in steps}
     sounding = [pitch for _, _, steps in pieces for step in steps for pitch in step if pitch != SILENT]
     keys = 88 if min(sounding, default=21) >= 21 and max(sounding, default=21) <= 108 else 128
@@ -190,8 +193,10 @@ def _said(value: Any) -> str:
 
 def _pitches(step: Any, where: str) -> list[int]:
     """The pitches of a step, whole numbers even where they are written as 60.0."""
-    for pitch in _list(step, where):
-        if not isinstance(pitch, int | float) or isinstance(pitch, bool) or not SILENT <= pitch <= 127 or pitch % 1:
+    if len(_list(step, where)) > MOST_PITCHES:
+        raise BadFileError(f"{where} has a step of {len(step):,} pitches; {MOST_PITCHES} are the most")
+    for pitch in step:
+        if not isinstance(pitch, int | float) or isinstance(pitch, bool) or pitch not in PITCHES:
             raise BadFileError(f"{where} holds {_said(pitch)}; pitches are whole numbers from 0 to 127, silence is -1")
     return [int(pitch) for pitch in step]
 

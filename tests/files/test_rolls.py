@@ -201,6 +201,7 @@ def test_pickles_are_refused_unread(tmp_path: Path) -> None:
         ({"train": [[[[60]]]]}, "train-1 holds a list"),
         ({"train": [{}]}, "train-1 is a dict"),
         ({"train": [[[True]]]}, "train-1 holds True"),
+        ({"train": [[[60] * 257]]}, "train-1 has a step of 257 pitches; 256 are the most"),
         ({"train": [[[-2]]]}, "train-1 holds -2"),
     ],
 )
@@ -245,6 +246,8 @@ def test_what_a_file_declares_is_checked_before_it_is_believed(tmp_path: Path) -
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("train.npy", header)
     refused(tmp_path / "b.npz", "has 0 bytes where it needs 44,000,000")
+    one = write_json(tmp_path / "b.json", {"train": [[[60]]] * 3, "test": [[[60]]] * 3})
+    refused(one, "max_pieces", Limits(max_pieces=5), OverLimitError)
     steps = write_json(tmp_path / "a.json", {"train": [[[60]] * 2000]})
     refused(steps, "max_cells", Limits(max_cells=88 * 1999), OverLimitError)
 
