@@ -20,6 +20,8 @@ of a track do not overlap, and no note lies within a longer one of its track and
 way to say which of two equal notes ends, and the two would exchange their ends. What a MIDI file
 cannot hold at all raises OptionError on writing.
 
+A score that was read from a file, whatever file, is always inside this law. A tick behind 2^31 - 1 is refused.
+
 The bytes become columns in :mod:`seqaudio.files.midi_scan` and are never handed to another parser.
 """
 

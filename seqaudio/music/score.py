@@ -42,9 +42,9 @@ def _frozen(values: ArrayLike, columns: int | None = None, dtype: type = np.int6
         )
     if array.dtype != dtype or array.base is not None or array.flags.writeable:
         array = array.astype(dtype)  # a copy that nobody else can change
-    if columns is not None:
+    if columns is not None and array.ndim != 2:  # an empty list, or numbers in a row
         array = array.reshape(-1, columns)
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array
 
 
@@ -107,11 +107,16 @@ class Score:
         }
         if len({column.shape for column in columns.values()}) != 1 or columns["onset"].ndim != 1:
             raise OptionError("the note columns of a score must be one-dimensional and of equal length")
+        maps = {name: _frozen(getattr(self, name), width) for name, width in MAP_WIDTHS.items()}
+        for name, width in MAP_WIDTHS.items():
+            if maps[name].shape[1] != width:
+                raise OptionError(
+                    f"{name} of shape {maps[name].shape}; a score has {width} numbers in each row of them"
+                )
         keys = [columns[name] for name in SORTED_BY]
         if not _in_order(*keys):
             order = np.lexsort(keys[::-1])
             columns = {name: column[order] for name, column in columns.items()}
-        maps = {name: _frozen(getattr(self, name), width) for name, width in MAP_WIDTHS.items()}
         columns |= {name: rows_in_order(rows, MAP_KEYS[name]) for name, rows in maps.items()}
         self._keep(columns)
         self._check()
@@ -195,7 +200,11 @@ class Score:
         onset = np.asarray(onset)
 
         def column(values: ArrayLike) -> NDArray[Any]:
-            return np.broadcast_to(np.asarray(values), onset.shape)
+            array = np.asarray(values)
+            if array.ndim == 0:
+                array = np.full(onset.shape, array)
+                array.setflags(write=False)  # is not copied again
+            return array if array.shape == onset.shape else np.broadcast_to(array, onset.shape)
 
         return cls(
             ticks_per_quarter,

@@ -280,7 +280,7 @@ def main(first: int, stop: int) -> None:
     tokenizer = BarsTokenizer()
     found = {"read": 0, "refused": 0, "tokens": 0, "grown_kb": 0, "took_s": 0.0}
     for seed in range(first, stop):
-        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         try:
             score = outcome(mutant(seed), check_laws)
             if seed % 8 == 0 and isinstance(score, Score):
@@ -289,7 +289,7 @@ def main(first: int, stop: int) -> None:
             print(f"mutant {seed}", file=sys.stderr)
             raise
         found["refused" if isinstance(score, str) else "read"] += 1
-        found["took_s"] = max(found["took_s"], time.perf_counter() - start)
+        found["took_s"] = max(found["took_s"], time.process_time() - start)
         found["grown_kb"] = max(found["grown_kb"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     print(json.dumps(found))
 

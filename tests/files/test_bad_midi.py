@@ -180,6 +180,7 @@ def test_machine_code_reads_what_the_interpreter_reads(monkeypatch: pytest.Monke
     assert 300 < sum(isinstance(found, Score) for found in outcomes[0]) < 900
 
 
+# Seconds are those of the processor: a busy machine is no mistake of the reader.
 READ_ALL = """
 import json, resource, sys, time
 from seqaudio.errors import BadFileError
@@ -187,13 +188,13 @@ from seqaudio.files import read_midi
 def peak_kb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[1:]:
-    before, start = peak_kb(), time.perf_counter()
+    before, start = peak_kb(), time.process_time()
     try:
         score = read_midi(path)
         found = f"{len(score)} notes" + ("" if len(score.bars()) < 3_000_000 else ", too many bars")
     except BadFileError as error:
         found = str(error)
-    print(json.dumps([path, found, peak_kb() - before, time.perf_counter() - start]), flush=True)
+    print(json.dumps([path, found, peak_kb() - before, time.process_time() - start]), flush=True)
 """
 
 
@@ -201,7 +202,7 @@ def read_apart(paths: list[Path]) -> list[tuple[str, str, int, float]]:
     """Read files in another process, so that a crash, a hang or a growing memory is seen from outside."""
     command = [sys.executable, "-c", READ_ALL, *map(str, paths)]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=root, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=root, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

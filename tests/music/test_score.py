@@ -121,6 +121,7 @@ def test_a_score_is_frozen() -> None:
         ({"onset": [float("inf")]}, "whole ticks"),
         ({"onset": [1e300]}, "whole ticks"),
         ({"onset": [2**70]}, "whole ticks"),
+        ({"tempos": [(0, 4, 4)]}, r"tempos of shape \(1, 3\); a score has 2 numbers"),
     ],
 )
 def test_values_out_of_range_are_named(columns: dict[str, object], reason: str) -> None:
