@@ -40,6 +40,7 @@ from seqaudio.files.midi_walk import (
     LAST,
     MAX_TICK,
     METRES,
+    MIXED,
     PARTS,
     PEDAL,
     PEDALS,
@@ -113,6 +114,9 @@ def _score(data: bytes, found: Found, ticks_per_quarter: int, smpte_tempo_us: in
     columns, is_drum = found.sorted_columns()
     onset, duration, pitch, velocity, program, track = columns
     tempos = np.array([[0, smpte_tempo_us]]) if smpte_tempo_us else found.tempos[: n[TEMPOS]].copy()
+    metres = found.metres[: n[METRES]].copy()
+    if n[MIXED]:  # in several tracks
+        tempos, metres = rows_in_order(tempos, 1), rows_in_order(metres, 1)
     return Score.trusted(
         ticks_per_quarter,
         onset=onset,
@@ -122,8 +126,8 @@ def _score(data: bytes, found: Found, ticks_per_quarter: int, smpte_tempo_us: in
         program=program,
         is_drum=is_drum,
         track=track,
-        tempos=rows_in_order(tempos, 1),
-        time_signatures=rows_in_order(found.metres[: n[METRES]].copy(), 1),
+        tempos=tempos,
+        time_signatures=metres,
         pedals=rows_in_order(found.pedals[: n[PEDALS]].copy(), 3),
         track_names=tuple(clean_name(data[start:end]) for _, start, end in found.parts[: n[PARTS]].tolist()),
     )

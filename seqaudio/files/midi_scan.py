@@ -15,6 +15,7 @@ Source: The Complete MIDI 1.0 Detailed Specification, part 5, Standard MIDI File
 from __future__ import annotations
 
 import re
+import struct
 
 from seqaudio.errors import BadFileError
 from seqaudio.files.limits import Limits
@@ -143,9 +144,7 @@ def _header(data: bytes, at: int, stop: int) -> tuple[int, int, int, tuple[int, 
     """The byte after the header, the format, the declared number of tracks, and the resolution."""
     if stop - at < 14:
         raise _Damage("the file ends inside its header", stop, "copy or download it again")
-    length, midi_format, declared, division = (
-        int.from_bytes(data[at + i : at + j], "big") for i, j in ((4, 8), (8, 10), (10, 12), (12, 14))
-    )
+    length, midi_format, declared, division = struct.unpack_from(">IHHH", data, at + 4)
     if not 6 <= length <= stop - at - 8:
         raise _Damage(f"a header of {length} bytes instead of 6", at + 4)
     if midi_format > 2:

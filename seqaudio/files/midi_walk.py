@@ -28,8 +28,9 @@ NOBODY = -1  # no note, no tick, no end yet
 COMPLETE, NO_END, CUT, LONG_NUMBER, LATE, NO_STATUS, NO_DATA = range(7)
 SYSTEM = -1  # in place of the data of a channel event; below it is minus a code
 
-# What is counted over the tracks of a file, its last tick and slowest tempo, and the place of the current track's name.
-NOTES, EVENTS, PEDALS, PARTS, TEMPOS, METRES, LAST, SLOWEST, NAME, NAME_END, COUNTS = range(11)
+# What is counted over the tracks of a file, how often a tempo or metre is earlier than the one before, the last tick,
+# the slowest tempo, and the place of the current track's name.
+NOTES, EVENTS, PEDALS, PARTS, TEMPOS, METRES, MIXED, LAST, SLOWEST, NAME, NAME_END, COUNTS = range(12)
 ONSET, END, VALUES, BEHIND, NOTE_ROWS = range(5)
 FIRST_IN, LAST_IN, MARK, QUEUE_ROWS = range(4)
 
@@ -247,6 +248,7 @@ def _system_event(
             n = counts[TEMPOS]
             if n < len(tempos):
                 tempos[n, 0], tempos[n, 1] = tick, us
+                counts[MIXED] += n > 0 and tick < tempos[n - 1, 0]
             counts[TEMPOS] += 1
             counts[SLOWEST] = max(counts[SLOWEST], us)
     elif meta == 0x58 and length >= 2:
@@ -254,6 +256,7 @@ def _system_event(
             n = counts[METRES]
             if n < len(metres):
                 metres[n, 0], metres[n, 1], metres[n, 2] = tick, data[at], 1 << int(data[at + 1])
+                counts[MIXED] += n > 0 and tick < metres[n - 1, 0]
             counts[METRES] += 1
     elif meta == 0x03 and counts[NAME_END] == 0 and _is_visible(data, at, at + length):
         counts[NAME], counts[NAME_END] = at, at + length
