@@ -1,9 +1,9 @@
 """When does a plain loop become machine code?
 
 A function marked ``@compiled`` is ordinary Python over numbers, bytes and numpy arrays, and is interpreted at first:
-one file needs no compiler. Once its calls have cost about as long as loading the compiler does, it is compiled by
-numba, and the machine code is kept on disk for the next process. Both give the same result, which the tests check on
-every such function through ``interpreted`` and ``machine_code``.
+one file needs no compiler. Once all such functions together have cost about as long as loading the compiler does, each
+is compiled by numba at its next call, and the machine code is kept on disk for the next process. Both give the same
+result, which the tests check on every such function through ``interpreted`` and ``machine_code``.
 
 Conventions: a compiled function raises nothing and returns plain values; it may call functions of its own module,
 which are compiled with it; integers stay within 64 bits.
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import update_wrapper
 from types import FunctionType
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,22 +25,27 @@ WORTH_COMPILING_S = 0.4  # what importing numba and loading machine code from di
 
 
 class Compiled(Generic[P, R]):
-    """A function that is interpreted until compiling it pays."""
+    """A function that is interpreted until compiling it pays.
+
+    Attributes:
+        spent_s: seconds that interpreted calls of all these functions have taken in this process.
+    """
+
+    spent_s: ClassVar[float] = 0.0
 
     def __init__(self, function: Callable[P, R]) -> None:
         self.interpreted = function
         self._machine_code: Callable[P, R] | None = None
-        self._spent_s = 0.0
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function as it is now."""
-        if self._machine_code is None and self._spent_s < WORTH_COMPILING_S:
+        if self._machine_code is None and Compiled.spent_s < WORTH_COMPILING_S:
             started = time.perf_counter()
             try:
                 return self.interpreted(*args, **kwargs)
             finally:
-                self._spent_s += time.perf_counter() - started
+                Compiled.spent_s += time.perf_counter() - started
         return self.machine_code(*args, **kwargs)
 
     @property

@@ -33,6 +33,7 @@ def test_a_function_is_interpreted_until_it_has_cost_as_much_as_compiling(monkey
     function = compiled(lambda: calls.append("interpreted"))
     assert isinstance(function, Compiled)
     monkeypatch.setattr(room, "_jitted", lambda _: lambda: calls.append("machine code"))
+    monkeypatch.setattr(Compiled, "spent_s", 0.0)
     function()
     monkeypatch.setattr(room, "WORTH_COMPILING_S", 0.0)
     function()

@@ -108,7 +108,7 @@ def _prepare_piece(
     options: PrepareOptions, tokenizer: Tokenizer, piece: Piece, file: SourceFile
 ) -> tuple[PreparedPiece, NDArray[np.int64]]:
     folder = file.name[: file.name.rfind("/") + 1]
-    found = PreparedPiece(folder + shown(piece.name), split=getattr(piece, "split", ""))
+    found = PreparedPiece(folder + shown(piece.name), split=piece.split)
     lost = Counter({f"reader: {what}": count for what, count in piece.dropped.items()})
     try:
         score = with_gathered_beats(piece.score)

@@ -18,6 +18,7 @@ from seqaudio.corpus.official import official_splits
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.files.reader import MUSIC_SUFFIXES
+from seqaudio.files.rolls import ROLL_SUFFIXES
 
 LIST_SUFFIXES = (".txt", ".lst")
 
@@ -75,12 +76,13 @@ def files_of(source: str, without: Callable[[Path], bool] = lambda path: False) 
         return _listed(folder) if is_list else [SourceFile(prefix + shown(folder.name), folder)]
     if not folder.is_dir():
         raise OptionError(f"{shown(source)}: no such folder or corpus; corpora are {', '.join(CORPORA)}")
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in MUSIC_SUFFIXES and path.is_file()]
+    suffixes = MUSIC_SUFFIXES + (ROLL_SUFFIXES if source in CORPORA else ())
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
     official = official_splits(folder)
     licence = CORPORA[source].licence if source in CORPORA else ""
     named = sorted((path.relative_to(folder).as_posix(), path) for path in paths if not without(path))
     if not named:
-        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(MUSIC_SUFFIXES)})")
+        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(suffixes)})")
     return [
         SourceFile(prefix + shown(name), path, official.get(name, ""), licence, source.startswith("music21:"))
         for name, path in named

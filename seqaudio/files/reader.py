@@ -1,8 +1,10 @@
 """Which reader does a file need? Its first bytes decide, and its suffix where they say nothing.
 
 Conventions: a file is read as what it is, whatever its name: MIDI begins with ``MThd`` or a RIFF header of kind RMID, a
-zip archive or XML text is MusicXML. ABC has no mark of its own, so its suffix decides; a MIDI reader gets all the rest
-and says what it found instead (gzip, audio, a web page). A book of tunes gives several pieces.
+zip archive or XML text is MusicXML. ABC and sets of piano rolls have no mark of their own, so their suffixes decide; a
+MIDI reader gets all the rest and says what it found instead (gzip, audio, a web page). A book of tunes and a set of
+rolls give several pieces. The suffixes of rolls belong to many other things too, so they are no part of what is looked
+for in a folder: name such a file itself.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.midi import read_midi_bytes
 from seqaudio.files.musicxml import read_musicxml_bytes
+from seqaudio.files.rolls import PICKLE_SUFFIXES, ROLL_SUFFIXES, read_rolls
 from seqaudio.music.score import Score
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
@@ -49,7 +52,9 @@ class Piece:
 def read_pieces(
     path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS
 ) -> tuple[list[Piece], list[BadFileError]]:
-    """Every piece in a music file, in order: one for MIDI and MusicXML, one per tune for ABC; and what cannot be read.
+    """Every piece in a music file, in order, and what of it cannot be read.
+
+    MIDI and MusicXML hold one piece, a book in ABC one per tune, a set of rolls one per roll.
 
     A format whose optional package is missing is among what cannot be read, so that a folder of many formats is not
     lost for one of them.
@@ -59,6 +64,8 @@ def read_pieces(
         OverLimitError: it is larger than ``limits`` allow.
     """
     path = Path(path)
+    if path.suffix.lower() in ROLL_SUFFIXES + PICKLE_SUFFIXES:
+        return [Piece(roll.name, roll.score(), split=roll.split) for roll in read_rolls(path, limits)], []
     data, name = read_bytes(path, limits), shown(path)
     match kind_of(data, path.suffix):
         case "abc":

@@ -15,9 +15,10 @@ from typing import Literal
 import numpy as np
 
 from seqaudio.errors import OptionError
+from seqaudio.music.pedals import sustained
 from seqaudio.music.score import IntArray, Score
 from seqaudio.tokens.bars_notes import DURATIONS, LAST_STEP, pack, struck_once
-from seqaudio.tokens.bars_pedals import spans_on_grid, sustained
+from seqaudio.tokens.bars_pedals import spans_on_grid
 from seqaudio.tokens.bars_tempo import MARKS_US, tempos_on_grid
 from seqaudio.tokens.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, to_steps, writable_metres
 

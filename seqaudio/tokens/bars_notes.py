@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.compiled import compiled
+from seqaudio.music.pedals import VOICES
 from seqaudio.music.score import IntArray
 from seqaudio.tokens.metre import STEPS_PER_QUARTER
 
@@ -23,7 +24,6 @@ LONGEST_QUARTERS = 32
 DURATIONS = np.append(
     np.arange(1, SINGLE_STEPS), np.arange(SINGLE_STEPS, STEPS_PER_QUARTER * LONGEST_QUARTERS + 1, STEPS_PER_QUARTER)
 )  # steps
-VOICES = 129
 LAST_STEP = 2**36 - 1  # what is left of 63 bits; a MIDI file ends before it
 
 

@@ -1,8 +1,7 @@
-"""What does the sustain pedal do to the notes of a grid, or where does it stand among them?
+"""Where does the sustain pedal stand among the notes of a grid?
 
-Conventions: a pedal acts on its own track. At the tick at which it goes down it holds what is released then; at the
-tick at which it lifts it holds nothing any more. Drums have no pedal. On the grid a pedal belongs to a voice (see
-``bars_notes.py``), so the pedals of several tracks of one program become one, which is down while any of them is.
+Conventions: on the grid a pedal belongs to a voice (see ``bars_notes.py``), so the pedals of several tracks of one
+program become one, which is down while any of them is. Drums have no pedal.
 """
 
 from __future__ import annotations
@@ -10,63 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from seqaudio.compiled import compiled
+from seqaudio.music.pedals import VOICES
 from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.bars_notes import LAST_STEP, VOICES
+from seqaudio.tokens.bars_notes import LAST_STEP
 from seqaudio.tokens.metre import STEPS_PER_QUARTER, to_steps
-
-
-@compiled
-def sustained(
-    onset: IntArray,
-    duration: IntArray,
-    pitch: IntArray,
-    voice: IntArray,
-    track: IntArray,
-    pedals: IntArray,
-    tracks: int,
-) -> IntArray:
-    """Durations (ticks) with each note held on by its track's pedal until that lifts or the pitch is struck again.
-
-    Notes are sorted by onset and ``pedals`` (tick, duration, track) by tick, as in a score.
-    """
-    # the spans of each track, joined where they overlap: those of track t are first[t] to last[t]
-    first = np.zeros(tracks + 1, np.int64)
-    for i in range(len(pedals)):
-        if pedals[i, 2] < tracks:  # a span may name a track that is not there
-            first[pedals[i, 2] + 1] += 1
-    first = np.cumsum(first)
-    last = first[:-1].copy()
-    down, up = np.empty(len(pedals), np.int64), np.empty(len(pedals), np.int64)
-    for i in range(len(pedals)):
-        t = int(pedals[i, 2])
-        if t >= tracks:
-            continue
-        start, stop = pedals[i, 0], pedals[i, 0] + pedals[i, 1]
-        if last[t] > first[t] and start < up[last[t] - 1]:
-            up[last[t] - 1] = max(up[last[t] - 1], stop)
-        else:
-            down[last[t]], up[last[t]] = start, stop
-            last[t] += 1
-
-    lasting = duration.copy()
-    strike = np.full(VOICES * 128, -1, np.int64)  # the next one of each voice and pitch, seen from behind
-    strike_after = np.full(VOICES * 128, -1, np.int64)  # and the next that is later than that
-    for i in range(len(onset) - 1, -1, -1):
-        start, key, t = int(onset[i]), int(voice[i]) * 128 + int(pitch[i]), int(track[i])
-        if strike[key] != start:
-            strike_after[key] = strike[key]
-            strike[key] = start
-        if last[t] == first[t] or voice[i] == 0:
-            continue
-        release = start + int(duration[i])
-        span = first[t] + int(np.searchsorted(down[first[t] : last[t]], release, side="right")) - 1
-        if span >= first[t] and release < up[span]:
-            again = int(strike_after[key])
-            if again < 0:
-                lasting[i] = int(up[span]) - start
-            elif again >= release:
-                lasting[i] = min(int(up[span]), again) - start
-    return lasting
 
 
 def spans_on_grid(score: Score, voice: IntArray, end: int) -> tuple[IntArray, int, int]:

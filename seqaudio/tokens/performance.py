@@ -38,7 +38,7 @@ class PerformanceTokenizer:
 
     Args:
         programs: several instruments and drums; False is one instrument, without drums.
-        pedals: "tokens" writes them, "durations" folds them into the notes they hold, "dropped" leaves them out.
+        pedals: "tokens" writes them, "durations" folds them into the notes they hold, "drop" leaves them out.
 
     Raises:
         OptionError: ``pedals`` is none of these.
@@ -50,7 +50,7 @@ class PerformanceTokenizer:
     pedals: Pedals = "tokens"
 
     def __post_init__(self) -> None:
-        if self.pedals not in ("tokens", "durations", "dropped"):
+        if self.pedals not in ("tokens", "durations", "drop"):
             raise OptionError(f"pedals is {self.pedals!r}; it may be tokens, durations or dropped")
 
     @cached_property

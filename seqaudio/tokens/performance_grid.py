@@ -20,7 +20,7 @@ from seqaudio.music.score import IntArray, Score
 from seqaudio.music.spans import merged_spans
 from seqaudio.tokens.tokenizer import Loss
 
-Pedals = Literal["tokens", "durations", "dropped"]
+Pedals = Literal["tokens", "durations", "drop"]
 
 STEP_US = 10_000
 TICKS_PER_QUARTER = 500
@@ -38,7 +38,7 @@ def quantize(score: Score, *, programs: bool, pedals: Pedals) -> tuple[Score, Lo
     lost["metre_changes_dropped"] = len(score.time_signatures)
     if pedals == "durations":
         score = with_pedals_in_durations(score)
-    elif pedals == "dropped":
+    elif pedals == "drop":
         lost["pedal_spans_dropped"] = len(score.pedals)
         score = score.replaced(pedals=score.pedals[:0])
     if not programs:

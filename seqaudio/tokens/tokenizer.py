@@ -39,7 +39,7 @@ class Loss:
 
     def nonzero(self) -> dict[str, int]:
         """Only what was lost, by name."""
-        return {name: count for name, count in asdict(self).items() if count}
+        return {name: int(count) for name, count in asdict(self).items() if count}
 
 
 class GrammarState(Protocol):

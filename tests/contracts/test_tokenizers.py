@@ -29,7 +29,7 @@ SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent
 BOTH = (False, True)
 CASES: list[Tokenizer] = [
     *(BarsTokenizer(programs=p, velocities=v) for p, v in product(BOTH, BOTH)),
-    *(PerformanceTokenizer(p, pedals) for p, pedals in product(BOTH, ("tokens", "durations", "dropped"))),
+    *(PerformanceTokenizer(p, pedals) for p, pedals in product(BOTH, ("tokens", "durations", "drop"))),
     MelodyTokenizer(),
     PianorollTokenizer(),
     PianorollTokenizer(128, 4),

@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,27 @@ def test_a_lead_sheet_is_a_primer(tmp_path: Path) -> None:
     score, remarks = read_primer(path)
     assert score.pitch.tolist() == [72, 48, 52, 55]
     assert remarks == ["left out of the tune: 1 grace notes"]
+
+
+def test_a_set_of_rolls_is_several_pieces_with_their_splits(tmp_path: Path) -> None:
+    steps = [[60, 64], [60, 64], [62]]
+    path = tmp_path / "set-quarter.json"
+    path.write_text(json.dumps({"train": [steps, [[70]]], "valid": [], "test": [steps]}))
+    pieces, problems = read_pieces(path)
+    assert problems == []
+    assert [(piece.name.partition("#")[2], piece.split) for piece in pieces] == [
+        ("train-1", "train"),
+        ("train-2", "train"),
+        ("test-1", "test"),
+    ]
+    quarter = pieces[0].score.ticks_per_quarter
+    assert pieces[0].score.pitch.tolist() == [60, 64, 62]
+    assert pieces[0].score.onset.tolist() == [0, 0, 2 * quarter]
+    assert pieces[0].score.duration.tolist() == [2 * quarter, 2 * quarter, quarter]
+
+
+def test_a_pickle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "set.pickle"
+    path.write_bytes(b"\x80\x04N.")
+    with pytest.raises(BadFileError, match="a pickle runs whatever program is in it"):
+        read_pieces(path)

@@ -36,15 +36,16 @@ def test_pedals_hold_notes_until_they_are_lifted_or_struck_again(score: Score) -
     held = with_pedals_in_durations(score)
     assert len(held.pedals) == 0
     expected = []
-    notes = list(zip(*(getattr(score, n).tolist() for n in ("onset", "duration", "pitch", "track")), strict=True))
-    for place, (onset, duration, pitch, track) in enumerate(notes):
-        end = onset + duration
-        downs = [(a, a + n) for a, n, t in score.pedals.tolist() if t == track]
-        until = end
-        for _ in downs:  # pedals that overlap are one
-            until = max([until, *(up for down, up in downs if down < until < up)])
-        again = [o for i, (o, _, p, t) in enumerate(notes) if (p, t) == (pitch, track) and (o, i) > (onset, place)]
-        expected.append((onset, pitch, track, max(end, min([until, *again]))))
+    columns = (score.onset, score.duration, score.pitch, score.track, score.program, score.is_drum)
+    notes = list(zip(*(column.tolist() for column in columns), strict=True))
+    for onset, duration, pitch, track, program, is_drum in notes:
+        release = onset + duration
+        downs = [] if is_drum else [(a, a + n) for a, n, t in score.pedals.tolist() if t == track]
+        until = max([release, *(up for down, up in downs if down <= release < up)])
+        while longer := [up for down, up in downs if down < until < up and until > release]:
+            until = max(longer)  # pedals that overlap are one
+        again = [o for o, _, p, _, other, drum in notes if (p, other, drum) == (pitch, program, is_drum) and o > onset]
+        expected.append((onset, pitch, track, max(release, min([until, *again]))))
     found = zip(held.onset.tolist(), held.pitch.tolist(), held.track.tolist(), strict=True)
     assert sorted((*row, end) for row, end in zip(found, (held.onset + held.duration).tolist(), strict=True)) == sorted(
         expected

@@ -36,12 +36,12 @@ def test_the_tokens_are_as_documented() -> None:
         "TimeShift_100", "TimeShift_100", "NoteOff_60",
         "Program_-1", "Velocity_103", "NoteOnDrum_36", "TimeShift_1", "NoteOffDrum_36", "EOS_None",
     ]  # fmt: skip
-    assert names(PerformanceTokenizer(pedals="dropped"), score)[:3] == ["BOS_None", "Velocity_83", "NoteOn_60"]
+    assert names(PerformanceTokenizer(pedals="drop"), score)[:3] == ["BOS_None", "Velocity_83", "NoteOn_60"]
 
 
 def test_the_vocabulary_is_that_of_performance_rnn_and_the_pedal() -> None:
     sizes = {"PAD": 1, "BOS": 1, "EOS": 1, "NoteOn": 128, "NoteOff": 128, "TimeShift": 100, "Velocity": 32}
-    assert PerformanceTokenizer(pedals="dropped").sizes == sizes
+    assert PerformanceTokenizer(pedals="drop").sizes == sizes
     assert PLAIN.sizes == sizes | {"PedalOff": 1, "PedalOn": 1}
     with pytest.raises(OptionError, match="pedals is 'folded'; it may be tokens, durations or dropped"):
         PerformanceTokenizer(pedals="folded")  # type: ignore[arg-type]
@@ -151,12 +151,12 @@ def test_pedals_are_kept_folded_or_dropped() -> None:
     assert (grid.pedals.tolist(), grid.duration.tolist(), loss) == ([[50, 500, 0]], [100, 100], Loss())
     grid, loss = PerformanceTokenizer(pedals="durations").quantize(score)
     assert (grid.pedals.tolist(), grid.duration.tolist(), loss) == ([], [550, 350], Loss())
-    grid, loss = PerformanceTokenizer(pedals="dropped").quantize(score)
+    grid, loss = PerformanceTokenizer(pedals="drop").quantize(score)
     assert (grid.pedals.tolist(), grid.duration.tolist()) == ([], [100, 100])
     assert loss == Loss(pedal_spans_dropped=1)
 
 
-@pytest.mark.parametrize("tokenizer", [PLAIN, FULL, PerformanceTokenizer(True, "dropped")])
+@pytest.mark.parametrize("tokenizer", [PLAIN, FULL, PerformanceTokenizer(True, "drop")])
 def test_the_mask_is_what_is_permitted_token_by_token(tokenizer: PerformanceTokenizer) -> None:
     rng, tokens = np.random.default_rng(1), tokenizer.vocabulary
     state = tokenizer.start()
