@@ -32,11 +32,11 @@ class Limits:
         max_elements: XML elements that say how a score sounds; a note has about six, and costs 0.2 ms and 1 kB.
         max_quarters: length of the piece in quarter notes, up to the end of its last note or pedal.
         max_seconds: the same in seconds under its tempos; 360,000 are 100 hours.
+        max_cells: cells (steps times keys) of a piano roll, or of all rolls in one file.
+        max_pieces: pieces in one file of rolls.
 
     Raises:
         OptionError: a budget is negative, no whole number, or more than is possible.
-        max_cells: cells (steps times keys) of a piano roll, or of all rolls in one file.
-        max_pieces: pieces in one file of rolls.
     """
 
     max_bytes: int = 16 * 2**20
@@ -49,6 +49,8 @@ class Limits:
     max_unpacked_bytes: int = 64 * 2**20
     max_elements: int = 400_000
     max_seconds: int = 360_000
+    max_cells: int = 50_000_000
+    max_pieces: int = 100_000
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -74,9 +76,6 @@ class Limits:
             except ValueError:
                 raise OptionError(f"limit {pair!r}; give a whole number from 0, such as {name}=1000000") from None
         return cls(**budgets)
-
-    max_cells: int = 50_000_000
-    max_pieces: int = 100_000
 
     def check(self, budget: str, came: float, path: str) -> None:
         """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``."""

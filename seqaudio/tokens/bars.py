@@ -25,11 +25,11 @@ from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.music.score import IntArray, Score
 from seqaudio.tokens.bars_decode import score_of_ids
 from seqaudio.tokens.bars_grammar import BarsState, allowed
-from seqaudio.tokens.bars_grid import Grid, Pedals, on_grid
+from seqaudio.tokens.bars_grid import Grid, on_grid
 from seqaudio.tokens.bars_notes import DURATIONS, FirstIds, write
 from seqaudio.tokens.bars_tempo import MARKS_QPM
 from seqaudio.tokens.metre import LONGEST_BAR, METRES, STEPS_PER_QUARTER
-from seqaudio.tokens.tokenizer import Loss
+from seqaudio.tokens.tokenizer import Loss, Pedals
 from seqaudio.tokens.vocabulary import Vocabulary
 
 DRUMS = -1  # the program of drum notes, in token names and in sorting

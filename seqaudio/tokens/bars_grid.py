@@ -10,7 +10,6 @@ pedals are kept up to the last bar line.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from seqaudio.tokens.bars_notes import DURATIONS, LAST_STEP, pack, struck_once
 from seqaudio.tokens.bars_pedals import spans_on_grid
 from seqaudio.tokens.bars_tempo import MARKS_US, tempos_on_grid
 from seqaudio.tokens.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, to_steps, writable_metres
+from seqaudio.tokens.tokenizer import Pedals
 
 TICKS_PER_QUARTER = 480
 TICKS_PER_STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
@@ -28,8 +28,6 @@ PLAIN_VELOCITY = 80  # what a note without a velocity token gets
 
 NO_TEMPOS = np.zeros((0, 2), np.int64)
 NO_PEDALS = np.zeros((0, 3), np.int64)
-
-Pedals = Literal["drop", "tokens", "durations"]
 
 
 @dataclass(frozen=True)

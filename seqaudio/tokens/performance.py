@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,9 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from seqaudio.errors import OptionError
 from seqaudio.music.score import IntArray, Score
 from seqaudio.tokens.performance_grammar import MAX_SHIFT, RANKS, PerformanceState, allowed
-from seqaudio.tokens.performance_grid import TICKS_PER_QUARTER, TICKS_PER_STEP, Pedals, quantize
+from seqaudio.tokens.performance_grid import TICKS_PER_QUARTER, TICKS_PER_STEP, quantize
 from seqaudio.tokens.stored import text_of, tokenizer_of
-from seqaudio.tokens.tokenizer import Loss
+from seqaudio.tokens.tokenizer import Loss, Pedals
 from seqaudio.tokens.vocabulary import Vocabulary
 
 DRUMS = -1  # the program of drum notes, in token names and in sorting
@@ -50,8 +50,8 @@ class PerformanceTokenizer:
     pedals: Pedals = "tokens"
 
     def __post_init__(self) -> None:
-        if self.pedals not in ("tokens", "durations", "drop"):
-            raise OptionError(f"pedals is {self.pedals!r}; it may be tokens, durations or dropped")
+        if self.pedals not in get_args(Pedals):
+            raise OptionError(f"pedals is {self.pedals!r}, it must be one of {', '.join(get_args(Pedals))}")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -11,16 +11,13 @@ is the pedal of a track without notes. Tempo and metre are no part of the grid: 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Literal
 
 import numpy as np
 
 from seqaudio.music.pedals import with_pedals_in_durations
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.spans import merged_spans
-from seqaudio.tokens.tokenizer import Loss
-
-Pedals = Literal["tokens", "durations", "drop"]
+from seqaudio.tokens.tokenizer import Loss, Pedals
 
 STEP_US = 10_000
 TICKS_PER_QUARTER = 500
@@ -36,9 +33,7 @@ def quantize(score: Score, *, programs: bool, pedals: Pedals) -> tuple[Score, Lo
     lost = dict.fromkeys(asdict(Loss()), 0)
     lost["tempo_changes_dropped"] = len(score.tempos)
     lost["metre_changes_dropped"] = len(score.time_signatures)
-    if pedals == "durations":
-        score = with_pedals_in_durations(score)
-    elif pedals == "drop":
+    if pedals == "drop":
         lost["pedal_spans_dropped"] = len(score.pedals)
         score = score.replaced(pedals=score.pedals[:0])
     if not programs:
@@ -46,6 +41,8 @@ def quantize(score: Score, *, programs: bool, pedals: Pedals) -> tuple[Score, Lo
         score = score.notes(~score.is_drum)
         lost["programs_dropped"] = int((score.program != 0).sum())
         score = score.replaced(program=np.zeros_like(score.program))
+    if pedals == "durations":
+        score = with_pedals_in_durations(score)
     program = np.where(score.is_drum, -1, score.program)
     of_pedal, down, up = _pedals_on_grid(score, program, lost)
     onset, end, pitch, program, velocity = _notes_on_grid(score, program, lost)

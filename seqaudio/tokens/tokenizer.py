@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.music.score import Score
 from seqaudio.tokens.vocabulary import Vocabulary
+
+Pedals = Literal["drop", "tokens", "durations"]
+"""What becomes of the sustain pedal: left out, written as tokens, or folded into the notes it holds."""
 
 
 @dataclass(frozen=True)

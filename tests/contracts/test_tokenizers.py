@@ -30,6 +30,9 @@ BOTH = (False, True)
 CASES: list[Tokenizer] = [
     *(BarsTokenizer(programs=p, velocities=v) for p, v in product(BOTH, BOTH)),
     *(PerformanceTokenizer(p, pedals) for p, pedals in product(BOTH, ("tokens", "durations", "drop"))),
+    BarsTokenizer(pedals="tokens"),
+    BarsTokenizer(programs=False, tempos=False, pedals="tokens"),
+    BarsTokenizer(velocities=False, pedals="drop"),
     MelodyTokenizer(),
     PianorollTokenizer(),
     PianorollTokenizer(128, 4),
@@ -86,6 +89,17 @@ def test_sequences_may_stop_anywhere(tokenizer: Tokenizer) -> None:
     ids = laws.sampled(tokenizer, np.random.default_rng(5), 120)
     for cut in range(len(ids) + 1):
         laws.decoding_a_beginning_gives_the_beginning(tokenizer, ids, cut)
+
+
+@every_tokenizer
+def test_decoding_is_linear(tokenizer: Tokenizer) -> None:
+    rng = np.random.default_rng(0)
+    onset = rng.integers(0, 3800, 60)
+    score = Score.from_notes(
+        onset, rng.integers(1, 700, 60), rng.integers(40, 90, 60), velocity=rng.integers(1, 128, 60),
+        program=rng.integers(0, 3, 60), is_drum=rng.random(60) < 0.2, pedals=[(100, 900, 0), (1200, 700, 0)],
+    )  # fmt: skip
+    laws.decoding_is_linear(tokenizer, score)
 
 
 @every_tokenizer

@@ -224,7 +224,7 @@ def test_what_breaks_the_order_is_named(tokens: tuple[str, ...], refused: str) -
 
 def test_a_score_longer_than_any_file_is_refused() -> None:
     with pytest.raises(OptionError, match=r"1 notes end after more than 5,726,623,061 quarters"):
-        BarsTokenizer().encode(Score.from_notes([0, 2**62], 480, 60))
+        BarsTokenizer().encode(Score.from_notes([0, 2**40 - 480], 480, 60, ticks_per_quarter=1))
 
 
 @pytest.mark.slow

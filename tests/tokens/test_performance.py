@@ -43,7 +43,7 @@ def test_the_vocabulary_is_that_of_performance_rnn_and_the_pedal() -> None:
     sizes = {"PAD": 1, "BOS": 1, "EOS": 1, "NoteOn": 128, "NoteOff": 128, "TimeShift": 100, "Velocity": 32}
     assert PerformanceTokenizer(pedals="drop").sizes == sizes
     assert PLAIN.sizes == sizes | {"PedalOff": 1, "PedalOn": 1}
-    with pytest.raises(OptionError, match="pedals is 'folded'; it may be tokens, durations or dropped"):
+    with pytest.raises(OptionError, match="pedals is 'folded', it must be one of drop, tokens, durations"):
         PerformanceTokenizer(pedals="folded")  # type: ignore[arg-type]
 
 
