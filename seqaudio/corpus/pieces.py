@@ -134,7 +134,7 @@ def _prepare_piece(
         tokens=len(ids),
         lowest=int(grid.pitch[~grid.is_drum].min(initial=127)),
         marks=(*marks(grid), *([f"number:{folder}{number}"] if file.numbered and number else [])),
-        lost={what: lost[what] for what in sorted(lost) if lost[what]},
+        lost={what: int(lost[what]) for what in sorted(lost) if lost[what]},
     )
     return kept, ids
 

@@ -76,17 +76,15 @@ def files_of(source: str, without: Callable[[Path], bool] = lambda path: False) 
         return _listed(folder) if is_list else [SourceFile(prefix + shown(folder.name), folder)]
     if not folder.is_dir():
         raise OptionError(f"{shown(source)}: no such folder or corpus; corpora are {', '.join(CORPORA)}")
-    suffixes = MUSIC_SUFFIXES + (ROLL_SUFFIXES if source in CORPORA else ())
+    known = CORPORA.get(source)
+    suffixes = MUSIC_SUFFIXES + (ROLL_SUFFIXES if known else ())
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
     official = official_splits(folder)
-    licence = CORPORA[source].licence if source in CORPORA else ""
+    licence, numbered = (known.licence, known.numbered) if known else ("", False)
     named = sorted((path.relative_to(folder).as_posix(), path) for path in paths if not without(path))
     if not named:
         raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(suffixes)})")
-    return [
-        SourceFile(prefix + shown(name), path, official.get(name, ""), licence, source.startswith("music21:"))
-        for name, path in named
-    ]
+    return [SourceFile(prefix + shown(name), path, official.get(name, ""), licence, numbered) for name, path in named]
 
 
 def _listed(path: Path) -> list[SourceFile]:

@@ -110,14 +110,14 @@ clean = files_of(folder / "clean")
 old = files_of(folder / "old")
 assert died(lambda: until_line(0)) == 0
 lines = int((folder / "lines").read_text())
-places = np.random.default_rng(0).choice(lines - 40, 30, replace=False) + 1
+places = np.random.default_rng(0).choice(lines - 24, 16, replace=False) + 1
 kills = 0
-for last in [*places.tolist(), *range(lines - 39, lines + 1)]:
+for last in [*places.tolist(), *range(lines - 23, lines + 1)]:
     assert died(lambda: until_line(last)) == -signal.SIGKILL
     goes_on()
     kills += 1
 full = 0
-for size in range(0, 4000, 331):
+for size in range(0, 4000, 600):
     full += died(lambda: with_full_disk(size)) == 7
     goes_on()
 print(kills, full)
@@ -133,8 +133,8 @@ def test_dying_anywhere_changes_no_byte(music: Path, tmp_path: Path, before: str
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     kills, full = map(int, done.stdout.split())
-    assert kills == 70
-    assert full >= 5
+    assert kills == 40
+    assert full >= 3
 
 
 @posix
@@ -343,3 +343,15 @@ def test_ids_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert peak < 60_000_000
     tokens = np.load(tmp_path / "out" / "tokens.npy", mmap_mode="r")
     assert tokens[::5_000_000].tolist() == list(range(10))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_corpus_caught_between_its_two_names_comes_back(music: Path, tmp_path: Path) -> None:
+    """The old corpus had lost its name and the new one had none yet; the next run fails for a reason of its own."""
+    prepare([str(music)], tmp_path / "out", SMALL)
+    before = files_of(tmp_path / "out")
+    (tmp_path / ".out.part").mkdir()
+    (tmp_path / "out").rename(tmp_path / ".out.part" / "old")
+    with pytest.raises(NoNotesError):
+        prepare([str(music)], tmp_path / "out", SMALL.model_copy(update={"min_notes": 900}))
+    assert files_of(tmp_path / "out") == before
