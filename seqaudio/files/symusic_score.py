@@ -1,7 +1,8 @@
-"""How does a symusic score become ours?
+"""How does a symusic score become ours, and ours one of symusic's?
 
 Conventions: ticks as in the source. symusic clips nothing, so what a Score cannot hold is settled here: notes and
-pedals of 0 ticks last 1, velocity 0 becomes 1, and time signatures without beats are left out.
+pedals of 0 ticks last 1, velocity 0 becomes 1, and time signatures without beats are left out. Back, a track of a Score
+becomes one symusic track for each program in it, with notes in the order in which symusic's own reader puts them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.errors import OptionError
 from seqaudio.files.midi_scan import clean_name
 from seqaudio.music.score import Score
 
@@ -44,6 +46,49 @@ def score_from_symusic(source: ScoreTick) -> Score:
         pedals=np.column_stack([pedals[0], np.maximum(pedals[1], 1), pedal_track]),
         track_names=[clean_name(track.name) for track in tracks],
     )
+
+
+def symusic_from_score(score: Score) -> ScoreTick:
+    """A ``symusic.Score`` in ticks; where each track has one program, :func:`score_from_symusic` gives the score back.
+
+    Raises:
+        OptionError: a tick is beyond 2^31 - 1, which symusic would wrap.
+    """
+    import symusic
+
+    last = max(score.end, *(int(rows[:, 0].max(initial=0)) for rows in (score.tempos, score.time_signatures)))
+    if max(last, int(score.pedals[:, :2].sum(axis=1).max(initial=0))) >= 2**31:
+        raise OptionError(f"a score for symusic must end before tick {2**31}; this one ends at {last}")
+    made = symusic.Score(score.ticks_per_quarter)
+    for tick, microseconds in score.tempos.tolist():
+        made.tempos.append(symusic.Tempo(tick, mspq=microseconds))
+    for signature in score.time_signatures.tolist():
+        made.time_signatures.append(symusic.TimeSignature(*signature))
+    for number, name in enumerate(score.track_names):
+        pedals = score.pedals[score.pedals[:, 2] == number].astype(np.int32)
+        for program, is_drum, notes in _parts(score, number):
+            track = symusic.Track(name=name, program=program, is_drum=is_drum)
+            track.notes = symusic.Note.from_numpy(*notes)
+            track.pedals = symusic.Pedal.from_numpy(pedals[:, 0].copy(), pedals[:, 1].copy())
+            pedals = pedals[:0]  # they belong to the track, so they are told once
+            made.tracks.append(track)
+    return made
+
+
+def _parts(score: Score, track: int) -> list[tuple[int, bool, list[NDArray[Any]]]]:
+    """Program, drums or not, and the columns time, duration, pitch, velocity of each program on a track."""
+    on_track = np.flatnonzero(score.track == track)
+    voice = 2 * score.program[on_track] + score.is_drum[on_track]
+    parts = []
+    for program, is_drum in (divmod(int(number), 2) for number in np.unique(voice)):
+        notes = on_track[voice == 2 * program + is_drum]
+        columns = (score.onset, score.duration, score.pitch, score.velocity)
+        time, duration, pitch, velocity = (column[notes] for column in columns)
+        order = np.lexsort((velocity, pitch, duration, time))
+        kinds = (np.int32, np.int32, np.int8, np.int8)
+        rows = zip((time, duration, pitch, velocity), kinds, strict=True)
+        parts.append((program, bool(is_drum), [column[order].astype(kind) for column, kind in rows]))
+    return parts or [(0, False, [np.zeros(0, kind) for kind in (np.int32, np.int32, np.int8, np.int8)])]
 
 
 def _columns(lists: list[Any], names: tuple[str, ...]) -> NDArray[np.int64]:

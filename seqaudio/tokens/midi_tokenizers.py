@@ -1,0 +1,337 @@
+"""How does any MidiTok tokenizer, a trained one included, keep the contract of ``tokenizer.py``?
+
+MidiTok writes and reads the tokens; here its ids get our numbers (:mod:`miditok_ids`), a grammar
+(:mod:`miditok_grammar`, :mod:`miditok_compounds`) and an account of what is lost (:mod:`miditok_loss`). MidiTok does
+not always read back what it wrote, so ``decode`` gives the score it settles on when written and read once more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seqaudio.errors import CheckpointError, OptionError, VocabularyError
+from seqaudio.files.symusic_score import score_from_symusic, symusic_from_score
+from seqaudio.music.score import IntArray, Score
+from seqaudio.tokens.miditok_compounds import StepGrammar
+from seqaudio.tokens.miditok_grammar import STRIKES, LineGrammar
+from seqaudio.tokens.miditok_ids import BOS, EOS, PAD, Ids
+from seqaudio.tokens.miditok_loss import Kept, lost, settled
+from seqaudio.tokens.miditok_params import REFUSALS, VERSIONS, from_params, imported, make, params_of, silenced
+from seqaudio.tokens.miditok_state import MidiTokState, Rules, allowed, base_after
+from seqaudio.tokens.tokenizer import Loss
+from seqaudio.tokens.vocabulary import Vocabulary
+
+ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+SETTLING = 8  # times a score is written and read before it is taken as it stands
+
+
+class MidiTokTokenizer:
+    """A MidiTok tokenizer behind the tokenizer contract.
+
+    Raises:
+        OptionError: MidiTok does not save all of its tokens, or cannot read back what it writes under its options.
+        MissingDependencyError: MidiTok is not installed.
+    """
+
+    name: ClassVar[str] = "midi-tokenizers"
+
+    def __init__(self, miditok: Any) -> None:
+        """Takes a live object of the package miditok; later changes to it change nothing here."""
+        self.params = params_of(miditok)
+        self._miditok = from_params(self.params)
+        if self._miditok.vocab != miditok.vocab:
+            raise OptionError("this MidiTok tokenizer has tokens that its save() leaves out; add none by hand")
+        self.ids = Ids(self._miditok)
+        self.rules: Rules = StepGrammar(self.ids) if self._miditok.is_multi_voc else LineGrammar(self.ids)
+        self._probe()
+
+    @classmethod
+    def of(cls, kind: str, config: Mapping[str, Any] | None = None) -> MidiTokTokenizer:
+        """A tokenizer by the name of its MidiTok class and options of MidiTok's ``TokenizerConfig``.
+
+        Raises:
+            OptionError: no such kind or option, or MidiTok refuses them.
+            MissingDependencyError: MidiTok is not installed.
+        """
+        return cls(make(kind, config or {}))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> MidiTokTokenizer:
+        """A tokenizer from the parameter file that MidiTok's ``save`` wrote. Raises CheckpointError, OSError."""
+        try:
+            params = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as problem:
+            raise CheckpointError(f"{path}: not a parameter file of MidiTok: {problem!r}") from None
+        return cls(from_params(params))
+
+    def train(self, scores: Iterable[Score], vocabulary_size: int, model: str = "BPE") -> MidiTokTokenizer:
+        """A tokenizer with the same base tokens that has learned to join those that often stand together.
+
+        Args:
+            scores: what to learn from.
+            vocabulary_size: MidiTok's tokens after training, base tokens included.
+            model: ``BPE``, ``Unigram`` or ``WordPiece``.
+
+        Raises:
+            OptionError: no such model, a tokenizer of several vocabularies, or a size that leaves nothing to learn.
+        """
+        fresh = from_params({k: v for k, v in self.params.items() if k in ("config", "tokenization")})
+        if fresh.is_multi_voc:
+            raise OptionError(f"MidiTok's {self.params['tokenization']} cannot be trained; take one of one vocabulary")
+        if model not in ("BPE", "Unigram", "WordPiece"):
+            raise OptionError(f"no model {model!r} can be trained; there are BPE, Unigram and WordPiece")
+        if vocabulary_size <= len(fresh):
+            raise OptionError(f"vocabulary_size must be above the {len(fresh)} base tokens, not {vocabulary_size}")
+        samples = [self._words(fresh, sequence) for score in scores for sequence in self._written(score, fresh)]
+        with silenced():
+            fresh.train(vocab_size=vocabulary_size, model=model, iterator=samples)
+        return type(self)(fresh)
+
+    @staticmethod
+    def _words(miditok: Any, sequence: Any) -> list[str]:
+        """What a model learns from: one string of characters for each bar or beat."""
+        match miditok.config.encode_ids_split:
+            case "bar":
+                parts = sequence.split_per_bars()
+            case "beat":
+                parts = sequence.split_per_beats()
+            case _:
+                parts = [sequence]
+        base = [miditok._tokens_to_ids(part.tokens) for part in parts if len(part.tokens)]
+        return [miditok._ids_to_bytes(ids, as_one_str=True) for ids in base]
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """PAD, BOS and EOS, MidiTok's base tokens, learned ones, and the token between tracks where there is one."""
+        return Vocabulary(self.ids.names)
+
+    def encode(self, score: Score) -> NDArray[np.int64]:
+        """Token ids from BOS to EOS, shape (tokens,). Raises OptionError when MidiTok cannot write the score."""
+        ids = [BOS]
+        for number, sequence in enumerate(self._written(score)):
+            ids += [self.ids.next_track] * (number > 0) + self.ids.of_sequence(sequence)
+        return np.array([*ids, EOS], dtype=np.int64)
+
+    def _written(self, score: Score, miditok: Any = None) -> list[Any]:
+        """MidiTok's sequences of a score: one, or one for each track; none where no note is left."""
+        miditok = miditok or self._miditok
+        source = symusic_from_score(score.replaced(tempos=score.tempo_map()))  # MuMIDI fails without any tempo
+        try:
+            with silenced():
+                ready = miditok.preprocess_score(source)
+                if not any(len(track.notes) for track in ready.tracks):
+                    return []
+                sequences = miditok.encode(ready, no_preprocess_score=True)
+        except REFUSALS as problem:
+            raise OptionError(f"MidiTok's {self.kind} cannot write this score: {problem!r}") from None
+        sequences = sequences if isinstance(sequences, list) else [sequences]
+        return [sequence for sequence in sequences if len(sequence.tokens)]
+
+    @property
+    def kind(self) -> str:
+        """The name of the MidiTok class."""
+        return str(self.params["tokenization"])
+
+    def quantize(self, score: Score) -> tuple[Score, Loss]:
+        """What the tokens hold of a score, as a score, and what was lost on the way."""
+        grid = self.decode(self.encode(score))
+        return grid, lost(score, grid, Kept.by(self._miditok))
+
+    def decode(self, ids: ArrayLike) -> Score:
+        """The score at MidiTok's own resolution; a note not yet complete at the end is left out.
+
+        Raises:
+            VocabularyError: an id is outside the vocabulary, or one of them breaks the grammar.
+        """
+        score = self._read(self._tracks(self.vocabulary.checked(ids)))
+        for _ in range(SETTLING):
+            again = self._read([sequence.tokens for sequence in self._written(score)])
+            if again == score:
+                break
+            score = again
+        return score
+
+    def _tracks(self, ids: IntArray) -> list[list[Any]]:
+        """MidiTok's names of the base tokens, track by track, once the grammar has agreed to every one of them."""
+        rules, state = self.rules, self.rules.start()
+        if not len(ids) or ids[0] != BOS:
+            state = rules.after(state, BOS)
+        tracks: list[list[int]] = [[]]
+        whole, sounding = 0, state  # up to where the track is complete, and the state there
+        for token in self.ids.expanded(ids.tolist()):
+            if token in self.ids.track_ends:
+                tracks[-1] += rules.closing(state)
+            state = base_after(rules, state, token)
+            if token == self.ids.next_track:
+                tracks.append([])
+            elif token not in (PAD, BOS, EOS):
+                tracks[-1].append(token)
+            if rules.complete(state):
+                whole, sounding = len(tracks[-1]), state
+        if not len(ids) or ids[-1] not in (PAD, EOS):
+            tracks[-1] = tracks[-1][:whole] + rules.closing(sounding)
+        return [rules.miditok_tokens(track) for track in tracks if track]
+
+    def _read(self, tracks: list[list[Any]]) -> Score:
+        """What MidiTok makes of its tokens, as a score that a file can hold."""
+        if not tracks:
+            return Score.from_notes([], 1, 60, ticks_per_quarter=self._miditok.time_division)
+        sequence = imported().TokSequence
+        sequences = [sequence(ids=self._miditok._tokens_to_ids(tokens), tokens=list(tokens)) for tokens in tracks]
+        programs = None
+        if self.ids.splits_tracks and not self._miditok.config.use_programs:
+            programs = [(0, any("Drum" in str(token) for token in tokens)) for tokens in tracks]
+        try:
+            with silenced():
+                made = self._miditok.decode(sequences if self.ids.splits_tracks else sequences[0], programs)
+        except REFUSALS as problem:
+            raise VocabularyError(f"MidiTok's {self.kind} cannot read these tokens: {problem!r}") from None
+        for track in made.tracks:
+            for note in track.notes if track.start() < 0 else ():  # PerTok moves notes to before the beginning
+                note.time = max(note.time, 0)
+        return settled(score_from_symusic(made))
+
+    def _probe(self) -> None:
+        """Raises OptionError when MidiTok loses its place in a piece of three notes."""
+        config = self._miditok.config
+        bars = config.additional_params.get("max_bar_embedding") or 8
+        low, high = config.pitch_range
+        tick = 4 * 480 * min(bars - 1, 2)
+        program = min((p for p in config.programs if p >= 0), default=0) if config.use_programs else 0
+        piece = Score.from_notes(
+            [0, tick + 480, tick + 960], 480, (low + high) // 2, program=program, velocity=100,
+            tempos=[(0, 400_000), (tick, 600_000)], time_signatures=[(0, 4, 4)], pedals=[(0, 480, 0)],
+        )  # fmt: skip
+        try:
+            read = self._read([sequence.tokens for sequence in self._written(piece)])
+        except (OptionError, VocabularyError) as problem:
+            raise OptionError(f"{problem}; take other options of {self.kind}") from None
+        quarters = read.onset / read.ticks_per_quarter - piece.onset / 480 if len(read) == 3 else np.array([9.0])
+        if np.abs(quarters).max() > 0.5:
+            raise OptionError(
+                f"MidiTok's {self.kind} does not read back what it writes under these options; take others"
+            )
+
+    @cached_property
+    def pitch_of_token(self) -> NDArray[np.int64]:
+        """The pitch that each token names, the first of a learned token, -1 where there is none, shape (vocabulary,)."""
+        pitches = np.full(len(self.ids.base), -1)
+        for i, (kind, _, value) in enumerate(name.partition("_") for name in self.ids.base):
+            if kind in ("Pitch", "NoteOn"):
+                pitches[i] = int(value)
+        return np.array([next((int(pitches[i]) for i in parts if pitches[i] >= 0), -1) for parts in self.ids.parts])
+
+    @cached_property
+    def begins_note(self) -> NDArray[np.bool_]:
+        """Which tokens strike a note, or several where they are learned, shape (vocabulary,)."""
+        strikes = [name.partition("_")[0] in STRIKES for name in self.ids.base]
+        return np.array([any(strikes[i] for i in parts) for parts in self.ids.parts])
+
+    def start(self) -> MidiTokState:
+        """The grammar before BOS."""
+        return MidiTokState(self.rules, self.rules.start())
+
+    def grammar(self, state: MidiTokState) -> NDArray[np.bool_]:
+        """Which tokens may follow a state, shape (vocabulary,)."""
+        return allowed(state)
+
+    def transpose(self, ids: IntArray, semitones: int) -> IntArray:
+        """Pitched notes moved by semitones, drums not; a trained model then joins tokens anew.
+
+        Raises:
+            VocabularyError: a pitch would leave MidiTok's pitch range.
+        """
+        base = self.ids.expanded(self.vocabulary.checked(ids).tolist())
+        moved = [self._moved(name, semitones) for name in self.ids.base]
+        on_drums = self._on_drums(base)
+        out = [token if drums else moved[token] for token, drums in zip(base, on_drums, strict=True)]
+        low, high = self._miditok.config.pitch_range
+        problem = VocabularyError(f"moving by {semitones} semitones leaves the pitches {low}..{high}")
+        if -1 in out:
+            raise problem
+        if self._miditok.config.use_pitch_intervals and semitones:  # a pitch that an interval leads to may leave too
+            try:
+                self._tracks(np.array(out))
+            except VocabularyError:
+                raise problem from None
+        return np.array(self.ids.rewritten(ids.tolist(), out), dtype=np.int64)
+
+    def _moved(self, name: str, semitones: int) -> int:
+        """The base token for another one that many semitones higher; -1 where there is none."""
+        kind, _, value = name.partition("_")
+        if kind in ("Pitch", "NoteOn", "NoteOff"):
+            name = f"{kind}_{int(value) + semitones}"
+        elif kind == "Chord" and ":" in value:
+            root, _, quality = value.partition(":")
+            name = f"Chord_{ROOTS[(ROOTS.index(root) + semitones) % 12]}:{quality}"
+        return self.ids.of_base.get(name, -1)
+
+    def _on_drums(self, base: list[int]) -> NDArray[np.bool_]:
+        """Which tokens are about a drum note although they are named like pitched ones, shape (base tokens,)."""
+        drums = self.ids.of_base.get("Program_-1", -1)
+        if self._miditok.config.use_pitchdrum_tokens or drums < 0:
+            return np.zeros(len(base), dtype=bool)
+        tokens = np.array(base)
+        programs = np.flatnonzero([self.ids.base[i].startswith("Program") for i in base])
+        if not len(programs):
+            return np.zeros(len(base), dtype=bool)
+        # a step names its program behind the pitch, a line in front of it
+        of_line = np.searchsorted(programs, np.arange(len(base))) - (0 if self._miditok.is_multi_voc else 1)
+        known = (of_line >= 0) & (of_line < len(programs))
+        return known & (tokens[programs[np.clip(of_line, 0, len(programs) - 1)]] == drums)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MidiTokTokenizer) and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"MidiTokTokenizer({self.kind}, {len(self.vocabulary)} tokens)"
+
+    def to_json(self) -> str:
+        """Everything needed to rebuild the tokenizer: MidiTok's parameters, its versions, and the token names."""
+        return json.dumps({"tokenizer": self.name, "miditok": self.params, "tokens": self.vocabulary.names})
+
+    @classmethod
+    def from_json(cls, text: str) -> MidiTokTokenizer:
+        """The tokenizer that :meth:`to_json` wrote.
+
+        Raises:
+            CheckpointError: it was another one, or the installed MidiTok writes other tokens.
+            MissingDependencyError: MidiTok is not installed.
+        """
+        try:
+            stored = json.loads(text)
+            params, names = stored["miditok"], tuple(stored["tokens"])
+            named = stored["tokenizer"] == cls.name
+        except (ValueError, LookupError, TypeError, RecursionError) as problem:
+            raise CheckpointError(f"not a MidiTok tokenizer: {problem!r}; save one with MidiTokTokenizer.save") from None
+        if not named:
+            raise CheckpointError(f"this is the tokenizer {stored['tokenizer']!r}, not {cls.name}")
+        try:
+            tokenizer = cls(from_params(params))
+        except OptionError as problem:
+            raise CheckpointError(f"not a MidiTok tokenizer that can be used here: {problem}") from None
+        if tokenizer.vocabulary.names != names:
+            was = ", ".join(f"{key.partition('_version')[0]} {params.get(key)}" for key in VERSIONS)
+            now = ", ".join(f"{key.partition('_version')[0]} {tokenizer.params[key]}" for key in VERSIONS)
+            raise CheckpointError(f"the tokenizer was saved by {was}; the installed {now} write other tokens")
+        # what it was saved by stays on record
+        tokenizer.params |= {key: params[key] for key in VERSIONS if isinstance(params.get(key), str)}
+        return tokenizer
+
+    def save(self, path: str | Path) -> None:
+        """Write the tokenizer as JSON."""
+        Path(path).write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> MidiTokTokenizer:
+        """Read a tokenizer that :meth:`save` wrote."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
