@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.tokens.miditok_ids import BOS, EOS, PAD, Ids
+from seqaudio.tokens.miditok_ids import BOS, EOS, IGNORE, PAD, Ids
 
 NOTES = ("Pitch", "PitchDrum")
 
@@ -33,6 +33,8 @@ class StepState:
     earlier: int = -1  # Octuple: the position of the step before
     beats: int = 4
     program: int = 0
+    named: bool = False  # whether the track has named its program
+    drums: bool | None = None  # whether the note under way is a drum, and all of a track if tracks are told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +57,6 @@ class StepGrammar:
         """The ids of each vocabulary."""
         starts = 3 + np.cumsum([0, *(len(names) for names in self.ids.slots)])
         return [slice(int(low), int(high)) for low, high in zip(starts[:-1], starts[1:], strict=True)]
-
-    @cached_property
-    def _slot_kinds(self) -> list[str]:
-        """What each vocabulary is for, by the kind of its last token."""
-        return [names[-1].partition("_")[0] for names in self.ids.slots]
 
     @cached_property
     def _kind_of(self) -> NDArray[np.str_]:
@@ -101,6 +98,7 @@ class StepGrammar:
                     allowed[place] = self._in_mumidi(state, kinds, values)
                 case _:
                     allowed[place] = self._in_octuple(state, values)
+            allowed[place] &= self._suits(state, place)
             if state.slot == 0:
                 allowed[[EOS, *([self.ids.next_track] if self.ids.splits_tracks else [])]] = True
         return allowed
@@ -112,7 +110,7 @@ class StepGrammar:
 
     def _in_word(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> NDArray[np.bool_]:
         ignored = np.char.startswith(kinds, "Ignore")
-        slot = self._slot_kinds[state.slot]
+        slot = self.ids.slot_kinds[state.slot]
         if state.slot == 0:
             names = np.array(self.ids.slots[0])
             return (names == "Family_Metric") | ((names == "Family_Note") & (state.last in ("Position", "Note")))
@@ -121,7 +119,7 @@ class StepGrammar:
             metric = (kinds == "Bar") | rests | (self._in_bar(state, kinds, values) & (state.bar >= 0))
             return ignored if state.step == "Note" else metric
         belongs = {
-            "Note": ("Pitch", "PitchDrum", "Velocity", "Duration", "Program"),
+            "Note": ("Pitch", "Velocity", "Duration", "Program"),
             "Bar": ("TimeSig",),
             "Position": ("Tempo",),
             "Rest": ("Rest",),
@@ -131,7 +129,7 @@ class StepGrammar:
         return ~ignored if slot in belongs else ignored
 
     def _in_mumidi(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-        match self._slot_kinds[state.slot]:
+        match self.ids.slot_kinds[state.slot]:
             case "BarPosEnc":
                 return values == state.bar
             case "PositionPosEnc":
@@ -149,7 +147,7 @@ class StepGrammar:
 
     def _in_octuple(self, state: StepState, values: NDArray[np.int64]) -> NDArray[np.bool_]:
         last_bar = self._config.additional_params["max_bar_embedding"] - 1
-        match self._slot_kinds[state.slot]:
+        match self.ids.slot_kinds[state.slot]:
             case "Position":
                 inside = self._config.use_time_signatures | (values < 4 * self._config.max_num_pos_per_beat)
                 return inside & ((values >= state.earlier) | (state.bar < last_bar))
@@ -157,6 +155,16 @@ class StepGrammar:
                 return values >= state.bar + (state.position < state.earlier)
             case _:
                 return np.ones(len(values), dtype=bool)
+
+    def _suits(self, state: StepState, place: slice) -> NDArray[np.bool_]:
+        """Tokens that keep drums and pitched notes apart: drum pitches go with program -1, or fill a track."""
+        kinds = self._kind_of[place]
+        if not self._config.use_pitchdrum_tokens or state.drums is None:
+            return np.ones(len(kinds), dtype=bool)
+        if self.ids.slot_kinds[state.slot] == "Program":
+            named = (self._values[place] == state.program) | (not state.named)
+            return ((self._values[place] < 0) == state.drums) & named | (kinds == "IgnoreProgram")
+        return ~np.isin(kinds, "Pitch" if state.drums else "PitchDrum")
 
     def after(self, state: StepState, token: int) -> StepState:
         """The state once an allowed token is written."""
@@ -178,7 +186,9 @@ class StepGrammar:
             case _ if kind == "IgnorePosition" and state.step == "Metric":
                 state = replace(state, step="Rest", bar=max(state.bar, 0), position=-1)
             case "Program":
-                state = replace(state, program=value)
+                state = replace(state, program=value, named=self.ids.splits_tracks)
+            case "Pitch" | "PitchDrum" if self.kind != "MuMIDI":
+                state = replace(state, drums=kind == "PitchDrum")
             case "TimeSig" if self.kind == "CPWord":
                 state = replace(state, beats=int(self.ids.base[token].partition("_")[2].partition("/")[0]))
         return self._next_slot(state)
@@ -188,7 +198,8 @@ class StepGrammar:
         length = (4 if self._config.use_tempos else 3) if short else len(self._slots)
         if state.slot + 1 < length:
             return replace(state, slot=state.slot + 1)
-        return replace(state, slot=0, last=state.step, earlier=state.position)
+        drums = state.drums if self.ids.splits_tracks else None
+        return replace(state, slot=0, last=state.step, earlier=state.position, drums=drums)
 
     def miditok_tokens(self, base: list[int]) -> list[list[str]]:
         """MidiTok's names of a track's tokens, a list for each step; a step not yet complete is left out."""
@@ -197,7 +208,7 @@ class StepGrammar:
         for token in base:
             state = self.after(state, token)
             name = self.ids.base[token]
-            steps[-1].append("Ignore_None" if name.startswith("Ignore") else name)
+            steps[-1].append(IGNORE if name.startswith("Ignore") else name)
             if state.slot == 0:
                 steps.append([])
         return steps[:-1]

@@ -20,6 +20,7 @@ from seqaudio.tokens.vocabulary import Vocabulary
 
 INTERVALS = ("PitchIntervalTime", "PitchIntervalChord")
 STRIKES = ("Pitch", "PitchDrum", "NoteOn", "DrumOn", *INTERVALS)
+PITCHED_OF = {"PitchDrum": "Pitch", "DrumOn": "NoteOn"}
 RELEASES = {"NoteOff": "NoteOn", "DrumOff": "DrumOn"}
 PARTS = {*STRIKES, *RELEASES, "Velocity", "Duration", "MicroTiming", "Chord"}  # what may complete a note
 FOLLOWERS = {"Velocity", "Duration", "MicroTiming", "PedalOff", *RELEASES}  # what never begins a track
@@ -34,7 +35,9 @@ class LineState:
     position: int = -1
     beats: int = 4  # numerator of the time signature
     program: int = 0
+    named: bool = False  # whether the track has named its program
     references: tuple[tuple[int, int, int], ...] = ()  # program, last pitch in time, last pitch of a chord
+    drums: bool | None = None  # whether the notes of a track without program are drums; None before the first
     sounding: tuple[tuple[int, str, int, bool], ...] = ()  # program, NoteOn or DrumOn, pitch, struck at this moment
 
 
@@ -75,7 +78,7 @@ class LineGrammar:
             graph = self._pertok(here - special)
         if self._config.program_changes:
             graph.setdefault("Program", set()).update({"Bar"} & here)
-        if not self._one_stream:  # a track names its program once
+        if self._config.program_changes and not self._one_stream:  # a track names its program once
             graph = {kind: after - {"Program"} for kind, after in graph.items()}
         graph = {kind: after for kind, after in graph.items() if kind not in special}
         graph["start"] = self._first(graph)
@@ -130,8 +133,7 @@ class LineGrammar:
         elif state.last == "EOS":
             allowed[PAD] = True
         elif self.kind == "MMM" and state.last == "start":
-            allowed[self.ids.of_base["Track_Start"]] = True
-            allowed[EOS] = True
+            allowed[[self.ids.of_base["Track_Start"], EOS]] = True
         else:
             self._open(state, allowed)
         return allowed
@@ -140,8 +142,12 @@ class LineGrammar:
         slices = self._vocabulary.slices
         for kind in self._after(state):
             place = slices[kind]
+            if not self._suits(state, kind):
+                continue
             if kind == "Position":
                 allowed[place] = self._later(state)
+            elif kind == "Program" and state.named and not self._one_stream:
+                allowed[self.ids.of_base[f"Program_{state.program}"]] = True
             elif kind in RELEASES:
                 allowed[[self.ids.of_base[name] for name in self._releasable(state, kind)]] = True
             elif kind in INTERVALS:
@@ -149,10 +155,14 @@ class LineGrammar:
             else:
                 allowed[place] = True
         if self.complete(state):
-            if self.kind == "MMM":
-                allowed[self.ids.of_base["Track_End"]] = True
-            else:
-                allowed[[EOS, *([self.ids.next_track] if self.ids.splits_tracks else [])]] = True
+            allowed[list(self.ids.track_ends)] = True
+
+    def _suits(self, state: LineState, kind: str) -> bool:
+        """Whether a kind of strike is for drums where the track is, and pitched where that is."""
+        if kind not in ("Pitch", "NoteOn", *PITCHED_OF) or not self._config.use_pitchdrum_tokens:
+            return True
+        drums = state.program < 0 if self._config.use_programs else state.drums
+        return drums is None or drums == (kind in PITCHED_OF)
 
     @cached_property
     def _values(self) -> NDArray[np.int64]:
@@ -203,7 +213,7 @@ class LineGrammar:
             case "TimeSig":
                 return replace(state, last=kind, position=-1, beats=int(text.partition("/")[0]))
             case "Program":
-                return replace(state, last=kind, program=value)
+                return replace(state, last=kind, program=value, named=True)
             case "MicroTiming":
                 owner = AFTER_NOTE if state.last in STRIKES else AFTER_PROGRAM if state.last == "Program" else kind
                 return replace(state, last=owner)
@@ -219,6 +229,8 @@ class LineGrammar:
     def _struck(self, state: LineState, kind: str, value: int) -> LineState:
         pitch = self._reference(state, kind) + value if kind in INTERVALS else value
         changes: dict[str, Any] = {"last": kind}
+        if not self._config.use_programs and state.drums is None:
+            changes["drums"] = kind in PITCHED_OF
         if self._config.use_pitch_intervals:
             others = [row for row in state.references if row[0] != state.program]
             in_time = self._reference(state, INTERVALS[0]) if kind == INTERVALS[1] else pitch

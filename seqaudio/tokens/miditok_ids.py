@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 PAD, BOS, EOS = range(3)
 ENDS = ("PAD_None", "BOS_None", "EOS_None")
 NEXT_TRACK = "NextTrack_None"
+IGNORE = "Ignore_None"
 LEARNED = "Joined"  # the kind of learned tokens: Joined_Pitch_60+Velocity_79
 WORD = "|"  # stands in a learned token's name where a bar or beat begins
 UNIGRAM_SPECIAL = "-unigram"  # MidiTok's doubles of the special tokens, which it never writes
@@ -35,15 +36,19 @@ class Ids:
     @cached_property
     def slots(self) -> tuple[tuple[str, ...], ...]:
         """Our names of each vocabulary's tokens, without the special ones; one vocabulary for most tokenizers."""
-        several = self.miditok.is_multi_voc
-        vocabularies = self.miditok.vocab if several else [self.miditok.vocab]
-        special = set(self.miditok.special_tokens) if several else set(ENDS)
-        slots = []
-        for vocabulary in vocabularies:
-            names = [name for name in vocabulary if name not in special and not name.endswith(UNIGRAM_SPECIAL)]
-            kind = names[-1].partition("_")[0]
-            slots.append(tuple(f"Ignore{kind}_None" if name == "Ignore_None" else name for name in names))
-        return tuple(slots)
+        if not self.miditok.is_multi_voc:
+            return (tuple(n for n in self.miditok.vocab if n not in ENDS and not n.endswith(UNIGRAM_SPECIAL)),)
+        special = set(self.miditok.special_tokens)
+        return tuple(
+            tuple(f"Ignore{kind}_None" if name == IGNORE else name for name in vocabulary if name not in special)
+            for kind, vocabulary in zip(self.slot_kinds, self.miditok.vocab, strict=True)
+        )
+
+    @cached_property
+    def slot_kinds(self) -> tuple[str, ...]:
+        """What each of several vocabularies is for, by the kind of its last token."""
+        last = [list(vocabulary)[-1].partition("_")[0] for vocabulary in self.miditok.vocab]
+        return tuple(kind.removesuffix("Drum") for kind in last)
 
     @cached_property
     def base(self) -> tuple[str, ...]:
@@ -63,7 +68,11 @@ class Ids:
     @cached_property
     def track_ends(self) -> frozenset[int]:
         """The ids before which a track is complete."""
-        return frozenset({EOS, self.next_track, self.of_base.get("Track_End", EOS)})
+        return frozenset({EOS, *self._between, self.of_base.get("Track_End", EOS)})
+
+    @property
+    def _between(self) -> tuple[int, ...]:
+        return (self.next_track,) if self.splits_tracks else ()
 
     @cached_property
     def of_base(self) -> dict[str, int]:
@@ -138,10 +147,9 @@ class Ids:
     def of_sequence(self, sequence: Any) -> list[int]:
         """Our ids of a MidiTok ``TokSequence``; learned tokens where the model could write all of it, else base ones."""
         if self.miditok.is_multi_voc:
-            names = [(self.slots[slot][-1], name) for step in sequence.tokens for slot, name in enumerate(step)]
+            steps = [zip(self.slot_kinds, step, strict=False) for step in sequence.tokens]
             return [
-                self.of_base[f"Ignore{last.partition('_')[0]}_None" if name == "Ignore_None" else name]
-                for last, name in names
+                self.of_base[f"Ignore{kind}_None" if name == IGNORE else name] for step in steps for kind, name in step
             ]
         base = [self.of_base[name] for name in sequence.tokens]
         return self._learned_or(base, sequence.ids) if sequence.are_ids_encoded else base
