@@ -14,6 +14,7 @@ _PUBLIC = {
     "Continuation": "seqaudio.continuation",
     "Limits": "seqaudio.files",
     "MelodyTokenizer": "seqaudio.tokens",
+    "MidiTokTokenizer": "seqaudio.tokens",
     "PPM": "seqaudio.models.baselines",
     "PerformanceTokenizer": "seqaudio.tokens",
     "PianorollTokenizer": "seqaudio.tokens",
@@ -45,7 +46,13 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.music import Score, find_melody
     from seqaudio.pretrained import load_model
     from seqaudio.structure import degeneracy
-    from seqaudio.tokens import BarsTokenizer, MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
+    from seqaudio.tokens import (
+        BarsTokenizer,
+        MelodyTokenizer,
+        MidiTokTokenizer,
+        PerformanceTokenizer,
+        PianorollTokenizer,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -39,6 +39,8 @@ ONE_ROOM = {
     "distributed": "corpus",
     "scipy": None,  # in the tests it checks the reader of MATLAB files
     "music21": "files",
+    "miditok": "tokens",
+    "music21": None,  # found on disk, imported nowhere
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

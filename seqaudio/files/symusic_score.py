@@ -59,7 +59,7 @@ def symusic_from_score(score: Score) -> ScoreTick:
     last = max(score.end, *(int(rows[:, 0].max(initial=0)) for rows in (score.tempos, score.time_signatures)))
     if max(last, int(score.pedals[:, :2].sum(axis=1).max(initial=0))) >= 2**31:
         raise OptionError(f"a score for symusic must end before tick {2**31}; this one ends at {last}")
-    made = symusic.Score(score.ticks_per_quarter)
+    made: Any = symusic.Score(score.ticks_per_quarter)
     for tick, microseconds in score.tempos.tolist():
         made.tempos.append(symusic.Tempo(tick, mspq=microseconds))
     for signature in score.time_signatures.tolist():
@@ -67,12 +67,13 @@ def symusic_from_score(score: Score) -> ScoreTick:
     for number, name in enumerate(score.track_names):
         pedals = score.pedals[score.pedals[:, 2] == number].astype(np.int32)
         for program, is_drum, notes in _parts(score, number):
-            track = symusic.Track(name=name, program=program, is_drum=is_drum)
+            track: Any = symusic.Track(name=name, program=program, is_drum=is_drum)
             track.notes = symusic.Note.from_numpy(*notes)
             track.pedals = symusic.Pedal.from_numpy(pedals[:, 0].copy(), pedals[:, 1].copy())
             pedals = pedals[:0]  # they belong to the track, so they are told once
             made.tracks.append(track)
-    return made
+    result: ScoreTick = made
+    return result
 
 
 def _parts(score: Score, track: int) -> list[tuple[int, bool, list[NDArray[Any]]]]:
@@ -84,7 +85,7 @@ def _parts(score: Score, track: int) -> list[tuple[int, bool, list[NDArray[Any]]
         notes = on_track[voice == 2 * program + is_drum]
         columns = (score.onset, score.duration, score.pitch, score.velocity)
         time, duration, pitch, velocity = (column[notes] for column in columns)
-        order = np.lexsort((velocity, pitch, duration, time))
+        order = np.lexsort((pitch, duration, time))
         kinds = (np.int32, np.int32, np.int8, np.int8)
         rows = zip((time, duration, pitch, velocity), kinds, strict=True)
         parts.append((program, bool(is_drum), [column[order].astype(kind) for column, kind in rows]))

@@ -3,6 +3,7 @@
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.loading import load_tokenizer, make_tokenizer, tokenizer_from_json
 from seqaudio.tokens.melody import MelodyTokenizer
+from seqaudio.tokens.midi_tokenizers import MidiTokTokenizer
 from seqaudio.tokens.performance import PerformanceTokenizer
 from seqaudio.tokens.pianoroll import PianorollTokenizer
 from seqaudio.tokens.tokenizer import Loss, Tokenizer
@@ -12,6 +13,7 @@ __all__ = [
     "BarsTokenizer",
     "Loss",
     "MelodyTokenizer",
+    "MidiTokTokenizer",
     "PerformanceTokenizer",
     "PianorollTokenizer",
     "Tokenizer",

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.melody import MelodyTokenizer
+from seqaudio.tokens.midi_tokenizers import MidiTokTokenizer
 from seqaudio.tokens.performance import PerformanceTokenizer
 from seqaudio.tokens.pianoroll import PianorollTokenizer
 from seqaudio.tokens.tokenizer import Tokenizer
 
-NAMES = ("bars", "melody", "performance", "pianoroll")
+NAMES = ("bars", "melody", "performance", "pianoroll", "midi-tokenizers")
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ def tokenizer_from_json(text: str) -> Tokenizer:
 
     Raises:
         CheckpointError: the text is no tokenizer, or one of other tokens than this version writes.
+        MissingDependencyError: a tokenizer of MidiTok, which is not installed.
     """
     try:
         name = json.loads(text)["tokenizer"]
@@ -39,6 +41,8 @@ def tokenizer_from_json(text: str) -> Tokenizer:
             return PerformanceTokenizer.from_json(text)
         case "pianoroll":
             return PianorollTokenizer.from_json(text)
+        case "midi-tokenizers":
+            return MidiTokTokenizer.from_json(text)
         case _:
             raise CheckpointError(f"no tokenizer is named {name!r}; there are {', '.join(NAMES)}")
 
@@ -53,6 +57,7 @@ def make_tokenizer(name: str, settings: Mapping[str, Any]) -> Tokenizer:
 
     Raises:
         OptionError: there is no such tokenizer or option, or the value is not allowed.
+        MissingDependencyError: a tokenizer of MidiTok, which is not installed.
     """
     match name:
         case "bars":
@@ -63,6 +68,8 @@ def make_tokenizer(name: str, settings: Mapping[str, Any]) -> Tokenizer:
             return _with_settings(PerformanceTokenizer, name, settings)
         case "pianoroll":
             return _with_settings(PianorollTokenizer, name, settings)
+        case "midi-tokenizers":
+            return MidiTokTokenizer.from_settings(settings)
         case _:
             raise OptionError(f"no tokenizer is named {name!r}; there are {', '.join(NAMES)}")
 

@@ -17,19 +17,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.errors import CheckpointError, OptionError, VocabularyError
-from seqaudio.files.symusic_score import score_from_symusic, symusic_from_score
 from seqaudio.music.score import IntArray, Score
 from seqaudio.tokens.miditok_compounds import StepGrammar
+from seqaudio.tokens.miditok_exchange import probe, read_settled, words, written
 from seqaudio.tokens.miditok_grammar import STRIKES, LineGrammar
 from seqaudio.tokens.miditok_ids import BOS, EOS, PAD, Ids
-from seqaudio.tokens.miditok_loss import Kept, lost, settled
-from seqaudio.tokens.miditok_params import REFUSALS, VERSIONS, from_params, imported, make, params_of, silenced
+from seqaudio.tokens.miditok_loss import Kept, lost
+from seqaudio.tokens.miditok_params import VERSIONS, from_params, make, params_of, silenced
 from seqaudio.tokens.miditok_state import MidiTokState, Rules, allowed, base_after
+from seqaudio.tokens.miditok_transpose import leaves_the_range, moved
 from seqaudio.tokens.tokenizer import Loss
 from seqaudio.tokens.vocabulary import Vocabulary
-
-ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-SETTLING = 8  # times a score is written and read before it is taken as it stands
 
 
 class MidiTokTokenizer:
@@ -50,7 +48,7 @@ class MidiTokTokenizer:
             raise OptionError("this MidiTok tokenizer has tokens that its save() leaves out; add none by hand")
         self.ids = Ids(self._miditok)
         self.rules: Rules = StepGrammar(self.ids) if self._miditok.is_multi_voc else LineGrammar(self.ids)
-        self._probe()
+        probe(self._miditok)
 
     @classmethod
     def of(cls, kind: str, config: Mapping[str, Any] | None = None) -> MidiTokTokenizer:
@@ -71,6 +69,29 @@ class MidiTokTokenizer:
             raise CheckpointError(f"{path}: not a parameter file of MidiTok: {problem!r}") from None
         return cls(from_params(params))
 
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> MidiTokTokenizer:
+        """A tokenizer as the command line asks for one.
+
+        Args:
+            settings: ``file``, a parameter file of MidiTok; or ``kind`` (REMI if left out, TSD, ...) and options of
+                MidiTok. Text is read as JSON where it is JSON: ``"true"``, ``"16"``, ``"[21, 108]"``.
+
+        Raises:
+            OptionError: no such kind or option, or MidiTok refuses them.
+            CheckpointError: the file is no parameter file of MidiTok.
+            MissingDependencyError: MidiTok is not installed.
+        """
+        options = {name: _from_text(value) for name, value in settings.items()}
+        if "file" in options:
+            if len(options) > 1:
+                raise OptionError("a tokenizer from a file takes no other setting; leave the others out")
+            try:
+                return cls.from_file(options["file"])
+            except OSError as problem:
+                raise OptionError(f"{options['file']}: cannot be read: {problem.strerror}") from None
+        return cls.of(options.pop("kind", "REMI"), options)
+
     def train(self, scores: Iterable[Score], vocabulary_size: int, model: str = "BPE") -> MidiTokTokenizer:
         """A tokenizer with the same base tokens that has learned to join those that often stand together.
 
@@ -89,23 +110,10 @@ class MidiTokTokenizer:
             raise OptionError(f"no model {model!r} can be trained; there are BPE, Unigram and WordPiece")
         if vocabulary_size <= len(fresh):
             raise OptionError(f"vocabulary_size must be above the {len(fresh)} base tokens, not {vocabulary_size}")
-        samples = [self._words(fresh, sequence) for score in scores for sequence in self._written(score, fresh)]
+        samples = [words(fresh, sequence) for score in scores for sequence in written(fresh, score)]
         with silenced():
             fresh.train(vocab_size=vocabulary_size, model=model, iterator=samples)
         return type(self)(fresh)
-
-    @staticmethod
-    def _words(miditok: Any, sequence: Any) -> list[str]:
-        """What a model learns from: one string of characters for each bar or beat."""
-        match miditok.config.encode_ids_split:
-            case "bar":
-                parts = sequence.split_per_bars()
-            case "beat":
-                parts = sequence.split_per_beats()
-            case _:
-                parts = [sequence]
-        base = [miditok._tokens_to_ids(part.tokens) for part in parts if len(part.tokens)]
-        return [miditok._ids_to_bytes(ids, as_one_str=True) for ids in base]
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -115,24 +123,9 @@ class MidiTokTokenizer:
     def encode(self, score: Score) -> NDArray[np.int64]:
         """Token ids from BOS to EOS, shape (tokens,). Raises OptionError when MidiTok cannot write the score."""
         ids = [BOS]
-        for number, sequence in enumerate(self._written(score)):
+        for number, sequence in enumerate(written(self._miditok, score)):
             ids += [self.ids.next_track] * (number > 0) + self.ids.of_sequence(sequence)
         return np.array([*ids, EOS], dtype=np.int64)
-
-    def _written(self, score: Score, miditok: Any = None) -> list[Any]:
-        """MidiTok's sequences of a score: one, or one for each track; none where no note is left."""
-        miditok = miditok or self._miditok
-        source = symusic_from_score(score.replaced(tempos=score.tempo_map()))  # MuMIDI fails without any tempo
-        try:
-            with silenced():
-                ready = miditok.preprocess_score(source)
-                if not any(len(track.notes) for track in ready.tracks):
-                    return []
-                sequences = miditok.encode(ready, no_preprocess_score=True)
-        except REFUSALS as problem:
-            raise OptionError(f"MidiTok's {self.kind} cannot write this score: {problem!r}") from None
-        sequences = sequences if isinstance(sequences, list) else [sequences]
-        return [sequence for sequence in sequences if len(sequence.tokens)]
 
     @property
     def kind(self) -> str:
@@ -150,13 +143,7 @@ class MidiTokTokenizer:
         Raises:
             VocabularyError: an id is outside the vocabulary, or one of them breaks the grammar.
         """
-        score = self._read(self._tracks(self.vocabulary.checked(ids)))
-        for _ in range(SETTLING):
-            again = self._read([sequence.tokens for sequence in self._written(score)])
-            if again == score:
-                break
-            score = again
-        return score
+        return read_settled(self._miditok, self._tracks(self.vocabulary.checked(ids)))
 
     def _tracks(self, ids: IntArray) -> list[list[Any]]:
         """MidiTok's names of the base tokens, track by track, once the grammar has agreed to every one of them."""
@@ -179,49 +166,9 @@ class MidiTokTokenizer:
             tracks[-1] = tracks[-1][:whole] + rules.closing(sounding)
         return [rules.miditok_tokens(track) for track in tracks if track]
 
-    def _read(self, tracks: list[list[Any]]) -> Score:
-        """What MidiTok makes of its tokens, as a score that a file can hold."""
-        if not tracks:
-            return Score.from_notes([], 1, 60, ticks_per_quarter=self._miditok.time_division)
-        sequence = imported().TokSequence
-        sequences = [sequence(ids=self._miditok._tokens_to_ids(tokens), tokens=list(tokens)) for tokens in tracks]
-        programs = None
-        if self.ids.splits_tracks and not self._miditok.config.use_programs:
-            programs = [(0, any("Drum" in str(token) for token in tokens)) for tokens in tracks]
-        try:
-            with silenced():
-                made = self._miditok.decode(sequences if self.ids.splits_tracks else sequences[0], programs)
-        except REFUSALS as problem:
-            raise VocabularyError(f"MidiTok's {self.kind} cannot read these tokens: {problem!r}") from None
-        for track in made.tracks:
-            for note in track.notes if track.start() < 0 else ():  # PerTok moves notes to before the beginning
-                note.time = max(note.time, 0)
-        return settled(score_from_symusic(made))
-
-    def _probe(self) -> None:
-        """Raises OptionError when MidiTok loses its place in a piece of three notes."""
-        config = self._miditok.config
-        bars = config.additional_params.get("max_bar_embedding") or 8
-        low, high = config.pitch_range
-        tick = 4 * 480 * min(bars - 1, 2)
-        program = min((p for p in config.programs if p >= 0), default=0) if config.use_programs else 0
-        piece = Score.from_notes(
-            [0, tick + 480, tick + 960], 480, (low + high) // 2, program=program, velocity=100,
-            tempos=[(0, 400_000), (tick, 600_000)], time_signatures=[(0, 4, 4)], pedals=[(0, 480, 0)],
-        )  # fmt: skip
-        try:
-            read = self._read([sequence.tokens for sequence in self._written(piece)])
-        except (OptionError, VocabularyError) as problem:
-            raise OptionError(f"{problem}; take other options of {self.kind}") from None
-        quarters = read.onset / read.ticks_per_quarter - piece.onset / 480 if len(read) == 3 else np.array([9.0])
-        if np.abs(quarters).max() > 0.5:
-            raise OptionError(
-                f"MidiTok's {self.kind} does not read back what it writes under these options; take others"
-            )
-
     @cached_property
     def pitch_of_token(self) -> NDArray[np.int64]:
-        """The pitch that each token names, the first of a learned token, -1 where there is none, shape (vocabulary,)."""
+        """The pitch that each token names (a learned token: its first), -1 where there is none, shape (vocabulary,)."""
         pitches = np.full(len(self.ids.base), -1)
         for i, (kind, _, value) in enumerate(name.partition("_") for name in self.ids.base):
             if kind in ("Pitch", "NoteOn"):
@@ -248,44 +195,13 @@ class MidiTokTokenizer:
         Raises:
             VocabularyError: a pitch would leave MidiTok's pitch range.
         """
-        base = self.ids.expanded(self.vocabulary.checked(ids).tolist())
-        moved = [self._moved(name, semitones) for name in self.ids.base]
-        on_drums = self._on_drums(base)
-        out = [token if drums else moved[token] for token, drums in zip(base, on_drums, strict=True)]
-        low, high = self._miditok.config.pitch_range
-        problem = VocabularyError(f"moving by {semitones} semitones leaves the pitches {low}..{high}")
-        if -1 in out:
-            raise problem
+        out = moved(self.ids, self.ids.expanded(self.vocabulary.checked(ids).tolist()), semitones)
         if self._miditok.config.use_pitch_intervals and semitones:  # a pitch that an interval leads to may leave too
             try:
                 self._tracks(np.array(out))
             except VocabularyError:
-                raise problem from None
+                raise leaves_the_range(self.ids, semitones) from None
         return np.array(self.ids.rewritten(ids.tolist(), out), dtype=np.int64)
-
-    def _moved(self, name: str, semitones: int) -> int:
-        """The base token for another one that many semitones higher; -1 where there is none."""
-        kind, _, value = name.partition("_")
-        if kind in ("Pitch", "NoteOn", "NoteOff"):
-            name = f"{kind}_{int(value) + semitones}"
-        elif kind == "Chord" and ":" in value:
-            root, _, quality = value.partition(":")
-            name = f"Chord_{ROOTS[(ROOTS.index(root) + semitones) % 12]}:{quality}"
-        return self.ids.of_base.get(name, -1)
-
-    def _on_drums(self, base: list[int]) -> NDArray[np.bool_]:
-        """Which tokens are about a drum note although they are named like pitched ones, shape (base tokens,)."""
-        drums = self.ids.of_base.get("Program_-1", -1)
-        if self._miditok.config.use_pitchdrum_tokens or drums < 0:
-            return np.zeros(len(base), dtype=bool)
-        tokens = np.array(base)
-        programs = np.flatnonzero([self.ids.base[i].startswith("Program") for i in base])
-        if not len(programs):
-            return np.zeros(len(base), dtype=bool)
-        # a step names its program behind the pitch, a line in front of it
-        of_line = np.searchsorted(programs, np.arange(len(base))) - (0 if self._miditok.is_multi_voc else 1)
-        known = (of_line >= 0) & (of_line < len(programs))
-        return known & (tokens[programs[np.clip(of_line, 0, len(programs) - 1)]] == drums)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MidiTokTokenizer) and self.to_json() == other.to_json()
@@ -312,7 +228,9 @@ class MidiTokTokenizer:
             params, names = stored["miditok"], tuple(stored["tokens"])
             named = stored["tokenizer"] == cls.name
         except (ValueError, LookupError, TypeError, RecursionError) as problem:
-            raise CheckpointError(f"not a MidiTok tokenizer: {problem!r}; save one with MidiTokTokenizer.save") from None
+            raise CheckpointError(
+                f"not a MidiTok tokenizer: {problem!r}; save one with MidiTokTokenizer.save"
+            ) from None
         if not named:
             raise CheckpointError(f"this is the tokenizer {stored['tokenizer']!r}, not {cls.name}")
         try:
@@ -335,3 +253,13 @@ class MidiTokTokenizer:
     def load(cls, path: str | Path) -> MidiTokTokenizer:
         """Read a tokenizer that :meth:`save` wrote."""
         return cls.from_json(Path(path).read_text(encoding="utf-8"))
+
+
+def _from_text(value: Any) -> Any:
+    """A setting as JSON has it, or as it stands."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

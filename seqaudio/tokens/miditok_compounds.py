@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from seqaudio.tokens.miditok_ids import BOS, EOS, IGNORE, PAD, Ids
 
+Mask = Any  # a boolean array; what comparing arrays gives has no better type
 NOTES = ("Pitch", "PitchDrum")
 
 
@@ -56,7 +58,7 @@ class StepGrammar:
     def _slots(self) -> list[slice]:
         """The ids of each vocabulary."""
         starts = 3 + np.cumsum([0, *(len(names) for names in self.ids.slots)])
-        return [slice(int(low), int(high)) for low, high in zip(starts[:-1], starts[1:], strict=True)]
+        return [slice(int(low), int(high)) for low, high in pairwise(starts)]
 
     @cached_property
     def _kind_of(self) -> NDArray[np.str_]:
@@ -103,12 +105,12 @@ class StepGrammar:
                 allowed[[EOS, *([self.ids.next_track] if self.ids.splits_tracks else [])]] = True
         return allowed
 
-    def _in_bar(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _in_bar(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> Mask:
         """Positions later than the last one, inside the bar."""
         inside = values < state.beats * self._config.max_num_pos_per_beat
         return (kinds == "Position") & (values > state.position) & inside
 
-    def _in_word(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _in_word(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> Mask:
         ignored = np.char.startswith(kinds, "Ignore")
         slot = self.ids.slot_kinds[state.slot]
         if state.slot == 0:
@@ -128,7 +130,7 @@ class StepGrammar:
             return np.ones(len(kinds), dtype=bool)
         return ~ignored if slot in belongs else ignored
 
-    def _in_mumidi(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _in_mumidi(self, state: StepState, kinds: NDArray[np.str_], values: NDArray[np.int64]) -> Mask:
         match self.ids.slot_kinds[state.slot]:
             case "BarPosEnc":
                 return values == state.bar
@@ -145,7 +147,7 @@ class StepGrammar:
         bars_left = state.bar + 1 < self._config.additional_params["max_bar_embedding"]
         return allowed & ((kinds != "Bar") | bars_left)
 
-    def _in_octuple(self, state: StepState, values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _in_octuple(self, state: StepState, values: NDArray[np.int64]) -> Mask:
         last_bar = self._config.additional_params["max_bar_embedding"] - 1
         match self.ids.slot_kinds[state.slot]:
             case "Position":
@@ -156,7 +158,7 @@ class StepGrammar:
             case _:
                 return np.ones(len(values), dtype=bool)
 
-    def _suits(self, state: StepState, place: slice) -> NDArray[np.bool_]:
+    def _suits(self, state: StepState, place: slice) -> Mask:
         """Tokens that keep drums and pitched notes apart: drum pitches go with program -1, or fill a track."""
         kinds = self._kind_of[place]
         if not self._config.use_pitchdrum_tokens or state.drums is None:

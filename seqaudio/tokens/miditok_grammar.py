@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seqaudio.tokens.miditok_ids import BOS, EOS, PAD, Ids
 from seqaudio.tokens.vocabulary import Vocabulary
 
+Mask = Any  # a boolean array; what comparing arrays gives has no better type
 INTERVALS = ("PitchIntervalTime", "PitchIntervalChord")
 STRIKES = ("Pitch", "PitchDrum", "NoteOn", "DrumOn", *INTERVALS)
 PITCHED_OF = {"PitchDrum": "Pitch", "DrumOn": "NoteOn"}
@@ -170,7 +171,7 @@ class LineGrammar:
         values = [name.partition("_")[2] for name in self.ids.base]
         return np.array([int(v) if v.lstrip("-").isdigit() else 0 for v in values])
 
-    def _later(self, state: LineState) -> NDArray[np.bool_]:
+    def _later(self, state: LineState) -> Mask:
         positions = self._values[self._vocabulary.slices["Position"]]
         if self.kind == "PerTok":  # its positions are ticks, and one may be written twice
             return positions >= state.position
@@ -184,7 +185,7 @@ class LineGrammar:
                 first.setdefault(pitch, fresh)
         return [f"{kind}_{pitch}" for pitch, fresh in first.items() if not fresh]
 
-    def _reachable(self, state: LineState, kind: str) -> NDArray[np.bool_]:
+    def _reachable(self, state: LineState, kind: str) -> Mask:
         intervals = self._values[self._vocabulary.slices[kind]]
         reference = self._reference(state, kind)
         low, high = self._config.pitch_range

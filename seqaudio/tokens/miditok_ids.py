@@ -3,7 +3,7 @@
 Ours: PAD, BOS, EOS; then MidiTok's base tokens in its order; then, for a trained tokenizer, the learned ones, each of
 which stands for several base tokens; last ``NextTrack_None`` where MidiTok writes one sequence per track. A tokenizer
 of several vocabularies (CPWord, Octuple, MuMIDI) is written flat: the ids of its vocabularies follow one another, and a
-step of k tokens takes k places. There ``Ignore_None`` is in most vocabularies; ours says of which: ``IgnoreTempo_None``.
+step of k tokens takes k places. There ``Ignore_None`` is in most vocabularies; ours says which: ``IgnoreTempo_None``.
 The id of a base token is its place among the base tokens, so an array over those serves for ids too.
 """
 
@@ -145,7 +145,7 @@ class Ids:
         return text in self.miditok.vocab_model
 
     def of_sequence(self, sequence: Any) -> list[int]:
-        """Our ids of a MidiTok ``TokSequence``; learned tokens where the model could write all of it, else base ones."""
+        """Our ids of a MidiTok ``TokSequence``: learned tokens where the model could write it all, else base ones."""
         if self.miditok.is_multi_voc:
             steps = [zip(self.slot_kinds, step, strict=False) for step in sequence.tokens]
             return [

@@ -8,6 +8,7 @@ dropped otherwise: its pitch, program or bar is one the tokenizer does not have.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,9 +118,7 @@ def _pairs(score: Score, grid: Score, kept: Kept) -> tuple[tuple[IntArray, IntAr
     return (np.concatenate([empty, *one]), np.concatenate([empty, *other])), merged, dropped
 
 
-def _nearest(
-    ins: NDArray[np.float64], outs: NDArray[np.float64], step: float
-) -> tuple[tuple[IntArray, IntArray], int]:
+def _nearest(ins: NDArray[np.float64], outs: NDArray[np.float64], step: float) -> tuple[tuple[IntArray, IntArray], int]:
     """Each note out with the nearest note in, in order; and how many of the others lie within a step of a note out."""
     if not len(outs) or not len(ins):
         none = np.zeros(0, dtype=np.int64)
@@ -138,7 +137,7 @@ def _nearest(
 def _metre_changes(score: Score, grid: Score) -> int:
     """Changes of time signature inside the piece that do not come out at their place."""
     rows = [(0, 4, 4), *map(tuple, score.metre_map().tolist())]
-    changes = [row for last, row in zip(rows, rows[1:], strict=False) if row[1:] != last[1:] and row[0] < score.end]
+    changes = [row for last, row in pairwise(rows) if row[1:] != last[1:] and row[0] < score.end]
     out = {(tick * score.ticks_per_quarter, n, d) for tick, n, d in grid.metre_map().tolist()}
     return sum((tick * grid.ticks_per_quarter, n, d) not in out for tick, n, d in changes)
 
@@ -146,7 +145,7 @@ def _metre_changes(score: Score, grid: Score) -> int:
 def _tempo_changes(score: Score) -> list[int]:
     """The tempos a piece changes to, in microseconds per quarter."""
     rows = [(0, DEFAULT_TEMPO_US), *map(tuple, score.tempo_map().tolist())]
-    return [row[1] for last, row in zip(rows, rows[1:], strict=False) if row[1] != last[1] and row[0] < score.end]
+    return [row[1] for last, row in pairwise(rows) if row[1] != last[1] and row[0] < score.end]
 
 
 def _tempos(score: Score, grid: Score, kept: bool) -> dict[str, int]:

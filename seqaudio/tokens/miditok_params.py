@@ -70,7 +70,9 @@ def make(kind: str, config: Mapping[str, Any]) -> Any:
         raise OptionError(f"MidiTok refuses these options of {kind}: {problem}") from None
     refused = [name for name in config if isinstance(config[name], bool) and _option(made, name) != config[name]]
     if refused:
-        raise OptionError(f"MidiTok's {kind} cannot have {', '.join(f'{n}={config[n]}' for n in refused)}; leave it out")
+        raise OptionError(
+            f"MidiTok's {kind} cannot have {', '.join(f'{n}={config[n]}' for n in refused)}; leave it out"
+        )
     return made
 
 

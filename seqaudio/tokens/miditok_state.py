@@ -1,11 +1,12 @@
 """Where does a line of MidiTok tokens stand, and which of our tokens may come next?
 
 The rules are about base tokens. A learned token stands for several, and may come where all of them may, one after the
-other; the learned tokens are kept in a tree of their parts, so that a beginning that may not come rules out all of them.
+other. They are kept in a tree of their parts, so that a beginning that may not come rules out all that share it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from seqaudio.errors import VocabularyError
 from seqaudio.tokens.miditok_ids import Ids
 
 
-class Rules(Protocol):
+class Rules(Hashable, Protocol):
     """What may follow what, in base tokens; the states are hashable values."""
 
     @property
