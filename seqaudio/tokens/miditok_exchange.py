@@ -22,6 +22,8 @@ SETTLING = 8  # times a score is written and read before it is taken as it stand
 def written(miditok: Any, score: Score) -> list[Any]:
     """MidiTok's sequences of a score; none where no note is left. Raises OptionError when MidiTok fails on it."""
     source = symusic_from_score(score.replaced(tempos=score.tempo_map()))  # MuMIDI fails without any tempo
+    if miditok.config.use_sustain_pedals and not miditok.config.use_programs:
+        _pedals_of_program_0(source)
     try:
         with silenced():
             ready = miditok.preprocess_score(source)
@@ -32,6 +34,15 @@ def written(miditok: Any, score: Score) -> list[Any]:
         raise OptionError(f"MidiTok's {type(miditok).__name__} cannot write this score: {problem!r}") from None
     sequences = sequences if isinstance(sequences, list) else [sequences]
     return [sequence for sequence in sequences if len(sequence.tokens)]
+
+
+def _pedals_of_program_0(source: Any) -> None:
+    """Without programs MidiTok has pedal tokens for program 0 alone, and fails on any other."""
+    for track in source.tracks:
+        if track.is_drum:
+            track.pedals = track.pedals[:0]
+        elif len(track.pedals):
+            track.program = 0
 
 
 def read(miditok: Any, tracks: list[list[Any]]) -> Score:

@@ -119,19 +119,17 @@ def _pairs(score: Score, grid: Score, kept: Kept) -> tuple[tuple[IntArray, IntAr
 
 
 def _nearest(ins: NDArray[np.float64], outs: NDArray[np.float64], step: float) -> tuple[tuple[IntArray, IntArray], int]:
-    """Each note out with the nearest note in, in order; and how many of the others lie within a step of a note out."""
-    if not len(outs) or not len(ins):
-        none = np.zeros(0, dtype=np.int64)
-        return (none, none), 0
-    right = np.clip(np.searchsorted(outs, ins), 0, len(outs) - 1)
-    left = np.maximum(right - 1, 0)
-    nearest = np.where(np.abs(outs[left] - ins) <= np.abs(outs[right] - ins), left, right)
-    distance = np.abs(outs[nearest] - ins)
-    order = np.lexsort((distance, nearest))
-    chosen = order[np.append(True, np.diff(nearest[order]) != 0)]
-    chosen.sort()
-    others = np.setdiff1d(np.arange(len(ins)), chosen)
-    return (chosen, nearest[chosen]), _count(distance[others] <= step)
+    """Each note out with the nearest note in that is left; and how many of the rest lie within a step of a note out."""
+    free = np.ones(len(ins), dtype=bool)
+    chosen = np.full(min(len(ins), len(outs)), -1)
+    for place, out in enumerate(outs[: len(chosen)].tolist()):
+        chosen[place] = np.argmin(np.where(free, np.abs(ins - out), np.inf))
+        free[chosen[place]] = False
+    others = ins[free]
+    near = np.zeros(len(others), dtype=bool)
+    for out in outs.tolist():
+        near |= np.abs(others - out) <= step
+    return (chosen, np.arange(len(chosen))), _count(near)
 
 
 def _metre_changes(score: Score, grid: Score) -> int:
