@@ -85,7 +85,7 @@ def _parts(score: Score, track: int) -> list[tuple[int, bool, list[NDArray[Any]]
         notes = on_track[voice == 2 * program + is_drum]
         columns = (score.onset, score.duration, score.pitch, score.velocity)
         time, duration, pitch, velocity = (column[notes] for column in columns)
-        order = np.lexsort((pitch, duration, time))
+        order = np.lexsort((duration, pitch, time))
         kinds = (np.int32, np.int32, np.int8, np.int8)
         rows = zip((time, duration, pitch, velocity), kinds, strict=True)
         parts.append((program, bool(is_drum), [column[order].astype(kind) for column, kind in rows]))

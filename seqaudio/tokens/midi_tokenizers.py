@@ -23,7 +23,7 @@ from seqaudio.tokens.miditok_exchange import probe, read_settled, words, written
 from seqaudio.tokens.miditok_grammar import STRIKES, LineGrammar
 from seqaudio.tokens.miditok_ids import BOS, EOS, PAD, Ids
 from seqaudio.tokens.miditok_loss import Kept, lost
-from seqaudio.tokens.miditok_params import VERSIONS, from_params, make, params_of, silenced
+from seqaudio.tokens.miditok_params import KEYS, VERSIONS, from_params, installed_versions, make, params_of, silenced
 from seqaudio.tokens.miditok_state import MidiTokState, Rules, allowed, base_after
 from seqaudio.tokens.miditok_transpose import leaves_the_range, moved
 from seqaudio.tokens.tokenizer import Loss
@@ -42,10 +42,15 @@ class MidiTokTokenizer:
 
     def __init__(self, miditok: Any) -> None:
         """Takes a live object of the package miditok; later changes to it change nothing here."""
-        self.params = params_of(miditok)
-        self._miditok = from_params(self.params)
-        if self._miditok.vocab != miditok.vocab:
+        params = params_of(miditok)
+        again = from_params(params)
+        if again.vocab != miditok.vocab:
             raise OptionError("this MidiTok tokenizer has tokens that its save() leaves out; add none by hand")
+        self._take(again, params)
+
+    def _take(self, miditok: Any, params: Mapping[str, Any]) -> None:
+        self._miditok = miditok
+        self.params = {key: params[key] for key in ("tokenization", *KEYS, *VERSIONS) if key in params}
         self.ids = Ids(self._miditok)
         self.rules: Rules = StepGrammar(self.ids) if self._miditok.is_multi_voc else LineGrammar(self.ids)
         probe(self._miditok)
@@ -67,7 +72,13 @@ class MidiTokTokenizer:
             params = json.loads(Path(path).read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as problem:
             raise CheckpointError(f"{path}: not a parameter file of MidiTok: {problem!r}") from None
-        return cls(from_params(params))
+        return cls._of_params(params)
+
+    @classmethod
+    def _of_params(cls, params: Any) -> MidiTokTokenizer:
+        tokenizer = cls.__new__(cls)  # the parameters stay as they stand: a model rounds its numbers when read
+        tokenizer._take(from_params(params), params)
+        return tokenizer
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> MidiTokTokenizer:
@@ -234,15 +245,13 @@ class MidiTokTokenizer:
         if not named:
             raise CheckpointError(f"this is the tokenizer {stored['tokenizer']!r}, not {cls.name}")
         try:
-            tokenizer = cls(from_params(params))
+            tokenizer = cls._of_params(params)
         except OptionError as problem:
             raise CheckpointError(f"not a MidiTok tokenizer that can be used here: {problem}") from None
         if tokenizer.vocabulary.names != names:
             was = ", ".join(f"{key.partition('_version')[0]} {params.get(key)}" for key in VERSIONS)
-            now = ", ".join(f"{key.partition('_version')[0]} {tokenizer.params[key]}" for key in VERSIONS)
+            now = ", ".join(f"{key.partition('_version')[0]} {found}" for key, found in installed_versions().items())
             raise CheckpointError(f"the tokenizer was saved by {was}; the installed {now} write other tokens")
-        # what it was saved by stays on record
-        tokenizer.params |= {key: params[key] for key in VERSIONS if isinstance(params.get(key), str)}
         return tokenizer
 
     def save(self, path: str | Path) -> None:

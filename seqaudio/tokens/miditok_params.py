@@ -94,6 +94,11 @@ def _with_python_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
+def installed_versions() -> dict[str, str]:
+    """The versions that decide which tokens are written, under the names MidiTok saves them by."""
+    return dict(zip(VERSIONS, map(version, ("miditok", "symusic", "tokenizers")), strict=True))
+
+
 def params_of(tokenizer: Any) -> dict[str, Any]:
     """What MidiTok saves of a tokenizer, as JSON values; the text of a trained model is JSON inside JSON no longer."""
     params: dict[str, Any] = json.loads(json.dumps(tokenizer.to_dict()))
