@@ -40,7 +40,6 @@ ONE_ROOM = {
     "scipy": None,  # in the tests it checks the reader of MATLAB files
     "music21": "files",
     "miditok": "tokens",
-    "music21": None,  # found on disk, imported nowhere
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -58,7 +58,7 @@ class PrepareOptions(BaseModel):
         except OptionError as problem:
             raise ValueError(str(problem)) from None
         # as the tokenizer understood them: "false" and False are one setting
-        self.settings.update({key: getattr(tokenizer, key) for key in self.settings})
+        self.settings.update({key: getattr(tokenizer, key, value) for key, value in self.settings.items()})
         return self
 
     def make_tokenizer(self) -> Tokenizer:
