@@ -41,7 +41,7 @@ from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import read_bytes, shown
 
-READERS = ("seqaudio", "numpy", "symusic", "miditok")  # another version may write other ids
+READERS = ("seqaudio", "numpy", "symusic", "music21", "miditok")  # another version may write other ids
 
 
 @dataclass(frozen=True)
