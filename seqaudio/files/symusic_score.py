@@ -2,7 +2,7 @@
 
 Conventions: ticks as in the source. symusic clips nothing, so what a Score cannot hold is settled here: notes and
 pedals of 0 ticks last 1, velocity 0 becomes 1, and time signatures without beats are left out. Back, a track of a Score
-becomes one symusic track for each program in it, with notes in the order in which symusic's own reader puts them.
+becomes one symusic track for each program in it.
 """
 
 from __future__ import annotations
@@ -80,16 +80,13 @@ def _parts(score: Score, track: int) -> list[tuple[int, bool, list[NDArray[Any]]
     """Program, drums or not, and the columns time, duration, pitch, velocity of each program on a track."""
     on_track = np.flatnonzero(score.track == track)
     voice = 2 * score.program[on_track] + score.is_drum[on_track]
+    columns = (score.onset, score.duration, score.pitch, score.velocity)
     parts = []
-    for program, is_drum in (divmod(int(number), 2) for number in np.unique(voice)):
-        notes = on_track[voice == 2 * program + is_drum]
-        columns = (score.onset, score.duration, score.pitch, score.velocity)
-        time, duration, pitch, velocity = (column[notes] for column in columns)
-        order = np.lexsort((duration, pitch, time))
-        kinds = (np.int32, np.int32, np.int8, np.int8)
-        rows = zip((time, duration, pitch, velocity), kinds, strict=True)
-        parts.append((program, bool(is_drum), [column[order].astype(kind) for column, kind in rows]))
-    return parts or [(0, False, [np.zeros(0, kind) for kind in (np.int32, np.int32, np.int8, np.int8)])]
+    for number in np.unique(voice).tolist() if len(voice) else [0]:
+        notes = on_track[voice == number]
+        kinds = zip(columns, (np.int32, np.int32, np.int8, np.int8), strict=True)
+        parts.append((number // 2, bool(number % 2), [column[notes].astype(kind) for column, kind in kinds]))
+    return parts
 
 
 def _columns(lists: list[Any], names: tuple[str, ...]) -> NDArray[np.int64]:

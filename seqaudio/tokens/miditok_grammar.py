@@ -77,6 +77,8 @@ class LineGrammar:
         graph = {kind: set(after) for kind, after in self.ids.miditok.tokens_types_graph.items()}
         if self.kind == "PerTok":
             graph = self._pertok(here - special)
+        for after in graph.values():  # MidiTok's graph forgets pedals behind a note that has just been struck
+            after |= {"Pedal", "PedalOff"} if not after <= PARTS else set()
         if self._config.program_changes:
             graph.setdefault("Program", set()).update({"Bar"} & here)
         if self._config.program_changes and not self._one_stream:  # a track names its program once
