@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from seqaudio.cli.options import writing_options
+from seqaudio.cli.options import limit_option, writing_options
 
 
 @click.command("continue")
 @click.argument("primer", required=False, type=click.Path(path_type=Path))
 @click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="Only the first K bars of the primer.")
 @click.option("--include-primer/--no-include-primer", default=False, help="Put the primer in front.  [default: no]")
+@limit_option
 @click.option("--primer_midi", type=click.Path(path_type=Path), hidden=True)
 @click.option("--primer_melody", hidden=True)
 @writing_options
@@ -40,6 +41,7 @@ def continue_file(
     started: float,
     primer_bars: int | None = None,
     include_primer: bool = False,
+    limits: tuple[str, ...] = (),
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -48,9 +50,11 @@ def continue_file(
     from seqaudio.cli.primers import melody_codes, naming, read_primer
     from seqaudio.continuation.continue_score import continue_primer
     from seqaudio.continuation.primer import make_primer
+    from seqaudio.files.limits import Limits
 
+    budgets = Limits.parse(limits)
     request = writing.make_request(started, options)
-    score, remarks = read_primer(primer) if primer else (melody_codes(melody or ""), [])
+    score, remarks = read_primer(primer, budgets) if primer else (melody_codes(melody or ""), [])
     with naming(primer):
         heard = make_primer(score, request.engine.checkpoint, primer_bars)
     bars = writing.bars_asked(options, heard.score, heard.end)

@@ -21,6 +21,13 @@ engine_option = click.option(
     show_default=True,
     help="What runs the network; auto takes onnx where the model has it.",
 )
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Raise a budget for one file, as its error names it: max_notes=1000000.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 
 

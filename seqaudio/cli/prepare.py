@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqaudio.cli.options import json_option, limit_option
+
 if TYPE_CHECKING:
     from seqaudio.corpus.options import PrepareOptions
     from seqaudio.corpus.prepare import Counts
@@ -29,9 +31,7 @@ LINE_EVERY_S = 10.0  # where no person is watching
 @click.option("--min-notes", type=click.IntRange(1), default=16, show_default=True, help="Drop pieces with fewer.")
 @click.option("--min-bars", type=click.IntRange(1), default=4, show_default=True, help="Drop pieces with fewer.")
 @click.option("--max-tokens", type=click.IntRange(16), default=65_536, show_default=True, help="Drop longer pieces.")
-@click.option(
-    "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A budget for one file: max_notes=1000000."
-)
+@limit_option
 @click.option("--valid-share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of all groups.")
 @click.option("--test-share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of all groups.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split.")
@@ -41,7 +41,7 @@ LINE_EVERY_S = 10.0  # where no person is watching
     "--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds a file."
 )
 @click.option("--memory", type=click.IntRange(1), default=2048, show_default=True, help="MB a file may take.")
-@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+@json_option
 def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memory: int, **options: Any) -> None:
     """Turn folders, files, lists or named corpora (see `seqaudio corpora`) into the prepared corpus OUT.
 

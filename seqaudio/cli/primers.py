@@ -10,6 +10,7 @@ from pathlib import Path
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files.abc import read_book, read_tune
 from seqaudio.files.atomic import shown
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.reader import ABC_SUFFIXES, read_pieces
 from seqaudio.music.score import Score
 from seqaudio.tokens.melody import MelodyTokenizer
@@ -17,24 +18,25 @@ from seqaudio.tokens.melody import MelodyTokenizer
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".m4a")
 
 
-def read_primer(path: Path) -> tuple[Score, list[str]]:
+def read_primer(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Score, list[str]]:
     """The score in a file and what should be said about it.
 
     Raises:
         OptionError: the file is audio, which cannot be continued yet.
         BadFileError: it cannot be read, for want of a package too.
+        OverLimitError: it is larger than ``limits`` allow.
     """
     suffix = path.suffix.lower()
     if suffix in AUDIO_SUFFIXES:
         raise OptionError(f"{shown(path)}: audio cannot be continued yet; give a MIDI, MusicXML or ABC file")
     remarks: list[str] = []
     if suffix in ABC_SUFFIXES:
-        book = read_book(path)
-        tune = read_tune(book[0], shown(path))
+        book = read_book(path, limits)
+        tune = read_tune(book[0], shown(path), limits)
         remarks += [f"tune {tune.number} {tune.title!r}, the first of {len(book)}"] if len(book) > 1 else []
         score, dropped = tune.score, tune.dropped
     else:
-        pieces, problems = read_pieces(path)
+        pieces, problems = read_pieces(path, limits)
         for problem in problems:
             raise problem
         score, dropped = pieces[0].score, pieces[0].dropped

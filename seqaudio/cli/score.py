@@ -8,15 +8,16 @@ from typing import Any
 
 import click
 
-from seqaudio.cli.options import engine_option, json_option
+from seqaudio.cli.options import engine_option, json_option, limit_option
 
 
 @click.command("score")
 @click.argument("model", metavar="NAME|PATH")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @engine_option
+@limit_option
 @json_option
-def command(model: str, files: tuple[Path, ...], engine: str, as_json: bool) -> None:
+def command(model: str, files: tuple[Path, ...], engine: str, limits: tuple[str, ...], as_json: bool) -> None:
     """Nats per token, note and bar that MODEL needs for FILES; lower is likelier. Every tune of an ABC book counts.
 
     A file that cannot be read is named on stderr, the others are scored, and the exit code is 1.
@@ -25,9 +26,11 @@ def command(model: str, files: tuple[Path, ...], engine: str, as_json: bool) -> 
     from seqaudio.continuation.likelihood import score_likelihood
     from seqaudio.errors import NoNotesError, SeqAudioError
     from seqaudio.files.atomic import shown
+    from seqaudio.files.limits import Limits
     from seqaudio.files.reader import read_pieces
     from seqaudio.pretrained import model_path
 
+    budgets = Limits.parse(limits)
     loaded = load_engine(model_path(model), engine)  # type: ignore[arg-type]
     rows: list[dict[str, Any]] = []
     problems = 0
@@ -39,7 +42,7 @@ def command(model: str, files: tuple[Path, ...], engine: str, as_json: bool) -> 
 
     for path in files:
         try:
-            pieces, unreadable = read_pieces(path)
+            pieces, unreadable = read_pieces(path, budgets)
         except SeqAudioError as problem:
             skip(problem)
             continue

@@ -1,9 +1,9 @@
 """Which pieces did the makers of a data set put on which side of the split?
 
 Conventions: data sets say so in a CSV file at their root with a column for the file (``midi_filename``, ``filename``,
-``file`` or ``path``, the first that is there) and one named ``split``. Paths are POSIX and relative to the CSV file.
-A CSV file without these columns says nothing about splits and is passed over, and so are rows for files that are not
-there (the audio of a set of which only the MIDI was fetched).
+``file`` or ``path``, the first that is there) and one named ``split``. Paths are POSIX and relative to the CSV file,
+and a folder may hold several sets, each with its own. A CSV file without these columns says nothing about splits and is
+passed over, and so are rows for files that are not there (the audio of a set of which only the MIDI was fetched).
 
 Sources: ``info.csv`` of the Groove MIDI Dataset, ``maestro-v3.0.0.csv`` of MAESTRO.
 """
@@ -25,7 +25,7 @@ MAX_BYTES = 64 * 2**20  # a million rows
 
 
 def official_splits(folder: Path) -> dict[str, str]:
-    """The split of each file that the CSV files at the root of ``folder`` assign, or of its single subfolder.
+    """The split of each file that the CSV files in ``folder`` and below assign.
 
     Returns:
         POSIX path relative to ``folder`` -> ``"train"``, ``"valid"`` or ``"test"``; empty when no CSV file says so.
@@ -33,29 +33,28 @@ def official_splits(folder: Path) -> dict[str, str]:
     Raises:
         BadFileError: such a CSV file is malformed, names an unknown split or puts one file on two sides.
     """
-    found = _splits_at(folder)
-    if found or not folder.is_dir():
-        return found
-    inside = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    if len(inside) != 1:
-        return {}
-    return {f"{inside[0].name}/{name}": split for name, split in _splits_at(inside[0]).items()}
+    splits: dict[str, str] = {}
+    for root in sorted({path.parent for path in folder.rglob("*.[cC][sS][vV]")}, key=lambda path: len(path.parts)):
+        below = root.relative_to(folder)
+        for name, split in _splits_at(root).items():
+            splits.setdefault((below / name).as_posix(), split)  # of two sets, one in the other, the outer one says
+    return splits
 
 
 def _splits_at(root: Path) -> dict[str, str]:
     splits: dict[str, str] = {}
-    for path in sorted(root.glob("*.[cC][sS][vV]")) if root.is_dir() else []:
+    for path in sorted(root.glob("*.[cC][sS][vV]")):
         for line, name, split in _rows(path):
             if splits.setdefault(name, split) != split:
                 raise BadFileError(
                     f"{shown(path)}: line {line}: {shown(name)} is in {split} here and in {splits[name]} before; "
                     "give each file one split"
                 )
-    return {name: split for name, split in splits.items() if (root / name).is_file()}
+    return splits
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Line number, file and split of each row; nothing if the file has no such columns."""
+    """Line number, file and split of each row whose file is there; nothing if the table has no such columns."""
     table = path.is_file() and _table(path)
     if not table:
         return
@@ -71,10 +70,13 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
         place = f"{shown(path)}: line {line}"
         if len(row) <= max(column, which) or not row[column].strip():
             raise BadFileError(f"{place}: {len(row)} cells without a file and a split; mend or remove the line")
+        name = _inside(row[column].strip(), place)
+        if not (path.parent / name).is_file():
+            continue
         split = SPLITS.get(row[which].strip().lower())
         if split is None:
             raise BadFileError(f"{place}: no split is named {row[which].strip()!r}; there are {', '.join(SPLITS)}")
-        yield line, _inside(row[column].strip(), place), split
+        yield line, name, split
 
 
 def _table(path: Path) -> list[tuple[int, list[str]]]:

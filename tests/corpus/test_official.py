@@ -44,12 +44,17 @@ def test_names_of_the_column(tmp_path: Path, column: str) -> None:
     assert official_splits(folder_of(tmp_path, f"Split,{column}\ntrain,b/3.mid\n")) == {"b/3.mid": "train"}
 
 
-def test_a_single_subfolder(tmp_path: Path) -> None:
-    (tmp_path / ".hidden").mkdir()
+def test_a_folder_of_several_sets(tmp_path: Path) -> None:
     folder_of(tmp_path / "set-1.0", f'{HEADER}\nx,a/1.mid,,train\nx,"a/2.mid",,val\n')
-    assert official_splits(tmp_path) == {"set-1.0/a/1.mid": "train", "set-1.0/a/2.mid": "valid"}
-    (tmp_path / "other").mkdir()
-    assert official_splits(tmp_path) == {}
+    folder_of(tmp_path / "deep" / "other", "path,split\nb/3.mid,test\n")
+    wanted = {"set-1.0/a/1.mid": "train", "set-1.0/a/2.mid": "valid", "deep/other/b/3.mid": "test"}
+    assert official_splits(tmp_path) == wanted
+    (tmp_path / "all.csv").write_text("path,split\nset-1.0/a/1.mid,test\n")
+    assert official_splits(tmp_path) == wanted | {"set-1.0/a/1.mid": "test"}
+
+
+def test_a_table_of_something_else_is_no_mistake(tmp_path: Path) -> None:
+    assert official_splits(folder_of(tmp_path, "path,split\nimages/1.png,dev\nhttp://a,b\n")) == {}
 
 
 def test_names_with_commas_quotes_and_accents(tmp_path: Path) -> None:
