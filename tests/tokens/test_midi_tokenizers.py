@@ -131,7 +131,7 @@ def test_scores_and_ids_go_round(name: str, score: Score) -> None:
 def test_what_the_grammar_allows_opens_elsewhere(name: str) -> None:
     made = tokenizer(name)
     for seed in (0, 1):
-        ids = laws.sampled(made, np.random.default_rng(seed), 150)
+        ids = laws.sampled(made, np.random.default_rng(seed), 100)
         score = made.decode(ids)
         assert len(score) > 0
         laws.decoding_gives_the_score_on_the_grid(made, score)
@@ -160,7 +160,7 @@ def test_sequences_may_stop_anywhere(name: str) -> None:
     made = tokenizer(name)
     score = band(3)
     ids = made.encode(score.notes(score.onset < 1920))
-    for cut in np.linspace(0, len(ids), 9, dtype=int):
+    for cut in np.linspace(0, len(ids), 6, dtype=int):
         laws.decoding_a_beginning_gives_the_beginning(made, ids, cut)
 
 
@@ -178,10 +178,9 @@ def test_a_saved_tokenizer_is_the_same(name: str, tmp_path: Path) -> None:
 
 
 @every_tokenizer
-@pytest.mark.parametrize("semitones", [-5, 7])
-def test_moving_ids_is_moving_the_score(name: str, semitones: int) -> None:
+def test_moving_ids_is_moving_the_score(name: str) -> None:
     made = tokenizer(name)
-    for seed in range(3):
+    for seed, semitones in enumerate((-5, 7)):
         ids = made.encode(made.decode(made.encode(band(seed))))
         grid, moved = made.decode(ids), made.transpose(ids, semitones)
         assert made.decode(moved) == grid.transposed(semitones)
@@ -234,7 +233,7 @@ def through_us(made: MidiTokTokenizer, path: Path) -> list[str]:
 @pytest.mark.filterwarnings("ignore::UserWarning:miditok")
 def test_miditok_writes_the_same_tokens(name: str, tmp_path: Path) -> None:
     made = tokenizer(name)
-    for seed in range(3):
+    for seed in range(2):
         write_midi(band(seed).replaced(tempos=[[0, 500_000]]), tmp_path / "band.mid")
         assert through_us(made, tmp_path / "band.mid") == through_miditok(made, tmp_path / "band.mid")
 
@@ -242,7 +241,7 @@ def test_miditok_writes_the_same_tokens(name: str, tmp_path: Path) -> None:
 @every_tokenizer
 @pytest.mark.filterwarnings("ignore::UserWarning:miditok")
 def test_miditok_writes_the_same_tokens_of_real_files(name: str, tmp_path: Path) -> None:
-    files = sorted((SHARED / "data" / "midi").rglob("*.mid"))[::400]
+    files = sorted((SHARED / "data" / "midi").rglob("*.mid"))[::700]
     if not files:
         pytest.skip(f"no MIDI files under {SHARED / 'data' / 'midi'}; SEQAUDIO_SHARED names another folder")
     compared = 0
@@ -253,7 +252,7 @@ def test_miditok_writes_the_same_tokens_of_real_files(name: str, tmp_path: Path)
             ours, theirs = (by(tokenizer(name), tmp_path / "same.mid") for by in (through_us, through_miditok))
             assert ours == theirs, path
             compared += 1
-    assert compared > 3
+    assert compared > 2
 
 
 @every_trained

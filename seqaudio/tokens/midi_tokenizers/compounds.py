@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.tokens.miditok_ids import BOS, EOS, IGNORE, PAD, Ids
+from seqaudio.tokens.midi_tokenizers.ids import BOS, EOS, IGNORE, PAD, Ids
 
 Mask = Any  # a boolean array; what comparing arrays gives has no better type
 NOTES = ("Pitch", "PitchDrum")

@@ -13,8 +13,8 @@ import numpy as np
 from seqaudio.errors import OptionError, VocabularyError
 from seqaudio.files.symusic_score import score_from_symusic, symusic_from_score
 from seqaudio.music.score import Score
-from seqaudio.tokens.miditok_loss import settled
-from seqaudio.tokens.miditok_params import REFUSALS, imported, silenced
+from seqaudio.tokens.midi_tokenizers.loss import settled
+from seqaudio.tokens.midi_tokenizers.params import REFUSALS, imported, silenced
 
 SETTLING = 8  # times a score is written and read before it is taken as it stands
 

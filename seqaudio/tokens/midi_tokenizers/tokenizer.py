@@ -1,7 +1,7 @@
 """How does any MidiTok tokenizer, a trained one included, keep the contract of ``tokenizer.py``?
 
-MidiTok writes and reads the tokens; here its ids get our numbers (:mod:`miditok_ids`), a grammar
-(:mod:`miditok_grammar`, :mod:`miditok_compounds`) and an account of what is lost (:mod:`miditok_loss`). MidiTok does
+MidiTok writes and reads the tokens; here its ids get our numbers (``ids.py``), a grammar
+(``grammar.py``, ``compounds.py``) and an account of what is lost (``loss.py``). MidiTok does
 not always read back what it wrote, so ``decode`` gives the score it settles on when written and read once more.
 """
 
@@ -18,14 +18,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.miditok_compounds import StepGrammar
-from seqaudio.tokens.miditok_exchange import probe, read_settled, words, written
-from seqaudio.tokens.miditok_grammar import STRIKES, LineGrammar
-from seqaudio.tokens.miditok_ids import BOS, EOS, PAD, Ids
-from seqaudio.tokens.miditok_loss import Kept, lost
-from seqaudio.tokens.miditok_params import KEYS, VERSIONS, from_params, installed_versions, make, params_of, silenced
-from seqaudio.tokens.miditok_state import MidiTokState, Rules, allowed, base_after
-from seqaudio.tokens.miditok_transpose import leaves_the_range, moved
+from seqaudio.tokens.midi_tokenizers.compounds import StepGrammar
+from seqaudio.tokens.midi_tokenizers.exchange import probe, read_settled, words, written
+from seqaudio.tokens.midi_tokenizers.grammar import STRIKES, LineGrammar
+from seqaudio.tokens.midi_tokenizers.ids import BOS, EOS, PAD, Ids
+from seqaudio.tokens.midi_tokenizers.loss import Kept, lost
+from seqaudio.tokens.midi_tokenizers.params import (
+    KEYS,
+    VERSIONS,
+    from_params,
+    installed_versions,
+    make,
+    params_of,
+    silenced,
+)
+from seqaudio.tokens.midi_tokenizers.state import MidiTokState, Rules, allowed, base_after
+from seqaudio.tokens.midi_tokenizers.transpose import leaves_the_range, moved
 from seqaudio.tokens.tokenizer import Loss
 from seqaudio.tokens.vocabulary import Vocabulary
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.errors import VocabularyError
-from seqaudio.tokens.miditok_ids import Ids
+from seqaudio.tokens.midi_tokenizers.ids import Ids
 
 ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.tokens.miditok_ids import BOS, EOS, PAD, Ids
+from seqaudio.tokens.midi_tokenizers.ids import BOS, EOS, PAD, Ids
 from seqaudio.tokens.vocabulary import Vocabulary
 
 Mask = Any  # a boolean array; what comparing arrays gives has no better type
@@ -78,6 +78,7 @@ class LineGrammar:
         if self.kind == "PerTok":
             graph = self._pertok(here - special)
         for after in graph.values():  # MidiTok's graph forgets pedals behind a note that has just been struck
+            after -= special
             after |= {"Pedal", "PedalOff"} if not after <= PARTS else set()
         if self._config.program_changes:
             graph.setdefault("Program", set()).update({"Bar"} & here)
