@@ -1,5 +1,6 @@
 """Does everything that the README and the docs tell people to type work as it stands there?"""
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -16,7 +17,8 @@ from seqaudio.music import Score
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.S)
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", flags=re.S)
+BLOCKS = BLOCK.findall(README)
 COMMANDS = [line for language, block in BLOCKS if language == "bash" for line in block.strip().splitlines()]
 
 
@@ -48,6 +50,26 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
     assert (newcomer / "continuation.png").is_file()
     assert len(list((newcomer / "ideas").glob("*.mid"))) == 3
     assert (newcomer / "runs" / "your_folder" / "model.onnx").is_file()
+
+
+@pytest.mark.parametrize("page", ["prepare.md", "tokenizers.md"])
+def test_what_the_docs_tell_people_to_type_runs(page: str, newcomer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(newcomer)
+    ran = 0
+    for language, block in BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
+        if language == "bash":
+            for line in block.strip().splitlines():
+                program, *arguments = shlex.split(line)
+                assert program == "seqaudio"
+                if "midi-tokenizers" not in arguments or importlib.util.find_spec("miditok"):
+                    run(arguments)
+        else:
+            assert language == "python"
+            command = [sys.executable, "-W", "error", "-c", block]
+            done = subprocess.run(command, cwd=newcomer, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+        ran += 1
+    assert ran == 2
 
 
 class _nothing_raised:

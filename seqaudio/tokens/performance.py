@@ -2,7 +2,7 @@
 
 Conventions: times are seconds on a grid of 10 ms (``performance_grid.py``). A sequence reads
 
-    BOS { TimeShift | [Program] NoteOff | [Program] PedalOff | [Program] PedalOn | [Program] [Velocity] NoteOn } EOS
+    BOS { TimeShift | [Program] NoteOff | [Program] PedalUp | [Program] PedalDown | [Program] [Velocity] NoteOn } EOS
 
 TimeShift_n waits n steps of 10 ms, 100 at most, so a longer silence is several; Velocity (32 bins of four) and Program
 are written where they change. At one time releases come first, then pedals up, pedals down and strikes, each by
@@ -66,7 +66,7 @@ class PerformanceTokenizer:
             "Velocity": range(3, 128, 4),
         }
         if self.pedals == "tokens":
-            kinds |= {"PedalOff": [None], "PedalOn": [None]}
+            kinds |= {"PedalUp": [None], "PedalDown": [None]}
         if self.programs:
             kinds |= {"Program": range(DRUMS, 128), "NoteOnDrum": range(128), "NoteOffDrum": range(128)}
         return Vocabulary.of_kinds(kinds)
@@ -118,8 +118,8 @@ class PerformanceTokenizer:
         events = np.concatenate(
             [
                 np.stack([end, np.full_like(end, RANKS["NoteOff"]), of_note, grid.pitch, grid.velocity]),
-                np.stack([start + length, none + RANKS["PedalOff"], of_pedal, none, none]),
-                np.stack([start, none + RANKS["PedalOn"], of_pedal, none, none]),
+                np.stack([start + length, none + RANKS["PedalUp"], of_pedal, none, none]),
+                np.stack([start, none + RANKS["PedalDown"], of_pedal, none, none]),
                 np.stack([onset, np.full_like(end, RANKS["NoteOn"]), of_note, grid.pitch, grid.velocity]),
             ],
             axis=1,
@@ -157,7 +157,7 @@ class PerformanceTokenizer:
         note_program = program[at]
         names, track = np.unique(note_program, return_inverse=True)
         pedal_at, pedal_end = _spans(
-            program, tokens.is_kind("PedalOn")[ids], tokens.is_kind("PedalOn", "PedalOff")[ids], time, last
+            program, tokens.is_kind("PedalDown")[ids], tokens.is_kind("PedalDown", "PedalUp")[ids], time, last
         )
         heard = np.isin(program[pedal_at], names) & (pedal_end > time[pedal_at])  # not one pressed at the very end
         pedal_at, pedal_end = pedal_at[heard], pedal_end[heard]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seqaudio.tokens.performance import PerformanceTokenizer
 
 MAX_SHIFT = 100  # steps of 10 ms
-RANKS = {"NoteOff": 0, "NoteOffDrum": 0, "PedalOff": 1, "PedalOn": 2, "NoteOn": 3, "NoteOnDrum": 3}
+RANKS = {"NoteOff": 0, "NoteOffDrum": 0, "PedalUp": 1, "PedalDown": 2, "NoteOn": 3, "NoteOnDrum": 3}
 NOTHING = range(0)
 
 
@@ -129,7 +129,7 @@ def _in_order(state: PerformanceState, kind: str) -> range:
             return range(size if state.may_shift else 0)
         case _, "Program":
             return range(size)
-        case "Velocity", ("Velocity" | "NoteOff" | "NoteOffDrum" | "PedalOff" | "PedalOn"):
+        case "Velocity", ("Velocity" | "NoteOff" | "NoteOffDrum" | "PedalUp" | "PedalDown"):
             return NOTHING
     if state.tokenizer.programs and state.program is None:
         return NOTHING
@@ -139,7 +139,7 @@ def _in_order(state: PerformanceState, kind: str) -> range:
         return NOTHING
     if kind.startswith("Note") and kind.endswith("Drum") != (state.voice < 0):
         return NOTHING
-    if kind.startswith("Pedal") and (kind == "PedalOff") != (state.voice in state.pedals):
+    if kind.startswith("Pedal") and (kind == "PedalUp") != (state.voice in state.pedals):
         return NOTHING
     return range(_lowest(state, state.voice, RANKS[kind]), size)
 

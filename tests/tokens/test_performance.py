@@ -28,9 +28,9 @@ def test_the_tokens_are_as_documented() -> None:
         pedals=[(0, 500, 0), (500, 100, 0)],
     )  # fmt: skip
     assert names(PLAIN, score) == [
-        "BOS_None", "PedalOn_None", "Velocity_83", "NoteOn_60",
-        "TimeShift_50", "NoteOff_60", "PedalOff_None", "PedalOn_None", "NoteOn_60",
-        "TimeShift_10", "PedalOff_None", "TimeShift_100", "TimeShift_100", "NoteOff_60", "EOS_None",
+        "BOS_None", "PedalDown_None", "Velocity_83", "NoteOn_60",
+        "TimeShift_50", "NoteOff_60", "PedalUp_None", "PedalDown_None", "NoteOn_60",
+        "TimeShift_10", "PedalUp_None", "TimeShift_100", "TimeShift_100", "NoteOff_60", "EOS_None",
     ]  # fmt: skip
     assert names(FULL, score)[-9:] == [
         "TimeShift_100", "TimeShift_100", "NoteOff_60",
@@ -42,7 +42,7 @@ def test_the_tokens_are_as_documented() -> None:
 def test_the_vocabulary_is_that_of_performance_rnn_and_the_pedal() -> None:
     sizes = {"PAD": 1, "BOS": 1, "EOS": 1, "NoteOn": 128, "NoteOff": 128, "TimeShift": 100, "Velocity": 32}
     assert PerformanceTokenizer(pedals="drop").sizes == sizes
-    assert PLAIN.sizes == sizes | {"PedalOff": 1, "PedalOn": 1}
+    assert PLAIN.sizes == sizes | {"PedalUp": 1, "PedalDown": 1}
     with pytest.raises(OptionError, match="pedals is 'folded', it must be one of drop, tokens, durations"):
         PerformanceTokenizer(pedals="folded")  # type: ignore[arg-type]
 
@@ -177,7 +177,7 @@ def test_the_mask_is_what_is_permitted_token_by_token(tokenizer: PerformanceToke
         (["Velocity_3", "NoteOn_60", "NoteOff_60"], "^token NoteOff_60 may not follow NoteOn"),  # no time has passed
         (["Velocity_3", "NoteOn_60", "NoteOn_59"], "^token NoteOn_59 may not follow NoteOn"),  # pitches rise
         (["TimeShift_3", "TimeShift_3"], "^token TimeShift_3 may not follow TimeShift"),
-        (["PedalOff_None"], "^token PedalOff_None may not follow BOS"),
+        (["PedalUp_None"], "^token PedalUp_None may not follow BOS"),
         (["Velocity_3", "TimeShift_1"], "^token TimeShift_1 may not follow Velocity"),
         (["Velocity_3", "EOS_None"], "^token EOS_None may not follow Velocity"),
     ],
@@ -191,9 +191,9 @@ def test_what_is_not_released_ends_with_the_sequence() -> None:
     def decoded(*tokens: str) -> Score:
         return PLAIN.decode([PLAIN.vocabulary.id(name) for name in tokens])
 
-    score = decoded("PedalOn_None", "Velocity_3", "NoteOn_60", "TimeShift_7")
+    score = decoded("PedalDown_None", "Velocity_3", "NoteOn_60", "TimeShift_7")
     assert (score.duration.tolist(), score.pedals.tolist()) == ([70], [[0, 70, 0]])
-    score = decoded("PedalOn_None", "Velocity_3", "NoteOn_60")
+    score = decoded("PedalDown_None", "Velocity_3", "NoteOn_60")
     assert (score.duration.tolist(), score.pedals.tolist()) == ([10], [])
 
 
