@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -38,6 +38,16 @@ class Placed:
     piece: PreparedPiece
     group: str = ""
     split: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a corpus is made from: sources, options, what its ids depend on, and how many files were not looked at."""
+
+    sources: Sequence[str]
+    options: PrepareOptions
+    key: Key
+    passed_over: Mapping[str, int]
 
 
 def place(files: Sequence[SourceFile], records: Sequence[Record], options: PrepareOptions) -> list[list[Placed]]:
@@ -69,36 +79,33 @@ def _with_side(placed: Placed, group: str, side: str, evaluated: dict[str, str])
 
 
 def write_corpus(
-    folder: Path,
-    sources: Sequence[str],
-    options: PrepareOptions,
-    key: Key,
-    placed: Sequence[Sequence[Placed]],
-    records: Sequence[Record],
+    folder: Path, head: Head, placed: Sequence[Sequence[Placed]], records: Sequence[Record]
 ) -> dict[str, Any]:
     """Write all files of a prepared corpus into a new folder; returns the manifest without its lists of pieces."""
+    options = head.options
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     kept = [p for of_file in placed for p in of_file if not p.piece.rule]
     dropped = [p for of_file in placed for p in of_file if p.piece.rule]
     with (folder / "tokens.npy").open("wb") as data, (folder / "files.jsonl").open("wb") as lines:
-        lines.write(key_line(key))
+        lines.write(key_line(head.key))
         sha256 = _write_tokens(data, lines, options, placed, records)
     np.save(folder / "index.npy", np.cumsum([0, *(p.piece.tokens for p in kept)], dtype=np.int64))
     options.make_tokenizer().save(folder / "tokenizer.json")
-    (folder / "report.txt").write_text(report_text(sources, options, kept, dropped), encoding="utf-8")
-    head = {
+    (folder / "report.txt").write_text(report_text(head, kept, dropped), encoding="utf-8")
+    facts = {
         "format": FORMAT,
-        "versions": key["versions"],
-        "sources": list(sources),
+        "versions": head.key["versions"],
+        "sources": list(head.sources),
         "options": options.model_dump(mode="json"),
         "tokens_sha256": sha256,
+        "files_not_looked_at": dict(head.passed_over),
     }
     with (folder / "manifest.json").open("w", encoding="utf-8") as file:
-        _write_manifest(file, head, {"pieces": map(_kept_facts, kept), "dropped": map(_dropped_facts, dropped)})
+        _write_manifest(file, facts, {"pieces": map(_kept_facts, kept), "dropped": map(_dropped_facts, dropped)})
     for path in folder.iterdir():
         _sync(path)
-    return head
+    return facts
 
 
 def _write_tokens(

@@ -30,13 +30,13 @@ from typing import Any
 
 import numpy as np
 
-from seqaudio.corpus.assembly import may_be_replaced, place, put_back, put_in_place, write_corpus
+from seqaudio.corpus.assembly import Head, Placed, may_be_replaced, place, put_back, put_in_place, write_corpus
 from seqaudio.corpus.cluster import run_on_cluster
 from seqaudio.corpus.journal import Journal, Key, Record, read_records
 from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
 from seqaudio.corpus.report import nothing_kept
-from seqaudio.corpus.sources import SourceFile, source_files
+from seqaudio.corpus.sources import SourceFile, passed_over, source_files
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import read_bytes, shown
@@ -132,12 +132,18 @@ def prepare(
     part = out.with_name(f".{out.name}.part")
     if out.exists() and not may_be_replaced(out):
         raise OptionError(f"{shown(out)}: exists and is no prepared corpus; name a new folder")
-    files = source_files(sources, without=lambda path: not {out, part}.isdisjoint(Path(os.path.abspath(path)).parents))
+
+    def ours(path: Path) -> bool:
+        return not {out, part}.isdisjoint(Path(os.path.abspath(path)).parents)
+
+    files = source_files(sources, ours)
     part.mkdir(parents=True, exist_ok=True)
     with _alone(part / "lock", out):
         put_back(out, part / "old")
         counts, records = _records(files, out, part, options, _Work(jobs, dask, timeout_s, memory_mb), show)
-        summary = _finish(sources, files, records, counts, out, part, options)
+        placed = place(files, records, options)
+        head = Head(sources, options, _key(options), passed_over(sources, ours))
+        summary = _finish(head, placed, records, counts, out, part)
     shutil.rmtree(part, ignore_errors=True)
     return summary
 
@@ -189,24 +195,17 @@ def _counted(counts: Counts, record: Record, reused: bool = False) -> Counts:
 
 
 def _finish(
-    sources: Sequence[str],
-    files: Sequence[SourceFile],
-    records: Sequence[Record],
-    counts: Counts,
-    out: Path,
-    part: Path,
-    options: PrepareOptions,
+    head: Head, placed: Sequence[Sequence[Placed]], records: Sequence[Record], counts: Counts, out: Path, part: Path
 ) -> Summary:
-    """Sides, files, the name OUT."""
-    placed = place(files, records, options)
+    """Files, the name OUT."""
     pieces = [p for of_file in placed for p in of_file]
     rules = Counter(p.piece.rule for p in pieces if p.piece.rule)
     splits = Counter(p.split for p in pieces if not p.piece.rule)
     if not splits:
         shutil.rmtree(part, ignore_errors=True)  # with other options, nothing in it can be used
         first = f"{pieces[0].piece.name}: {pieces[0].piece.reason}" if pieces else "no piece at all"
-        raise NoNotesError(nothing_kept(", ".join(map(shown, sources)), rules, options, first))
-    manifest = write_corpus(part / "new", sources, options, _key(options), placed, records)
+        raise NoNotesError(nothing_kept(", ".join(map(shown, head.sources)), rules, head.options, first))
+    manifest = write_corpus(part / "new", head, placed, records)
     report = (part / "new" / "report.txt").read_text(encoding="utf-8")
     put_in_place(part / "new", out, part / "old")
     return Summary(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seqaudio.corpus.splits import SPLITS
 
 if TYPE_CHECKING:
-    from seqaudio.corpus.assembly import Placed
+    from seqaudio.corpus.assembly import Head, Placed
     from seqaudio.corpus.options import PrepareOptions
 
 SPLIT_OPTIONS = ("valid_share", "test_share", "seed")
@@ -28,16 +28,18 @@ OTHER_WAYS = {
 }
 
 
-def report_text(
-    sources: Sequence[str], options: PrepareOptions, kept: Sequence[Placed], dropped: Sequence[Placed]
-) -> str:
+def report_text(head: Head, kept: Sequence[Placed], dropped: Sequence[Placed]) -> str:
     """Pieces kept by split, dropped by rule with examples, thresholds, versions of one piece, and what was lost."""
-    lines = [f"sources: {', '.join(sources)}", f"tokenizer: {options.tokenizer}{_settings(options)}", ""]
+    options = head.options
+    lines = [f"sources: {', '.join(head.sources)}", f"tokenizer: {options.tokenizer}{_settings(options)}", ""]
     lines.append(f"{len(kept)} of {len(kept) + len(dropped)} pieces kept")
     for split in SPLITS:
         of_split = [placed.piece for placed in kept if placed.split == split]
         tokens, notes, bars = (sum(getattr(p, what) for p in of_split) for what in ("tokens", "notes", "bars"))
         lines.append(f"  {split:6} {len(of_split):6} pieces {bars:8} bars {notes:9} notes {tokens:10} tokens")
+    if head.passed_over:
+        counts = ", ".join(f"{suffix} {count}" for suffix, count in head.passed_over.items())
+        lines.append(f"files of other kinds, not looked at: {sum(head.passed_over.values())} ({counts})")
     lines += _dropped(dropped) + _thresholds(options) + _versions(kept) + _lost(kept)
     return "\n".join(lines) + "\n"
 

@@ -87,6 +87,20 @@ def files_of(source: str, without: Callable[[Path], bool] = lambda path: False) 
     return [SourceFile(prefix + shown(name), path, official.get(name, ""), licence, numbered) for name, path in named]
 
 
+def passed_over(sources: Sequence[str], without: Callable[[Path], bool] = lambda path: False) -> dict[str, int]:
+    """How many files in the folders among the sources are not looked at, by suffix; hidden files do not count.
+
+    So that nobody wonders where the 500 files in ``.mid.gz`` are.
+    """
+    counts: Counter[str] = Counter()
+    for folder in (Path(source) for source in sources if source not in CORPORA):
+        for path in folder.rglob("*") if folder.is_dir() else ():
+            suffix = path.suffix.lower()
+            if suffix not in MUSIC_SUFFIXES and path.is_file() and not path.name.startswith(".") and not without(path):
+                counts[shown(suffix) or "no suffix"] += 1
+    return {suffix: counts[suffix] for suffix in sorted(counts)}
+
+
 def _listed(path: Path) -> list[SourceFile]:
     """The entries of a list file, whether they exist or not: the ones that do not are dropped with a rule."""
     try:

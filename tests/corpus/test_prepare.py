@@ -153,6 +153,15 @@ def test_rules_at_their_edge(tmp_path: Path, options: dict[str, int], rule: str,
 
 
 @pytest.mark.usefixtures("in_process")
+def test_files_that_are_no_music_are_counted(music: Path, tmp_path: Path) -> None:
+    for name in ("1.mid.gz", "2.mid.gz", "cover.JPG", "README", ".hidden"):
+        (music / name).write_bytes(b"")
+    report = prepare([str(music)], tmp_path / "out", SMALL).report
+    assert "files of other kinds, not looked at: 5 (.gz 2, .jpg 1, .txt 1, no suffix 1)" in report
+    inside = prepare([str(music)], music / "out", SMALL).report
+    assert inside == report
+
+
 def test_melody_only(tmp_path: Path) -> None:
     drums = Score.from_notes(np.arange(20) * 480, 480, 36, is_drum=True)
     write_midi(drums, tmp_path / "drums.mid")
