@@ -56,4 +56,6 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
     if not progress.finished:
         click.echo("go on with the same command and --resume")
     elif best:
-        click.echo(f"use it: seqaudio continue song.mid --model {folder}")
+        by_bars = corpus.tokenizer.name == "bars"  # other tokens know no bar lines to continue by
+        use = f"continue song.mid --model {folder}" if by_bars else f"score {folder} song.mid"
+        click.echo(f"use it: seqaudio {use}")

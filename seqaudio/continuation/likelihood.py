@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import Engine
 from seqaudio.continuation.primer import make_readable
+from seqaudio.errors import NoNotesError
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
+from seqaudio.tokens import BarsTokenizer
 
 CHUNK = 512  # tokens per run; bounds the memory of long pieces
 
@@ -34,13 +36,22 @@ class Likelihood:
 
 
 def score_likelihood(engine: Engine, score: Score) -> Likelihood:
-    """The likelihood of a whole piece, read as a primer would be. Raises NoNotesError without notes."""
+    """The likelihood of a whole piece. Raises NoNotesError without notes.
+
+    A model of bar tokens hears it as it would a primer: its melody if it knows no more, moved into its range. A model
+    of other tokens hears all that its tokens hold.
+    """
     tokenizer = engine.checkpoint.tokenizer
-    readable = make_readable(with_gathered_beats(score), engine.checkpoint)
-    ids = tokenizer.encode(readable.score)
-    notes = int(tokenizer.begins_note[ids].sum())
-    bars = int((ids == tokenizer.vocabulary.id("Bar_None")).sum())
-    return Likelihood(ids, token_nats(engine, ids), notes, bars, readable.remarks)
+    score = with_gathered_beats(score)
+    remarks: tuple[str, ...] = ()
+    if isinstance(tokenizer, BarsTokenizer):
+        readable = make_readable(score, engine.checkpoint)
+        score, remarks = readable.score, readable.remarks
+    grid, _ = tokenizer.quantize(score)
+    if not len(grid):
+        raise NoNotesError("no notes")
+    ids = tokenizer.encode(grid)
+    return Likelihood(ids, token_nats(engine, ids), len(grid), len(grid.bars()) - 1, remarks)
 
 
 def token_nats(engine: Engine, ids: NDArray[np.int64]) -> NDArray[np.float64]:

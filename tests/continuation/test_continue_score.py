@@ -13,8 +13,9 @@ from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files.midi import midi_bytes, read_midi_bytes
 from seqaudio.music.score import Score
+from seqaudio.tokens import MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
 from seqaudio.tokens.metre import nearest_metre
-from tests.samples import FULL, MELODY, PEDALS, run_python, tune
+from tests.samples import FULL, MELODY, PEDALS, model_folder, run_python, tune
 
 BAR = 1920
 METRES = [(4, 4), (3, 4), (6, 8), (5, 4), (7, 8), (2, 2), (9, 8), (1, 1), (5, 16), (33, 8)]
@@ -465,6 +466,21 @@ class TestLikelihood:
         low = score_likelihood(melody_engine, tune(4, low=12, high=24))
         same = score_likelihood(melody_engine, tune(4, low=12, high=24).transposed(36))
         np.testing.assert_allclose(low.nats, same.nats)
+
+    @pytest.mark.parametrize("tokenizer", [PerformanceTokenizer(), MelodyTokenizer(), PianorollTokenizer()])
+    def test_other_tokens_are_scored_as_they_are(self, tokenizer, tmp_path):
+        from seqaudio.training.evaluate import piece_nats
+
+        engine = load_engine(model_folder(tmp_path, tokenizer=tokenizer), "onnx")
+        score = tune(8)
+        found = score_likelihood(engine, score)
+        (expected,) = piece_nats(engine.checkpoint.build(), [tokenizer.encode(score)])
+        np.testing.assert_allclose(found.nats, expected, atol=1e-4)
+        assert (found.notes, found.bars) == (len(tokenizer.quantize(score)[0]), 8)
+        with pytest.raises(NoNotesError):
+            score_likelihood(engine, Score.from_notes([], [], []))
+        with pytest.raises(OptionError, match=f"writes {tokenizer.name} tokens, which know no bar lines"):
+            continue_score(engine, score, bars=2)
 
     def test_refused(self, melody_engine):
         with pytest.raises(NoNotesError):
