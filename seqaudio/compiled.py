@@ -3,7 +3,11 @@
 A function marked ``@compiled`` is ordinary Python over numbers, bytes and numpy arrays, and is interpreted at first:
 one file needs no compiler. Once all such functions together have cost about as long as loading the compiler does, each
 is compiled by numba at its next call, and the machine code is kept on disk for the next process. Both give the same
-result, which the tests check on every such function through ``interpreted`` and ``machine_code``.
+result, which the tests check on every such function through ``interpreted`` and ``machine_code``. Whoever measures what
+a call takes decides beforehand, with ``compile_now`` or ``never_compile``.
+
+The machine code on disk belongs to the text of its file (which numba watches) and to the values of the constants it
+uses, wherever they come from: numba builds those in and does not watch them, so they are part of its name.
 
 Conventions: a compiled function raises nothing and returns plain values; it may call functions of its own module,
 which are compiled with it; integers stay within 64 bits.
@@ -11,12 +15,16 @@ which are compiled with it; integers stay within 64 bits.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import math
 import time
 from collections.abc import Callable
 from functools import update_wrapper
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
+
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,22 +69,78 @@ def compiled(function: Callable[P, R]) -> Compiled[P, R]:
     return Compiled(function)
 
 
+def compile_now() -> None:
+    """From here on, a first call compiles."""
+    Compiled.spent_s = math.inf
+
+
+def never_compile() -> None:
+    """From here on, everything not compiled yet is interpreted."""
+    Compiled.spent_s = -math.inf
+
+
 def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function under numba, with the functions of its module that it calls."""
     import numba
 
     assert inspect.isfunction(function)
-    called = {name: function.__globals__.get(name) for name in function.__code__.co_names}
-    inner = {
-        name: _jitted(getattr(value, "interpreted", value))
-        for name, value in called.items()
-        if getattr(value, "__module__", None) == function.__module__
-        and (inspect.isfunction(value) or isinstance(value, Compiled))
-        and value is not function
-    }
+    inner = {name: _jitted(value) for name, value in _called_by(function).items()}
     copy = FunctionType(function.__code__, {**function.__globals__, **inner}, function.__name__, function.__defaults__)
-    copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
+    # numba finds its file by this name
+    copy.__qualname__, copy.__module__ = f"{function.__qualname__}_{constants_digest(function)}", function.__module__
     try:
         return numba.njit(cache=True)(copy)
     except RuntimeError:  # no folder can be written to: compile anew in each process
         return numba.njit(copy)
+
+
+def constants_digest(function: Callable[..., Any]) -> str:
+    """A hash of all plain constants that a function uses, itself or through those of its module that it calls."""
+    found: dict[str, str] = {}
+    _add_constants(function, found)
+    return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:16]
+
+
+def _add_constants(function: Callable[..., Any], found: dict[str, str]) -> None:
+    """Each constant by name, and each function's name, so that none is looked at twice."""
+    if function.__qualname__ in found:
+        return
+    found[function.__qualname__] = ""
+    for name, value in _globals_of(function).items():
+        if (text := _constant_text(value)) is not None:
+            found[name] = text
+    for called in _called_by(function).values():
+        _add_constants(called, found)
+
+
+def _constant_text(value: object) -> str | None:
+    """A plain constant as text that differs whenever it does; None for what is none."""
+    if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
+        return f"{type(value).__name__} {value!r}"
+    if isinstance(value, tuple):
+        return f"({', '.join(str(_constant_text(part)) for part in value)})"
+    if isinstance(value, (np.ndarray, np.generic)):
+        return f"{value.dtype} {value.shape} {value.tobytes().hex()}"
+    return None
+
+
+def _called_by(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """The plain functions of its module that a function names."""
+    return {
+        name: getattr(value, "interpreted", value)
+        for name, value in _globals_of(function).items()
+        if getattr(value, "__module__", None) == function.__module__
+        and (inspect.isfunction(value) or isinstance(value, Compiled))
+        and getattr(value, "interpreted", value) is not function
+    }
+
+
+def _globals_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """What a function's global names mean now, those in its comprehensions too."""
+    names: set[str] = set()
+    codes: list[CodeType] = [function.__code__]
+    while codes:
+        code = codes.pop()
+        names.update(code.co_names)
+        codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+    return {name: function.__globals__[name] for name in sorted(names) if name in function.__globals__}

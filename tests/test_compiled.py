@@ -1,9 +1,12 @@
 """A compiled function is the interpreted one, only faster, and one call needs no compiler."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from seqaudio import compiled as room
 from seqaudio.compiled import Compiled, compiled
@@ -47,3 +50,39 @@ def test_a_first_call_imports_no_compiler() -> None:
         "assert compiled(lambda a: a + 1)(2) == 3\nassert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_machine_code_on_disk_follows_a_constant_of_another_module(tmp_path: Path) -> None:
+    """numba itself watches the file of the function alone."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import kernel\n"
+        "print(kernel.times.machine_code(7), kernel.times.interpreted(7))\n"
+        "print(sum(kernel.times.machine_code.stats.cache_hits.values()))"
+    )
+    (tmp_path / "kernel.py").write_text(
+        "from seqaudio.compiled import compiled\nfrom elsewhere import FACTOR, TABLE\n"
+        "def _inner(value):\n    return value * FACTOR\n"
+        "@compiled\ndef times(value):\n    return _inner(value) + TABLE[0]\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    found = []
+    for factor, table in ((2, 0), (2, 0), (3, 0), (3, 5), (2, 0)):
+        text = f"import numpy as np\nFACTOR = {factor}\nTABLE = np.array([{table}])\n"
+        (tmp_path / "elsewhere.py").write_text(text)
+        run = [sys.executable, "-c", code, str(tmp_path)]
+        done = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+        found.append(tuple(map(int, done.stdout.split())))
+    assert found == [(14, 14, 0), (14, 14, 1), (21, 21, 0), (26, 26, 0), (14, 14, 1)]
+
+
+def test_whoever_measures_decides_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(room, "_jitted", lambda _: lambda: calls.append("machine code"))
+    monkeypatch.setattr(Compiled, "spent_s", 0.0)
+    monkeypatch.setattr(room, "WORTH_COMPILING_S", 0.0)
+    function = compiled(lambda: calls.append("interpreted"))
+    room.never_compile()
+    function()
+    room.compile_now()
+    function()
+    assert calls == ["interpreted", "machine code"]
