@@ -36,6 +36,7 @@ def run_on_cluster(
     *,
     timeout_s: float = 60.0,
     memory_mb: int | None = 2048,
+    prepare_worker: Callable[[], None] | None = None,
 ) -> Iterator[tuple[int, R | Lost]]:
     """``run_isolated`` on the workers of a Dask scheduler; the same results in some other order.
 
@@ -47,6 +48,7 @@ def run_on_cluster(
         address: of the scheduler, such as ``tcp://192.168.0.7:8786``.
         timeout_s: seconds for one item.
         memory_mb: memory for one item, in MB; None: no limit.
+        prepare_worker: called in each process before its first item, at nobody's cost in time and memory.
 
     Yields:
         (index, result) as they are done, every index once. Two chunks per thread of the cluster are under way.
@@ -65,7 +67,8 @@ def run_on_cluster(
         ) from None
     client = _connect(address)
     try:
-        yield from _Chunks(client, function, items, timeout_s, memory_mb).results()
+        budgets = {"timeout_s": timeout_s, "memory_mb": memory_mb, "prepare_worker": prepare_worker}
+        yield from _Chunks(client, function, items, budgets).results()
     finally:
         client.close()
 
@@ -118,31 +121,29 @@ def _python(versions: Any) -> str:
 
 
 def _run_chunk(
-    function: Callable[[T], R], items: list[T], timeout_s: float, memory_mb: int | None
-) -> tuple[list[R | Lost], float]:
-    """On the cluster: the results in the order of the items, and the seconds they took without starting a process."""
+    function: Callable[[T], R], items: list[T], budgets: dict[str, Any]
+) -> tuple[list[R | Lost] | Exception, float]:
+    """On the cluster: the results in the order of the items, and the seconds they took without starting a process.
+
+    What the function raises is a result too, or it could not be told from what befalls the cluster.
+    """
     results: dict[int, R | Lost] = {}
     first = last = 0.0
-    for index, result in run_isolated(function, items, timeout_s=timeout_s, memory_mb=memory_mb):
-        results[index] = result
-        last = time.monotonic()
-        first = first or last
+    try:
+        for index, result in run_isolated(function, items, **budgets):
+            results[index] = result
+            last = time.monotonic()
+            first = first or last
+    except Exception as problem:
+        return problem, 0.0
     return [results[index] for index in range(len(items))], last - first
 
 
 class _Chunks:
     """What is under way on the cluster and what is left to do."""
 
-    def __init__(
-        self,
-        client: Any,
-        function: Callable[[Any], Any],
-        items: Sequence[Any],
-        timeout_s: float,
-        memory_mb: int | None,
-    ):
-        self._client, self._function, self._items = client, function, items
-        self._timeout_s, self._memory_mb = timeout_s, memory_mb
+    def __init__(self, client: Any, function: Callable[[Any], Any], items: Sequence[Any], budgets: dict[str, Any]):
+        self._client, self._function, self._items, self._budgets = client, function, items, budgets
         self._queue = ItemQueue(len(items), CHUNK_S, FEWEST_ITEMS, MOST_ITEMS)
         self._under_way: dict[Any, list[int]] = {}
         self._suspects: deque[list[int]] = deque()
@@ -174,7 +175,7 @@ class _Chunks:
 
     def _send(self, indices: list[int]) -> None:
         chunk = [self._items[index] for index in indices]
-        future = self._client.submit(_run_chunk, self._function, chunk, self._timeout_s, self._memory_mb, pure=False)
+        future = self._client.submit(_run_chunk, self._function, chunk, self._budgets, pure=False)
         self._under_way[future] = indices
         future.add_done_callback(self._done.put)
 
@@ -206,5 +207,7 @@ class _Chunks:
             return []
         except (CancelledError, OSError) as problem:
             raise SeqAudioError(f"the Dask cluster went away ({' '.join(str(problem).split())}); try again") from None
+        if isinstance(results, Exception):
+            raise results
         self._queue.took(len(indices), seconds)
         return list(zip(indices, results, strict=True))

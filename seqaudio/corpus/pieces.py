@@ -111,12 +111,8 @@ def _prepare_piece(
     found = PreparedPiece(folder + shown(piece.name), split=piece.split)
     lost = Counter({f"reader: {what}": count for what, count in piece.dropped.items()})
     try:
-        score = with_gathered_beats(piece.score)
-        if options.melody:
-            score, beside = _melody(score)
-            lost.update(beside)
-        grid, loss = tokenizer.quantize(score)
-        lost.update(loss.nonzero())
+        grid, beside = _on_grid(options, tokenizer, piece.score)
+        lost.update(beside)
         found = replace(found, notes=len(grid), bars=len(grid.bars()) - 1)
         if too_small := _too_small(options, found):
             return too_small, _NOTHING
@@ -137,6 +133,23 @@ def _prepare_piece(
         lost={what: int(lost[what]) for what in sorted(lost) if lost[what]},
     )
     return kept, ids
+
+
+def prepare_score(options: PrepareOptions, score: Score) -> NDArray[np.int64]:
+    """The ids of a score; raises what the tokenizer raises."""
+    tokenizer = options.make_tokenizer()
+    return tokenizer.encode(_on_grid(options, tokenizer, score)[0])
+
+
+def _on_grid(options: PrepareOptions, tokenizer: Tokenizer, score: Score) -> tuple[Score, Counter[str]]:
+    """A score as it is written, and how much of what is not."""
+    score, lost = with_gathered_beats(score), Counter[str]()
+    if options.melody:
+        score, beside = _melody(score)
+        lost.update(beside)
+    grid, loss = tokenizer.quantize(score)
+    lost.update(loss.nonzero())
+    return grid, lost
 
 
 def _melody(score: Score) -> tuple[Score, dict[str, int]]:

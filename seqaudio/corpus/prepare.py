@@ -10,8 +10,9 @@ is a folder that appears whole or not at all:
     files.jsonl       what the next run needs to take unchanged files from here (see journal.py)
     report.txt        what was kept, what was dropped and by which rule, for people
 
-While it is being made, ``.OUT.part`` beside it holds the journal. A run that was killed is gone on with from there; the
-result is the same, to the byte, as that of a run that never stopped.
+While it is being made, ``.OUT.part`` beside it holds the journal, and ``.OUT.lock`` keeps other runs away.
+A run that was killed is gone on with from there; the result is the same, to the byte, as that of a run that never
+stopped.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from seqaudio.corpus.assembly import Head, Placed, may_be_replaced, place, put_back, put_in_place, write_corpus
 from seqaudio.corpus.cluster import run_on_cluster
@@ -37,6 +39,7 @@ from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
 from seqaudio.corpus.report import nothing_kept
 from seqaudio.corpus.sources import SourceFile, passed_over, source_files
+from seqaudio.corpus.warming import preparation
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import read_bytes, shown
@@ -89,6 +92,7 @@ class _Work:
         """What becomes of each file, with its number, as it is done."""
         function = partial(prepare_file, options)
         budgets: dict[str, Any] = {"timeout_s": self.timeout_s, "memory_mb": self.memory_mb}
+        budgets["prepare_worker"] = preparation(options, files)
         if files and self.dask:
             yield from run_on_cluster(function, files, self.dask, **budgets)
         elif files:
@@ -137,14 +141,14 @@ def prepare(
         return not {out, part}.isdisjoint(Path(os.path.abspath(path)).parents)
 
     files = source_files(sources, ours)
-    part.mkdir(parents=True, exist_ok=True)
-    with _alone(part / "lock", out):
+    with _alone(out):
+        part.mkdir(exist_ok=True)
         put_back(out, part / "old")
         counts, records = _records(files, out, part, options, _Work(jobs, dask, timeout_s, memory_mb), show)
         placed = place(files, records, options)
         head = Head(sources, options, _key(options), passed_over(sources, ours))
         summary = _finish(head, placed, records, counts, out, part)
-    shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
     return summary
 
 
@@ -250,15 +254,18 @@ def _sha256(file: SourceFile, options: PrepareOptions) -> str:
 
 
 @contextmanager
-def _alone(lock: Path, out: Path) -> Iterator[None]:
+def _alone(out: Path) -> Iterator[None]:
     """No second run writes the same corpus meanwhile; the lock goes with the process, however it ends."""
-    with lock.open("wb") as file:
-        try:
-            import fcntl
-
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not inherited by worker processes
-        except ImportError:  # on Windows a second run is up to the user
-            pass
-        except (BlockingIOError, PermissionError):  # the two ways in which a system says that somebody has it
-            raise OptionError(f"{shown(out)}: another seqaudio prepare is writing it; wait until it is done") from None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    path = out.with_name(f".{out.name}.lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OptionError(f"{shown(out)}: another seqaudio prepare is writing it; wait until it is done") from None
+    try:
         yield
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            path.unlink()  # while it is ours: one that somebody else has made since must stay
+        lock.release()

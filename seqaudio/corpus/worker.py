@@ -3,7 +3,7 @@
 Started by ``corpus/workers.py`` as a fresh interpreter. It never sees the ``__main__`` of the run that started it, so a
 script without ``if __name__ == "__main__"`` is not run again, and it inherits no threads or locks, as a fork would.
 
-    it receives     (function, memory_mb), then one list of items after the other
+    it receives     (function, memory_mb, prepare_worker), then one list of items after the other
     it sends        Results, in the order of the items, or Failed, or OutOfMemory
     beside that     in an open file of eight bytes, how many items it has begun, ever: this is what tells the item that
                     killed it, and costs a microsecond where a message would cost twenty
@@ -11,9 +11,7 @@ script without ``if __name__ == "__main__"`` is not run again, and it inherits n
 
 from __future__ import annotations
 
-import fcntl
 import os
-import resource
 import signal
 import threading
 import time
@@ -28,7 +26,7 @@ from typing import Any, NamedTuple
 from seqaudio.errors import OptionError
 
 COUNT_BYTES = 8
-NOT_READY = -1  # in place of the count: the function has not arrived yet
+NOT_READY = -1  # in place of the count: the function has not arrived yet, or the worker is preparing itself
 FLUSH_S = 0.02  # results are sent together that took this long to make
 
 
@@ -53,17 +51,23 @@ class OutOfMemory(NamedTuple):
 def serve(connection_fd: int, begun_fd: int) -> None:
     """Work until the other end of the connection is closed."""
     _end_with_parent()
-    _set_limit(resource.RLIMIT_CORE, 0)
+    _set_limit("RLIMIT_CORE", 0)
     connection = Connection(connection_fd)
     with suppress(EOFError, ConnectionError):  # the run is over
         try:
-            function, memory_mb = connection.recv()
+            function, memory_mb, prepare_worker = connection.recv()
         except (AttributeError, ImportError) as problem:
             reason = f"a worker process cannot import the function ({problem}); define it in a module, not in a script"
             connection.send(Failed(OptionError(reason), traceback.format_exc()))
             return
-        if memory_mb is not None:
-            _set_limit(resource.RLIMIT_DATA, _data_bytes() + memory_mb * 1_000_000)
+        try:
+            if prepare_worker is not None:
+                prepare_worker()
+        except Exception as problem:
+            connection.send(Failed(_sendable(problem), traceback.format_exc()))
+            return
+        if memory_mb is not None:  # counted from here: what was prepared is not an item's
+            _set_limit("RLIMIT_DATA", _data_bytes() + memory_mb * 1_000_000)
         begun = write_count(begun_fd, 0)
         while _work(connection, function, begun_fd, begun):
             begun = read_count(begun_fd)
@@ -104,7 +108,7 @@ def _work(connection: Connection, function: Callable[[Any], Any], begun_fd: int,
         if results:
             connection.send(Results(results, time.perf_counter() - since))
     except MemoryError:
-        _set_limit(resource.RLIMIT_DATA, None)  # what was computed can still be sent
+        _set_limit("RLIMIT_DATA", None)  # what was computed can still be sent
         connection.send(Results(results, 0.0))
         connection.send(OutOfMemory())
         return False
@@ -131,6 +135,8 @@ def _end_with_parent() -> None:
         os.read(0, 1)
         os._exit(1)
 
+    import fcntl  # late: so that this module can be imported on Windows
+
     threading.Thread(target=watch, daemon=True).start()
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
@@ -138,8 +144,11 @@ def _end_with_parent() -> None:
         fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def _set_limit(which: int, soft: int | None) -> None:
+def _set_limit(name: str, soft: int | None) -> None:
     """Set the soft limit; None: as high as allowed. Where the system refuses, the item runs without it."""
+    import resource  # late, as above
+
+    which = getattr(resource, name)
     hard = resource.getrlimit(which)[1]
     if soft is None or (hard != resource.RLIM_INFINITY and soft > hard):
         soft = hard

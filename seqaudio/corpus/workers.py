@@ -31,7 +31,7 @@ R = TypeVar("R")
 
 CHUNK_S = 0.2  # a worker gets items for about this long
 MOST_ITEMS = 256  # and never more than this; with a slow consumer, so many results are waiting per worker
-START_S = 120.0  # in which an interpreter has started and imported the function, on a busy machine too
+START_S = 120.0  # in which an interpreter has started, imported the function and prepared itself, if machines are busy
 EXIT_S = 2.0  # in which a process that closed its connection has an exit status
 LOOK_S = 0.5  # how often silent workers are looked at
 
@@ -61,6 +61,7 @@ def run_isolated(
     jobs: int = 1,
     timeout_s: float = 60.0,
     memory_mb: int | None = 2048,
+    prepare_worker: Callable[[], None] | None = None,
 ) -> Iterator[tuple[int, R | Lost]]:
     """Call a pure function on every item, each in a worker process that it may take down.
 
@@ -72,6 +73,8 @@ def run_isolated(
         jobs: worker processes.
         timeout_s: seconds for one item.
         memory_mb: memory for one item beyond what the libraries take, in MB of 10^6 bytes (Linux); None: no limit.
+        prepare_worker: called by each worker before its first item, at nobody's cost in time and memory; the first
+            worker is done with it before others are started, so that they find what it left on disk.
 
     Yields:
         (index, result), in the order in which they are done, every index once; ``Lost`` for an item that hung, died or
@@ -84,7 +87,7 @@ def run_isolated(
     """
     if jobs < 1 or timeout_s <= 0 or (memory_mb is not None and memory_mb <= 0):
         raise OptionError(f"jobs ({jobs}), timeout_s ({timeout_s:g}) and memory_mb ({memory_mb}) must be above 0")
-    return _Crew(function, items, jobs, timeout_s, memory_mb).results()
+    return _Crew(function, items, jobs, timeout_s, memory_mb, prepare_worker).results()
 
 
 class _InWorker(Exception):
@@ -185,10 +188,18 @@ class _Crew(Generic[T, R]):
     """The workers of one run and what is left to do."""
 
     def __init__(
-        self, function: Callable[[T], R], items: Sequence[T], jobs: int, timeout_s: float, memory_mb: int | None
+        self,
+        function: Callable[[T], R],
+        items: Sequence[T],
+        jobs: int,
+        timeout_s: float,
+        memory_mb: int | None,
+        prepare_worker: Callable[[], None] | None,
     ):
         self._function, self._items, self._jobs = function, items, jobs
         self._timeout_s, self._memory_mb = timeout_s, memory_mb
+        self._prepare_worker = prepare_worker
+        self._one_is_ready = prepare_worker is None
         self._queue = ItemQueue(len(items), CHUNK_S, 1, MOST_ITEMS)
         self._returned: set[int] = set()  # items handed out alone whose worker died before it began them
         self._workers: list[_Worker] = []
@@ -221,10 +232,11 @@ class _Crew(Generic[T, R]):
         for worker in list(self._workers):
             if not worker.todo:
                 self._give(worker)
-        while len(self._queue) and len(self._workers) < self._jobs:
+        self._one_is_ready |= any(worker.begun != NOT_READY for worker in self._workers)
+        while len(self._queue) and len(self._workers) < (self._jobs if self._one_is_ready else 1):
             worker = _Worker()
             self._workers.append(worker)
-            self._send(worker, (self._function, self._memory_mb))
+            self._send(worker, (self._function, self._memory_mb, self._prepare_worker))
             self._give(worker)
 
     def _give(self, worker: _Worker) -> None:

@@ -72,3 +72,21 @@ class Unbearable(Exception):
 
 def raise_unbearable(_: int) -> None:
     raise Unbearable("one", "two")
+
+
+KEPT: list[bytearray] = []
+
+
+def warm_up(folder: Path) -> None:
+    """Take long and eat much; quick where somebody has done so before."""
+    cache = folder / "cache"
+    with (folder / "calls").open("ab") as calls:
+        calls.write(b"+" if cache.exists() else b".")
+    if not cache.exists():
+        KEPT.append(bytearray(b"x" * 200_000_000))
+        time.sleep(1.5)
+        cache.touch()
+
+
+def raise_os_error(_: object) -> None:
+    raise OSError(f"no such thing in {os.getpid()}")

@@ -9,7 +9,7 @@ import pytest
 from seqaudio.corpus.cluster import run_on_cluster
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import MissingDependencyError, OptionError
-from tests.corpus.awkward import act
+from tests.corpus.awkward import act, raise_os_error
 
 AWKWARD = [("crash", 0), ("hang", 0), ("exit", 3)]
 
@@ -52,6 +52,8 @@ def test_an_item_that_kills_its_dask_worker_is_lost_alone(address: str) -> None:
 def test_what_the_function_raises_reaches_the_consumer(address: str) -> None:
     with pytest.raises(KeyError, match="7"):
         list(run_on_cluster(act, [("raise", 7)], address))
+    with pytest.raises(OSError, match=r"^no such thing in \d+$"):  # which is not the cluster's
+        list(run_on_cluster(raise_os_error, [1], address))
 
 
 @pytest.mark.parametrize("nobody", ["nonsense", "tcp://", "pigeon://there:1"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from seqaudio.corpus.workers import MOST_ITEMS, ItemQueue, Lost, run_isolated
 from seqaudio.errors import OptionError, SeqAudioError
-from tests.corpus.awkward import act, count_call, raise_unbearable
+from tests.corpus.awkward import act, count_call, raise_os_error, raise_unbearable, warm_up
 
 EXPECTED: dict[str, Callable[[Any], Any]] = {
     "square": lambda value: value**2,
@@ -109,6 +110,17 @@ def test_a_slow_consumer_is_waited_for(tmp_path: Path) -> None:
         slow.append(result)
         time.sleep(1.2)
     assert slow == [0.3] * 4
+
+
+def test_preparing_a_worker_is_at_no_items_cost(tmp_path: Path) -> None:
+    """The first takes 1.5 s and 200 MB, where an item may take 0.5 s and 50 MB; the others find what it left."""
+    items = [("sleep", 0.2)] * 12
+    prepare = partial(warm_up, tmp_path)
+    done = dict(run_isolated(act, items, jobs=3, timeout_s=0.5, memory_mb=50, prepare_worker=prepare))
+    assert done == dict.fromkeys(range(12), 0.2)
+    assert (tmp_path / "calls").read_bytes() == b".++"
+    with pytest.raises(OSError, match="no such thing"):
+        list(run_isolated(act, items, prepare_worker=partial(raise_os_error, None)))
 
 
 def test_no_process_is_left_behind(tmp_path: Path) -> None:
