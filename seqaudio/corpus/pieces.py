@@ -18,7 +18,7 @@ from seqaudio.corpus.sources import SourceFile
 from seqaudio.corpus.splits import marks
 from seqaudio.errors import BadFileError, NoNotesError, OverLimitError, SeqAudioError
 from seqaudio.files.atomic import read_bytes, shown
-from seqaudio.files.reader import Piece, read_pieces
+from seqaudio.files.reader import Piece, read_pieces_of_bytes
 from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
@@ -73,8 +73,9 @@ def prepare_file(options: PrepareOptions, file: SourceFile) -> PreparedFile:
     sha256 = ""
     made: list[tuple[PreparedPiece, NDArray[np.int64]]] = []
     try:
-        sha256 = hashlib.sha256(read_bytes(file.path, options.limits)).hexdigest()
-        pieces, problems = read_pieces(file.path, options.limits)
+        data = read_bytes(file.path, options.limits)
+        sha256 = hashlib.sha256(data).hexdigest()
+        pieces, problems = read_pieces_of_bytes(data, file.path, options.limits)
         made += [(_unreadable(file, problem), _NOTHING) for problem in problems]
         made += [_prepare_piece(options, tokenizer, piece, file) for piece in pieces]
     except (BadFileError, OSError) as problem:

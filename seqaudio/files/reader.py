@@ -20,7 +20,7 @@ from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.midi import read_midi_bytes
 from seqaudio.files.musicxml import read_musicxml_bytes
-from seqaudio.files.rolls import PICKLE_SUFFIXES, ROLL_SUFFIXES, read_rolls
+from seqaudio.files.rolls import PICKLE_SUFFIXES, ROLL_SUFFIXES, read_rolls_of_bytes
 from seqaudio.music.score import Score
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
@@ -63,10 +63,18 @@ def read_pieces(
         BadFileError: the file as a whole cannot be read, or is not what it seems.
         OverLimitError: it is larger than ``limits`` allow.
     """
+    return read_pieces_of_bytes(read_bytes(path, limits), path, limits)
+
+
+def read_pieces_of_bytes(
+    data: bytes, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS
+) -> tuple[list[Piece], list[BadFileError]]:
+    """As :func:`read_pieces`, from the bytes of a file; ``path`` gives its suffix and its name in errors."""
     path = Path(path)
     if path.suffix.lower() in ROLL_SUFFIXES + PICKLE_SUFFIXES:
-        return [Piece(roll.name, roll.score(), split=roll.split) for roll in read_rolls(path, limits)], []
-    data, name = read_bytes(path, limits), shown(path)
+        rolls = read_rolls_of_bytes(data, path, limits)
+        return [Piece(roll.name, roll.score(), split=roll.split) for roll in rolls], []
+    name = shown(path)
     match kind_of(data, path.suffix):
         case "abc":
             return _read_book(data, path, limits)

@@ -85,14 +85,13 @@ def read_rolls(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) ->
         BadFileError: the file cannot be read, is no set of rolls, or is a pickle.
         OverLimitError: it is larger than ``limits`` allow.
     """
-    name, suffix = shown(path), Path(path).suffix.lower()
-    if suffix in PICKLE_SUFFIXES:
-        raise BadFileError(
-            f"{name}: a pickle runs whatever program is in it; use the .mat, .json or .npz form of the set"
-        )
-    if suffix not in ROLL_SUFFIXES:
-        raise BadFileError(f"{name}: sets of rolls are read from {', '.join(ROLL_SUFFIXES)}")
-    data = read_bytes(path, limits)
+    _suffix_of_rolls(path)  # before a byte is read
+    return read_rolls_of_bytes(read_bytes(path, limits), path, limits)
+
+
+def read_rolls_of_bytes(data: bytes, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> list[Roll]:
+    """As :func:`read_rolls`, from the bytes of a file; ``path`` gives its suffix and its name."""
+    name, suffix = shown(path), _suffix_of_rolls(path)
     base, grid = Path(name).name, _steps_per_quarter(Path(path).name)
     if suffix == ".json":
         return _from_json(data, name, base, grid, limits)
@@ -105,6 +104,18 @@ def read_rolls(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) ->
         frames = _binary(matrix, f"{name}: {piece}")
         rolls.append(Roll(where, split, frames, LOWEST_PITCH[frames.shape[1]], grid))
     return sorted(rolls, key=lambda roll: (*SPLITS, "").index(roll.split))
+
+
+def _suffix_of_rolls(path: str | os.PathLike[str]) -> str:
+    """The suffix of a file that may hold rolls."""
+    name, suffix = shown(path), Path(path).suffix.lower()
+    if suffix in PICKLE_SUFFIXES:
+        raise BadFileError(
+            f"{name}: a pickle runs whatever program is in it; use the .mat, .json or .npz form of the set"
+        )
+    if suffix not in ROLL_SUFFIXES:
+        raise BadFileError(f"{name}: sets of rolls are read from {', '.join(ROLL_SUFFIXES)}")
+    return suffix
 
 
 def _steps_per_quarter(file_name: str) -> int:
