@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
@@ -183,6 +184,7 @@ class CorpusLoader:
             sampler=rest,
             num_workers=self._workers,
             pin_memory=self._pin_memory,
+            generator=torch.Generator(),  # the global one is the model's: no order here comes from torch
         ):
             self._next += 1
             yield batch

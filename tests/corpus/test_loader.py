@@ -203,3 +203,10 @@ def test_a_carried_state_is_the_state_of_the_piece(corpus: PreparedCorpus) -> No
     assert len(rows) == len(alone)
     for ids, parts in zip(ids_of, rows, strict=True):
         torch.testing.assert_close(torch.cat(parts), alone[tuple(ids)])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_reading_draws_nothing_from_the_generator_of_torch(corpus: PreparedCorpus, workers: int) -> None:
+    before = torch.random.get_rng_state()
+    assert list(CorpusLoader(PieceBatches(corpus, "train", batch_size=4), workers=workers))
+    assert torch.equal(torch.random.get_rng_state(), before)
