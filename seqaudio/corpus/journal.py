@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.corpus.pieces import PreparedFile, PreparedPiece
+from seqaudio.corpus.splits import SPLITS
 from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import shown
 
@@ -69,13 +70,13 @@ def read_records(lines: Path, data: Path, key: Key, dtype: np.dtype[Any], start:
     if not (lines.is_file() and data.is_file()):
         return
     with lines.open("rb") as line_file, data.open("rb") as data_file:
-        first = line_file.readline()
+        first, size = line_file.readline(), data.stat().st_size
         if first != key_line(key):
             return
         end = len(first)
         for line in line_file:
             record = _record(line, data, dtype.itemsize, start)
-            if record is None:
+            if record is None or record.at + record.tokens * dtype.itemsize > size:
                 return
             data_file.seek(record.at)
             if zlib.crc32(data_file.read(record.tokens * dtype.itemsize)) != record.crc:
@@ -97,13 +98,28 @@ def _record(line: bytes, data: Path, itemsize: int, start: int) -> Record | None
             return None
         values = json.loads(text)
         pieces = tuple(PreparedPiece(**{**p, "marks": tuple(p.get("marks", ()))}) for p in values["pieces"])
-        tokens = sum(piece.tokens for piece in pieces)
-        at = start + int(values["at"]) * itemsize
-        if min(at - start, tokens) < 0:
+        name, sha256, first, crc_of_ids = (values[key] for key in ("file", "sha256", "at", "crc"))
+        if not (
+            _are(str, name, sha256) and _are(int, first, crc_of_ids) and first >= 0 and all(map(_is_sound, pieces))
+        ):
             return None
-        return Record(values["file"], values["sha256"], pieces, data, at, tokens, values["crc"])
+        tokens = sum(piece.tokens for piece in pieces)
+        return Record(name, sha256, pieces, data, start + first * itemsize, tokens, crc_of_ids)
     except TORN:
         return None
+
+
+def _is_sound(piece: PreparedPiece) -> bool:
+    """Has a stored piece the types of a piece? Somebody may have edited it, with its CRC."""
+    sizes = (piece.tokens, piece.notes, piece.bars, piece.lowest, *piece.lost.values())
+    words = (piece.name, piece.rule, piece.reason, piece.split, *piece.marks, *piece.lost)
+    right = _are(str, *words) and _are(int, *sizes) and min(sizes) >= 0 and piece.split in ("", *SPLITS)
+    return right and (piece.tokens == 0 if piece.rule else piece.tokens > 0 and len(piece.marks) > 0)
+
+
+def _are(kind: type, *values: object) -> bool:
+    """Have all values exactly this type? (True is no number here.)"""
+    return all(type(value) is kind for value in values)
 
 
 class Journal:

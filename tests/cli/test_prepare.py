@@ -1,5 +1,6 @@
 """What does ``seqaudio prepare`` say, and with which exit code?"""
 
+import inspect
 import json
 import os
 import subprocess
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from seqaudio.cli.main import run
-from seqaudio.cli.prepare import TOKENIZERS
-from seqaudio.corpus import PrepareOptions
+from seqaudio.cli.prepare import TOKENIZERS, command
+from seqaudio.corpus import PrepareOptions, prepare
 from seqaudio.files import write_midi
 from seqaudio.tokens.loading import NAMES
 from tests.samples import tune
@@ -34,8 +35,18 @@ def music(tmp_path: Path) -> Path:
 
 
 def test_the_tokenizers_offered_are_those_there_are() -> None:
-    assert set(NAMES) <= set(TOKENIZERS)
-    assert PrepareOptions().tokenizer in TOKENIZERS
+    assert sorted(NAMES) == sorted(TOKENIZERS)
+
+
+def test_the_defaults_are_those_of_the_functions() -> None:
+    offered = command.make_context("prepare", ["music", "out"]).params
+    options = PrepareOptions().model_dump()
+    assert {name: offered[name] for name in options if name not in ("settings", "limits")} == {
+        name: value for name, value in options.items() if name not in ("settings", "limits")
+    }
+    ways = {"jobs": "jobs", "dask": "dask", "timeout": "timeout_s", "memory": "memory_mb"}
+    defaults = inspect.signature(prepare).parameters
+    assert {name: offered[name] for name in ways} == {name: defaults[ways[name]].default for name in ways}
 
 
 def test_facts_as_json_and_what_was_reused(music: Path, tmp_path: Path) -> None:

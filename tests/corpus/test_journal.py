@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -281,6 +282,40 @@ def test_a_damaged_corpus_is_read_anew(music: Path, tmp_path: Path, read: list[s
             assert read
             assert files_of(tmp_path / "out") == sound
             shutil.rmtree(tmp_path / "out")
+
+
+EDITS = {
+    "at": ["3", 3.0, -1, 10**30, None, True],
+    "crc": ["3", None],
+    "file": [3, None],
+    "sha256": [3, ["a"]],
+    "tokens": ["3", 3.5, -2, 10**30, 0],
+    "notes": ["3", 3.5, -2, [3]],
+    "lowest": ["60"],
+    "rule": [3, "dropped, yet with tokens"],
+    "marks": [[3], [], 3],
+    "lost": [{"a": "b"}, {"a": -1}, 3],
+    "split": ["somewhere", 3],
+    "another": [1],
+}
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("key", EDITS)
+def test_a_corpus_that_was_edited_is_read_anew(music: Path, tmp_path: Path, key: str) -> None:
+    """With the CRC of its lines mended, too."""
+    prepare([str(music)], tmp_path / "out", SMALL)
+    sound = files_of(tmp_path / "out")
+    head, *lines = sound["files.jsonl"].splitlines()
+    for value in EDITS[key]:
+        edited = json.loads(lines[0][9:])
+        (edited if key in edited else edited["pieces"][0])[key] = value
+        text = json.dumps(edited).encode()
+        line = b"%08x %b" % (zlib.crc32(text), text)
+        (tmp_path / "out" / "files.jsonl").write_bytes(b"\n".join([head, line, *lines[1:], b""]))
+        done = prepare([str(music)], tmp_path / "out", SMALL)
+        assert done.reused == 0, value
+        assert files_of(tmp_path / "out") == sound
 
 
 def test_what_hung_or_crashed_is_dropped_and_tried_again(

@@ -1,5 +1,6 @@
 """Laws of preparing: the bytes depend on files and options alone, every drop has a rule, the folder is whole or old."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare
+from seqaudio.corpus.sources import SourceFile
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files import write_midi
 from seqaudio.music import Score
@@ -236,6 +238,9 @@ def test_an_interrupted_write_leaves_the_old_corpus(
         with pytest.raises(OSError, match="disk full"):
             prepare([str(music)], tmp_path / "out", SMALL)
     assert files_of(tmp_path / "out") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.part", "music", "out"]
+    left = {path.name for path in (tmp_path / ".out.part").iterdir()}
+    assert left == (set() if step == "json.dumps" else {"files.jsonl", "tokens.bin", "new"})  # the first write failed
     prepare([str(music)], tmp_path / "out", SMALL)
     prepare([str(music)], tmp_path / "clean", SMALL)
     assert files_of(tmp_path / "out") == files_of(tmp_path / "clean") != before
@@ -293,3 +298,20 @@ def test_workers_end_with_a_killed_run(music: Path, tmp_path: Path) -> None:
     # every worker holds the pipe open: it ends when the last of them is gone
     run.communicate(timeout=30)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_bytes_that_are_hashed_are_those_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that changes meanwhile is what its hash says."""
+    pieces = sys.modules["seqaudio.corpus.pieces"]
+    path = tmp_path / "tune.mid"
+    write_midi(tune(2), path)
+    first = path.read_bytes()
+
+    def read(*_: object) -> bytes:
+        write_midi(tune(3), path)
+        return first
+
+    monkeypatch.setattr(pieces, "read_bytes", read)
+    found = pieces.prepare_file(SMALL, SourceFile("tune.mid", path))
+    assert found.sha256 == hashlib.sha256(first).hexdigest()
+    assert found.ids.tolist() == BarsTokenizer().encode(tune(2)).tolist()
