@@ -29,7 +29,7 @@ import symusic
 
 from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import read_bytes, shown
-from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.symusic_score import score_from_symusic
 from seqaudio.music.score import IntArray, Score
 
@@ -128,9 +128,7 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
             raise BadFileError(f"{place}: cannot be parsed as ABC ({_reason(problem)})") from None
     remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
     dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
-    score = _on_bar_lines(score_from_symusic(parsed))  # type: ignore[arg-type]
-    limits.check("max_notes", len(score), place)
-    limits.check("max_quarters", score.end / score.ticks_per_quarter, place)
+    score = checked(_on_bar_lines(score_from_symusic(parsed)), limits, place)  # type: ignore[arg-type]
     return Tune(number, title, score, dict(sorted(dropped.items())))
 
 

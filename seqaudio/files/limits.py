@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from seqaudio.errors import OptionError, OverLimitError
+from seqaudio.music.score import DEFAULT_TEMPO_US, Score
 
 MOST_EVENTS = 2**25  # so many score tracks can be told apart while a file is read
 
@@ -22,9 +23,11 @@ class Limits:
 
     Attributes:
         max_bytes: size of the file.
-        max_notes: notes in the piece.
+        max_notes: notes in the piece; in a file of rolls, in each.
         max_events: notes' beginnings and ends, programs, pedals, tempos and time signatures in the file; and pedal
-            spans in the piece, where a pedal counts once for each score track of its channel. At most 33,554,432.
+            spans in the piece, where a pedal counts once for each score track of its channel. In MusicXML, everything
+            with a place that is no note, as often as it is played; in a file of rolls, the notes of all together. At
+            most 33,554,432.
         max_tracks: tracks in the file; a MIDI header can declare 65,535.
         max_metres: changes of time signature.
         max_tunes: tunes in an ABC book; each starts a run of the parser.
@@ -77,15 +80,41 @@ class Limits:
                 raise OptionError(f"limit {pair!r}; give a whole number from 0, such as {name}=1000000") from None
         return cls(**budgets)
 
-    def check(self, budget: str, came: float, path: str) -> None:
-        """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``."""
+    def check(self, budget: str, came: float, path: str, *, and_more: bool = False) -> None:
+        """Raise OverLimitError when ``came`` exceeds the budget named, such as ``"max_notes"``.
+
+        Args:
+            budget: its name.
+            came: what the file has.
+            path: what the message calls the file.
+            and_more: nobody counted to the end, so that twice as much is what the message tells to allow.
+        """
         allowed = getattr(self, budget)
         if came > allowed:
-            what, enough = budget.removeprefix("max_"), int(-(-came // 1))  # rounded up
+            what, count = budget.removeprefix("max_"), int(-(-came // 1))  # rounded up
+            enough, more = (2 * count, " and more") if and_more else (count, "")
             raise OverLimitError(
-                f"{path}: {enough:,} {what}, over the budget of {allowed:,}; if the file is right, "
+                f"{path}: {count:,} {what}{more}, over the budget of {allowed:,}; if the file is right, "
                 f"raise it with --limit {budget}={enough} (in Python Limits({budget}={enough}))"
             )
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def checked(score: Score, limits: Limits, path: str) -> Score:
+    """The score just read, if it keeps within the budgets of a piece: every reader ends with this.
+
+    It checks max_notes, max_metres, max_quarters and max_seconds. What takes memory is to be checked before.
+
+    Raises:
+        OverLimitError: it does not.
+    """
+    limits.check("max_notes", len(score), path)
+    limits.check("max_metres", len(score.time_signatures), path)
+    end = max(score.end, int(score.pedals[:, :2].sum(axis=1).max(initial=0)))
+    limits.check("max_quarters", end / score.ticks_per_quarter, path)
+    slowest_us = max(int(score.tempos[:, 1].max(initial=0)), DEFAULT_TEMPO_US)
+    if end * slowest_us * 1e-6 > limits.max_seconds * score.ticks_per_quarter:  # else the tempos need no look
+        limits.check("max_seconds", float(score.seconds(end)), path)
+    return score

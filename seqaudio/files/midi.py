@@ -33,7 +33,7 @@ import numpy as np
 
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
-from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.midi_scan import EXPORT_AGAIN, clean_name, scan
 from seqaudio.files.midi_walk import (
     DRUM_CHANNEL,
@@ -44,11 +44,10 @@ from seqaudio.files.midi_walk import (
     PARTS,
     PEDAL,
     PEDALS,
-    SLOWEST,
     TEMPOS,
     Found,
 )
-from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray, Score, rows_in_order
+from seqaudio.music.score import IntArray, Score, rows_in_order
 
 MELODIC_CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]
 MAX_DELTA = 2**28 - 1  # the largest four-byte variable-length quantity
@@ -69,14 +68,9 @@ def read_midi(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> 
 def read_midi_bytes(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Score:
     """The piece in the bytes of a MIDI file; ``name`` stands for the path in messages. Raises as read_midi."""
     found, ticks_per_quarter, smpte_tempo_us = scan(data, name, limits)
-    end, slowest_us = int(found.counts[LAST]), max(int(found.counts[SLOWEST]), DEFAULT_TEMPO_US)
-    if end > MAX_TICK:
-        raise BadFileError(f"{name}: tick {end} is beyond 2^31; {EXPORT_AGAIN}")
-    limits.check("max_quarters", end / ticks_per_quarter, name)
-    score = _score(data, found, ticks_per_quarter, smpte_tempo_us)
-    if end * slowest_us * 1e-6 > limits.max_seconds * ticks_per_quarter:
-        limits.check("max_seconds", float(score.seconds(end)), name)
-    return score
+    if found.counts[LAST] > MAX_TICK:
+        raise BadFileError(f"{name}: tick {found.counts[LAST]} is beyond 2^31; {EXPORT_AGAIN}")
+    return checked(_score(data, found, ticks_per_quarter, smpte_tempo_us), limits, name)
 
 
 def write_midi(score: Score, path: str | os.PathLike[str]) -> None:

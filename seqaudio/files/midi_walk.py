@@ -29,8 +29,8 @@ COMPLETE, NO_END, CUT, LONG_NUMBER, LATE, NO_STATUS, NO_DATA = range(7)
 SYSTEM = -1  # in place of the data of a channel event; below it is minus a code
 
 # What is counted over the tracks of a file, how often a tempo or metre is earlier than the one before, the last tick,
-# the slowest tempo, and the place of the current track's name.
-NOTES, EVENTS, PEDALS, PARTS, TEMPOS, METRES, MIXED, LAST, SLOWEST, NAME, NAME_END, COUNTS = range(12)
+# and the place of the current track's name.
+NOTES, EVENTS, PEDALS, PARTS, TEMPOS, METRES, MIXED, LAST, NAME, NAME_END, COUNTS = range(11)
 ONSET, END, VALUES, BEHIND, NOTE_ROWS = range(5)
 FIRST_IN, LAST_IN, MARK, QUEUE_ROWS = range(4)
 
@@ -250,7 +250,6 @@ def _system_event(
                 tempos[n, 0], tempos[n, 1] = tick, us
                 counts[MIXED] += n > 0 and tick < tempos[n - 1, 0]
             counts[TEMPOS] += 1
-            counts[SLOWEST] = max(counts[SLOWEST], us)
     elif meta == 0x58 and length >= 2:
         if data[at] > 0 and data[at + 1] <= 6:
             n = counts[METRES]

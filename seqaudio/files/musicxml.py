@@ -24,22 +24,25 @@ import math
 import os
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice, pairwise
 from typing import Any
 from xml.etree.ElementTree import Element
 
+import numpy as np
+
 from seqaudio.errors import BadFileError, MissingDependencyError
 from seqaudio.files.atomic import read_bytes, shown
-from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.midi_scan import clean_name
 from seqaudio.files.musicxml_bars import bar_metres, usual_metre
 from seqaudio.files.musicxml_document import EXPORT_AGAIN, read_document
 from seqaudio.files.musicxml_order import play_order
 from seqaudio.files.musicxml_parts import Mark, WrittenMeasure, WrittenPart, read_part
 from seqaudio.music.chords import CHORD_TRACK
-from seqaudio.music.score import DEFAULT_TEMPO_US, Score
+from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray, Score
 
 BASE_TICKS = 480
 MAX_TICKS = 32_767
@@ -63,7 +66,7 @@ def read_musicxml_bytes(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS)
     dropped: Counter[str] = Counter()
     try:
         score = _read(root, name, limits, dropped)
-    except (BadFileError, MissingDependencyError):
+    except (BadFileError, MissingDependencyError, MemoryError):
         raise
     except Exception as problem:  # music21 meets damage with exceptions of every kind
         reason = (str(problem).splitlines() or [""])[0][:100]
@@ -81,10 +84,12 @@ def _read(root: Element, name: str, limits: Limits, dropped: Counter[str]) -> Sc
     if not elements:
         raise BadFileError(f"{name}: a MusicXML score without parts; {EXPORT_AGAIN}")
     order = play_order([part.findall("measure") for part in elements], limits.max_quarters, dropped)
-    limits.check("max_quarters", len(order), name)  # a bar is a quarter or longer in all but the oddest pieces
+    limits.check(
+        "max_quarters", len(order), name, and_more=True
+    )  # a bar is a quarter or longer in all but the oddest pieces
     parts = [read_part(element, about.get(element.get("id")), dropped) for element in elements]
     played = _Played(parts, order, name, limits, dropped)
-    return played.score()
+    return checked(played.score(), limits, name)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ class _Played:
         columns = list(zip(*(part.measures for part in parts), strict=True))
         metres, lengths = _lengths(columns)
         limits.check("max_notes", sum(len(measure.notes) for i in order for measure in columns[i]), name)
+        marks = [sum(len(measure.marks) for measure in measures) for measures in columns]
+        limits.check("max_events", sum(marks[i] for i in order), name)
         pickup, self.metres = bar_metres([lengths[i] for i in order], [metres[i] for i in order])
         self.starts = [pickup]
         for i in order:
@@ -128,8 +135,6 @@ class _Played:
             notes += chords
             names, programs, drums = [*names, CHORD_TRACK], [*programs, 0], [*drums, False]
         self.limits.check("max_notes", len(notes), self.name)
-        tempos = list(self._in_force([part.measures for part in self.parts], "tempo"))
-        pedals = [(at, end, track) for track in range(len(self.parts)) for at, end in self._pedals(track)]
         tpq = _ticks_per_quarter([time for note in notes for time in (note.onset, note.end)])
 
         def ticks(time: Fraction) -> int:
@@ -149,11 +154,21 @@ class _Played:
             is_drum=[drums[note.track] for note in notes],
             track=[note.track for note in notes],
             ticks_per_quarter=tpq,
-            tempos=[(ticks(at), tempo or DEFAULT_TEMPO_US) for at, tempo in tempos],
+            tempos=self._tempos(ticks),
             time_signatures=[(ticks(at), *metre) for at, metre in self.metres],
-            pedals=[(ticks(at), max(ticks(end) - ticks(at), 1), track) for at, end, track in pedals],
+            pedals=[
+                (ticks(at), max(ticks(end) - ticks(at), 1), track)
+                for track in range(len(self.parts))
+                for at, end in self._pedals(track)
+            ],
             track_names=names,
         )
+
+    def _tempos(self, ticks: Callable[[Fraction], int]) -> IntArray:
+        """Tick and tempo of every tempo mark as played, kept as numbers: there may be a million."""
+        marks = self._in_force([part.measures for part in self.parts], "tempo")
+        flat = (number for at, tempo in marks for number in (ticks(at), tempo or DEFAULT_TEMPO_US))
+        return np.fromiter(flat, np.int64).reshape(-1, 2)
 
     def _notes(self, track: int) -> Iterator[_Sounding]:
         """Notes of a part as they are played, ties joined."""
@@ -192,14 +207,16 @@ class _Played:
         self.dropped["chord symbols of further parts"] += symbols
         if not having:
             return []
-        changes = list(self._in_force([having[0].measures], "chord"))
-        ends = [at for at, _ in changes[1:]] + [self.starts[-1]]
-        return [
+        changes = chain(self._in_force([having[0].measures], "chord"), [(self.starts[-1], None)])
+        notes = (
             _Sounding(at, end, pitch, VELOCITY, len(self.parts))
-            for (at, chord), end in zip(changes, ends, strict=True)
+            for (at, chord), (end, _) in pairwise(changes)
             if chord is not None and end > at
             for pitch in chord.pitches
-        ]
+        )
+        sounding = list(islice(notes, self.limits.max_notes + 1))
+        self.limits.check("max_notes", len(sounding), self.name, and_more=True)
+        return sounding
 
     def _pedals(self, track: int) -> Iterator[tuple[Fraction, Fraction]]:
         down: Fraction | None = None

@@ -17,7 +17,7 @@ from pathlib import Path
 from seqaudio.errors import BadFileError, MissingDependencyError
 from seqaudio.files.abc import book_texts, read_tune
 from seqaudio.files.atomic import read_bytes, shown
-from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.midi import read_midi_bytes
 from seqaudio.files.musicxml import read_musicxml_bytes
 from seqaudio.files.rolls import PICKLE_SUFFIXES, ROLL_SUFFIXES, read_rolls_of_bytes
@@ -70,11 +70,10 @@ def read_pieces_of_bytes(
     data: bytes, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS
 ) -> tuple[list[Piece], list[BadFileError]]:
     """As :func:`read_pieces`, from the bytes of a file; ``path`` gives its suffix and its name in errors."""
-    path = Path(path)
+    path, name = Path(path), shown(path)
     if path.suffix.lower() in ROLL_SUFFIXES + PICKLE_SUFFIXES:
         rolls = read_rolls_of_bytes(data, path, limits)
-        return [Piece(roll.name, roll.score(), split=roll.split) for roll in rolls], []
-    name = shown(path)
+        return [Piece(roll.name, checked(roll.score(), limits, name), split=roll.split) for roll in rolls], []
     match kind_of(data, path.suffix):
         case "abc":
             return _read_book(data, path, limits)

@@ -67,6 +67,13 @@ class Roll:
     steps_per_quarter: int
     voices: NDArray[np.int64] | None = None
 
+    def note_count(self) -> int:
+        """How many notes its score will have: where a key or a voice begins to sound."""
+        if self.voices is None:
+            return int(self.frames[0].sum()) + int((self.frames[1:] > self.frames[:-1]).sum())
+        begun = (self.voices[1:] != self.voices[:-1]) & (self.voices[1:] != SILENT)
+        return int((self.voices[0] != SILENT).sum()) + int(begun.sum())
+
     def score(self) -> Score:
         """The roll as a score: consecutive steps of a key are one note; each voice is a track, from the first on."""
         if self.voices is None:
@@ -94,7 +101,7 @@ def read_rolls_of_bytes(data: bytes, path: str | os.PathLike[str], limits: Limit
     name, suffix = shown(path), _suffix_of_rolls(path)
     base, grid = Path(name).name, _steps_per_quarter(Path(path).name)
     if suffix == ".json":
-        return _from_json(data, name, base, grid, limits)
+        return _within_budgets(_from_json(data, name, base, grid, limits), name, limits)
     pieces = _from_mat(data, name, limits) if suffix == ".mat" else _from_npz(data, name, limits)
     rolls, cells = [], 0
     for split, piece, matrix in pieces:
@@ -103,7 +110,20 @@ def read_rolls_of_bytes(data: bytes, path: str | os.PathLike[str], limits: Limit
         where = f"{base}#{piece}"
         frames = _binary(matrix, f"{name}: {piece}")
         rolls.append(Roll(where, split, frames, LOWEST_PITCH[frames.shape[1]], grid))
-    return sorted(rolls, key=lambda roll: (*SPLITS, "").index(roll.split))
+    return _within_budgets(sorted(rolls, key=lambda roll: (*SPLITS, "").index(roll.split)), name, limits)
+
+
+def _within_budgets(rolls: list[Roll], name: str, limits: Limits) -> list[Roll]:
+    """The rolls, if scores may be made of them: a note takes a hundred times the memory of its cell."""
+    notes = 0
+    for roll in rolls:
+        where = f"{name}: {roll.name.rpartition('#')[2]}"
+        limits.check("max_quarters", len(roll.frames) / roll.steps_per_quarter, where)
+        count = roll.note_count()
+        limits.check("max_notes", count, where)
+        notes += count
+    limits.check("max_events", notes, name)
+    return rolls
 
 
 def _suffix_of_rolls(path: str | os.PathLike[str]) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqaudio.errors import BadFileError
+from seqaudio.errors import BadFileError, OverLimitError
+from seqaudio.files import Limits, musicxml
 from seqaudio.files.musicxml import read_musicxml_bytes
 from seqaudio.music import Score
 from tests.files.musicxml_samples import (
@@ -157,6 +158,26 @@ def test_mutants_end_in_a_score_or_a_clear_refusal(seed: int, capfd: pytest.Capt
     assert capfd.readouterr() == ("", "")
 
 
+def test_marks_count_as_often_as_they_are_played() -> None:
+    again = repeat("backward", times=' times="1000"')
+    for marks in ("<sound tempo='77'/>" * 100, harmony("C", "major") * 100):
+        text = document([attributes("1/4") + marks + note("C5") + again]).encode()
+        assert len(read_musicxml_bytes(text, "a.xml", Limits(max_events=100_000))[0]) >= 1000
+        with pytest.raises(OverLimitError, match=r"^a\.xml: 100,000 events, .*--limit max_events=100000"):
+            read_musicxml_bytes(text, "a.xml", Limits(max_events=99_999))
+    with pytest.raises(OverLimitError, match=r"501 quarters and more, over the budget of 500; .*max_quarters=1002"):
+        read_musicxml_bytes(text, "a.xml", Limits(max_quarters=500))
+
+
+def test_want_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(musicxml, "play_order", greedy)
+    with pytest.raises(MemoryError):
+        read_musicxml_bytes(PLAIN.encode(), "a")
+
+
 LONG = 20_000
 HOSTILE = {
     "many notes": document([attributes() + note("C5") * 60_000]),
@@ -173,6 +194,13 @@ HOSTILE = {
     "odd divisions": document(["".join(attributes("", divisions=n) + note("C5") for n in range(1, 5000))]),
     "metres": document([attributes(f"{n % 9 + 1}/8") + note("C5") for n in range(LONG)]),
     "tempos": document([attributes() + "<sound tempo='77'/>" * LONG + note("C5", 4)] * 2),
+    "repeated tempos": document([
+        attributes("1/4") + "<sound tempo='77'/>" * 1190 + note("C5") + repeat("backward", times=' times="1000"')
+    ]),
+    "repeated chord symbols": document([
+        attributes("1/4") + (harmony("C", "major-13th") + "<forward><duration>1</duration></forward>") * 1100
+        + repeat("backward", times=' times="300"')
+    ]),
     "parts": document(*[[attributes() + note("C5", 4)]] * 3000),
     "backups": document([attributes() + (note("C5") + "<backup><duration>9</duration></backup>") * LONG]),
 }  # fmt: skip

@@ -98,3 +98,26 @@ def test_a_pickle_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x80\x04N.")
     with pytest.raises(BadFileError, match="a pickle runs whatever program is in it"):
         read_pieces(path)
+
+
+@needs_music21
+def test_every_reader_keeps_the_budgets_of_a_piece(tmp_path: Path) -> None:
+    """Two quarters at 120 a minute last a second."""
+    files = {
+        "a.mid": midi_bytes(tune(1)),
+        "a.abc": b"X:1\nL:1/4\nQ:1/4=120\nK:C\nCDEF|\n",
+        "a.musicxml": document([attributes() + note("C5") * 4]).encode(),
+        "set-quarter.json": json.dumps({"train": [[[60]], [[60], [62], [64], [65]]]}).encode(),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        pieces, problems = read_pieces(tmp_path / name, Limits(max_seconds=2, max_quarters=4))
+        assert (len(pieces[-1].score) > 3, problems) == (True, [])
+        for budget, less in (("max_seconds", 1), ("max_quarters", 3), ("max_notes", 3)):
+            with pytest.raises(OverLimitError, match=f"{name}.*{budget}="):
+                raise_all(read_pieces(tmp_path / name, Limits(**{budget: less}))[1])
+
+
+def raise_all(problems: list[BadFileError]) -> None:
+    for problem in problems:
+        raise problem

@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -279,3 +281,47 @@ def test_damaged_files_are_refused_or_still_rolls(tmp_path: Path, suffix: str, c
             refusals.append(str(problem))
     assert len(refusals) > 50
     assert all(text.startswith(str(path)) and "\n" not in text for text in refusals)
+
+
+READ_ALL = """
+import json, resource, sys
+from seqaudio.errors import BadFileError
+from seqaudio.files import read_pieces
+for path in sys.argv[1:]:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        found = f"{len(read_pieces(path)[0])} pieces"
+    except BadFileError as error:
+        found = str(error)
+    print(json.dumps([found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before]), flush=True)
+"""
+
+
+def test_greedy_rolls_stay_small(tmp_path: Path) -> None:
+    """In another process, a small file first: how much memory each takes beyond those before."""
+    board = (np.indices((560_000, 88)).sum(axis=0) % 2).astype(bool)
+    np.savez_compressed(tmp_path / "board.npz", train=board[:300_000])
+    np.savez_compressed(tmp_path / "boards.npz", train=board[:500_000].reshape(100, 5000, 88))
+    np.savez_compressed(tmp_path / "long-quarter.npz", train=np.zeros((200_000, 88), dtype=bool))
+    write_json(tmp_path / "voices.json", {"train": [[[60, 62, 64, 65], [61, 63, 65, 67]] * 150_000]})
+    np.savez_compressed(tmp_path / "a.npz", train=board[:100])
+    names = ("a.npz", "long-quarter.npz", "voices.json", "board.npz", "boards.npz")
+    command = [sys.executable, "-c", READ_ALL, *(str(tmp_path / name) for name in names)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2], check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found, grown_kb = zip(*map(json.loads, done.stdout.splitlines()), strict=True)
+    assert found[0] == "1 pieces"
+    assert "long-quarter.npz: train: 200,000 quarters, over the budget of 100,000" in found[1]
+    assert "voices.json: train-1: 1,200,000 notes, over the budget of 500,000" in found[2]
+    assert "board.npz: train: 13,200,000 notes, over the budget of 500,000" in found[3]
+    assert "boards.npz: 22,000,000 events, over the budget of 1,200,000" in found[4]
+    assert max(grown_kb) < 300 * 1024, grown_kb
+
+
+def test_as_many_notes_as_counted(tmp_path: Path) -> None:
+    lines = [[[72, 67, 60], [72, 65, 60], [74, 67, -1], [-1, 67, 60]], [[60, 60, 60]]]
+    np.savez(tmp_path / "a.npz", *pieces(20))
+    for roll in [*read_rolls(tmp_path / "a.npz"), *read_rolls(write_json(tmp_path / "a.json", {"train": lines}))]:
+        assert roll.note_count() == len(roll.score())
