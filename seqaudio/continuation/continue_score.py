@@ -19,9 +19,10 @@ from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pe
 from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
+from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import DRUMS, BarsTokenizer
 from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER
-from seqaudio.tokens.metre import to_steps
+from seqaudio.tokens.metre import STEPS_PER_QUARTER
 
 MAX_BARS = 10_000
 CHUNK = 512  # primer tokens per run of the network
@@ -294,7 +295,7 @@ def _place_in_bar(score: Score) -> NDArray[np.int64]:
     """Steps of each note behind its bar line, to the nearest."""
     lines = score.bars()
     ticks = score.onset - lines[np.searchsorted(lines, score.onset, side="right") - 1]
-    return to_steps(ticks, score.ticks_per_quarter)
+    return nearest_steps(ticks, score.ticks_per_quarter, STEPS_PER_QUARTER)
 
 
 def _joined(primer: Primer, new: Score) -> Score:

@@ -17,8 +17,9 @@ from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
+from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.metre import METRES, STEPS_PER_QUARTER, nearest_metre, to_steps
+from seqaudio.tokens.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 
@@ -87,7 +88,9 @@ def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -
     if not len(cut):
         first = int(np.searchsorted(lines, gathered.onset.min(), side="right"))
         raise NoNotesError(f"bars 1 to {count} are silent; the music starts in bar {first}")
-    before_cut = to_steps(cut.onset, cut.ticks_per_quarter) < to_steps(lines[count], cut.ticks_per_quarter)
+    tpq = cut.ticks_per_quarter
+    cut_step = nearest_steps(lines[count], tpq, STEPS_PER_QUARTER)
+    before_cut = nearest_steps(cut.onset, tpq, STEPS_PER_QUARTER) < cut_step
     recent = cut.onset >= lines[max(0, count - HEARD_BARS)]
     heard = cut.notes(before_cut & recent)  # a note a hair before the cut belongs behind it
     if not len(heard):
@@ -159,7 +162,7 @@ def make_readable(score: Score, checkpoint: Checkpoint) -> Readable:
 
 def _on_grid(score: Score) -> Score:
     """The score with onsets at twelfths of a quarter, so that the notes of a rolled chord begin together."""
-    steps = to_steps(score.onset, score.ticks_per_quarter)
+    steps = nearest_steps(score.onset, score.ticks_per_quarter, STEPS_PER_QUARTER)
     onset = np.rint(steps * (score.ticks_per_quarter / STEPS_PER_QUARTER)).astype(np.int64)
     return score.replaced(onset=onset, duration=np.maximum(score.onset + score.duration - onset, 1))
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.spans import merged_spans
+from seqaudio.music.steps import nearest_steps
 
 Frames = NDArray[np.bool_]
 
@@ -21,11 +22,6 @@ Frames = NDArray[np.bool_]
 def ticks_per_step(steps_per_quarter: int) -> int:
     """Ticks of a step in a score made from frames: 480 to the quarter where that divides, else a little less."""
     return max(1, 480 // steps_per_quarter)
-
-
-def nearest_steps(ticks: IntArray, ticks_per_quarter: int, steps_per_quarter: int) -> IntArray:
-    """Nearest steps, halves up."""
-    return (2 * steps_per_quarter * ticks + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 
 def steps_of_notes(score: Score, steps_per_quarter: int) -> tuple[IntArray, IntArray]:

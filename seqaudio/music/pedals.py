@@ -12,8 +12,35 @@ import numpy as np
 
 from seqaudio.compiled import compiled
 from seqaudio.music.score import IntArray, Score
+from seqaudio.music.spans import joined
 
 VOICES = 129
+
+
+def spans_of_voices(score: Score, voice: IntArray) -> tuple[IntArray, IntArray, int]:
+    """Each pedal span once for each voice that its track plays.
+
+    Args:
+        score: where the pedals act.
+        voice: that of each note, shape (notes,); drums have no pedal.
+
+    Returns:
+        Rows of ``score.pedals``, rising, and the voices, shapes (spans,); and how many rows belong to no voice.
+    """
+    pairs = np.unique((score.track * VOICES + voice)[voice > 0])  # each voice of each track
+    track = score.pedals[:, 2]
+    low = np.searchsorted(pairs, track * VOICES)
+    copies = np.searchsorted(pairs, (track + 1) * VOICES) - low
+    nth = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
+    voices = pairs[np.repeat(low, copies) + nth] % VOICES
+    return np.repeat(np.arange(len(track)), copies), voices, int((copies == 0).sum())
+
+
+def spans_of_no_voice(score: Score) -> int:
+    """How many pedal spans belong to tracks without pitched notes, or to none: they hold nothing."""
+    tracks = len(score.track_names)
+    heard = np.bincount(score.track[~score.is_drum], minlength=tracks + 1)
+    return int((heard[np.minimum(score.pedals[:, 2], tracks)] == 0).sum())
 
 
 def with_pedals_in_durations(score: Score) -> Score:
@@ -21,8 +48,17 @@ def with_pedals_in_durations(score: Score) -> Score:
     if not len(score.pedals):
         return score
     voice = np.where(score.is_drum, 0, score.program + 1)
-    columns = (score.onset, score.duration, score.pitch, voice, score.track, score.pedals)
-    return score.replaced(duration=sustained(*columns, len(score.track_names)), pedals=score.pedals[:0])
+    return score.replaced(duration=held_durations(score, voice), pedals=score.pedals[:0])
+
+
+def held_durations(score: Score, voice: IntArray) -> IntArray:
+    """Durations (ticks), each note held by its track's pedal until that lifts or its voice strikes the pitch again."""
+    down, length, track = score.pedals.T
+    if (track[1:] < track[:-1]).any():
+        down, length, track = score.pedals[track.argsort(kind="stable")].T  # by track, and by tick within one
+    first, up = joined(track, down, down + length, False)
+    spans = track[first].searchsorted(np.arange(len(score.track_names) + 1))
+    return sustained(score.onset, score.duration, score.pitch, voice, score.track, down[first], up, spans)
 
 
 @compiled
@@ -32,32 +68,15 @@ def sustained(
     pitch: IntArray,
     voice: IntArray,
     track: IntArray,
-    pedals: IntArray,
-    tracks: int,
+    down: IntArray,
+    up: IntArray,
+    spans: IntArray,
 ) -> IntArray:
-    """Durations (ticks) with each note held on by its track's pedal until that lifts or the pitch is struck again.
+    """Durations (ticks) with each note held on until the pedal lifts or the pitch is struck again.
 
-    Notes are sorted by onset and ``pedals`` (tick, duration, track) by tick, as in a score.
+    Notes are sorted by onset. The pedal of track t is down from ``down[i]`` to ``up[i]`` for each i from ``spans[t]``
+    up to ``spans[t + 1]``; these rise and do not overlap.
     """
-    # the spans of each track, joined where they overlap: those of track t are first[t] to last[t]
-    first = np.zeros(tracks + 1, np.int64)
-    for i in range(len(pedals)):
-        if pedals[i, 2] < tracks:  # a span may name a track that is not there
-            first[pedals[i, 2] + 1] += 1
-    first = np.cumsum(first)
-    last = first[:-1].copy()
-    down, up = np.empty(len(pedals), np.int64), np.empty(len(pedals), np.int64)
-    for i in range(len(pedals)):
-        t = int(pedals[i, 2])
-        if t >= tracks:
-            continue
-        start, stop = pedals[i, 0], pedals[i, 0] + pedals[i, 1]
-        if last[t] > first[t] and start < up[last[t] - 1]:
-            up[last[t] - 1] = max(up[last[t] - 1], stop)
-        else:
-            down[last[t]], up[last[t]] = start, stop
-            last[t] += 1
-
     lasting = duration.copy()
     strike = np.full(VOICES * 128, -1, np.int64)  # the next one of each voice and pitch, seen from behind
     strike_after = np.full(VOICES * 128, -1, np.int64)  # and the next that is later than that
@@ -66,11 +85,12 @@ def sustained(
         if strike[key] != start:
             strike_after[key] = strike[key]
             strike[key] = start
-        if last[t] == first[t] or voice[i] == 0:
+        low, high = int(spans[t]), int(spans[t + 1])
+        if low == high or voice[i] == 0:
             continue
         release = start + int(duration[i])
-        span = first[t] + int(np.searchsorted(down[first[t] : last[t]], release, side="right")) - 1
-        if span >= first[t] and release < up[span]:
+        span = low + int(np.searchsorted(down[low:high], release, side="right")) - 1
+        if span >= low and release < up[span]:
             again = int(strike_after[key])
             if again < 0:
                 lasting[i] = int(up[span]) - start

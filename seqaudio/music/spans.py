@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqaudio.compiled import compiled
 from seqaudio.music.score import IntArray
 
 
@@ -22,14 +23,21 @@ def merged_spans(
         end: where they end, at least 1 behind ``start``.
         touching: whether a span that begins where another ends becomes one with it too.
     """
-    if not len(key):
-        return key, start, end
     order = np.lexsort((start, key))
-    key, start, end = key[order], start[order], end[order]
-    beyond = int(end.max()) + 1
-    group = np.unique(key, return_inverse=True)[1].reshape(-1)
-    reach = np.maximum.accumulate(end + group * beyond)  # the keys' reaches cannot mix: each has a range of its own
-    gap = start + group * beyond - np.append(-1, reach[:-1])
-    first = np.flatnonzero((gap > 0 if touching else gap >= 0) | np.append(True, key[1:] != key[:-1]))
-    last = np.append(first[1:], len(key)) - 1
-    return key[first], start[first], reach[last] - group[last] * beyond
+    key, start = key[order], start[order]
+    first, reach = joined(key, start, end[order], touching)
+    return key[first], start[first], reach
+
+
+@compiled
+def joined(key: IntArray, start: IntArray, end: IntArray, touching: bool) -> tuple[IntArray, IntArray]:
+    """Of spans sorted by (key, start): which of them begin a stretch, and where each stretch ends."""
+    first, reach = np.empty(len(key), np.int64), np.empty(len(key), np.int64)
+    count = 0
+    for i in range(len(key)):
+        if count and key[i] == key[first[count - 1]] and start[i] < reach[count - 1] + touching:
+            reach[count - 1] = max(reach[count - 1], end[i])
+        else:
+            first[count], reach[count] = i, end[i]
+            count += 1
+    return first[:count], reach[:count]

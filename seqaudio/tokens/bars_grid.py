@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqaudio.errors import OptionError
-from seqaudio.music.pedals import sustained
+from seqaudio.music.pedals import held_durations, spans_of_no_voice
 from seqaudio.music.score import IntArray, Score
+from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars_notes import DURATIONS, LAST_STEP, pack, struck_once
 from seqaudio.tokens.bars_pedals import spans_on_grid
 from seqaudio.tokens.bars_tempo import MARKS_US, tempos_on_grid
-from seqaudio.tokens.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, to_steps, writable_metres
+from seqaudio.tokens.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, writable_metres
 from seqaudio.tokens.tokenizer import Pedals
 
 TICKS_PER_QUARTER = 480
@@ -102,7 +103,7 @@ def on_grid(
     if pedals == "drop":
         lost["pedal_spans_dropped"] = len(score.pedals)
     elif folds:
-        lost["pedal_spans_dropped"] = _of_silent_tracks(score)
+        lost["pedal_spans_dropped"] = spans_of_no_voice(score)
     elif len(score.pedals):
         spans, lost["pedal_spans_moved"], lost["pedal_spans_dropped"] = spans_on_grid(
             score, _voices(score, programs), last_line
@@ -118,24 +119,9 @@ def _voices(score: Score, programs: bool) -> IntArray:
 
 def _lasting(score: Score, programs: bool) -> IntArray:
     """Durations in ticks with the pedals folded in."""
-    lasting = sustained(
-        score.onset,
-        score.duration,
-        score.pitch,
-        _voices(score, programs),
-        score.track,
-        score.pedals,
-        len(score.track_names),
-    )
+    lasting = held_durations(score, _voices(score, programs))
     lasting.flags.writeable = False  # as the columns of a score: the same machine code serves
     return lasting
-
-
-def _of_silent_tracks(score: Score) -> int:
-    """How many pedal spans belong to tracks without pitched notes, or to none."""
-    tracks = len(score.track_names)
-    heard = np.bincount(score.track[~score.is_drum], minlength=tracks + 1)
-    return int((heard[np.minimum(score.pedals[:, 2], tracks)] == 0).sum())
 
 
 def _notes(score: Score, lasting: IntArray, programs: bool, velocities: bool, lost: dict[str, int]) -> IntArray:
@@ -167,7 +153,8 @@ def _metres(score: Score, end: int) -> tuple[IntArray, int, int]:
         rows = rows[:1]
     else:
         metre = score.metre_map()
-        rows = [*zip(to_steps(metre[:, 0], score.ticks_per_quarter).tolist(), *metre[:, 1:].T.tolist(), strict=True)]
+        steps = nearest_steps(metre[:, 0], score.ticks_per_quarter, STEPS_PER_QUARTER)
+        rows = [*zip(steps.tolist(), *metre[:, 1:].T.tolist(), strict=True)]
     written, replaced = writable_metres(rows, end)
     metres = [(step, METRE_INDEX[n, d], bar_steps(n, d)) for step, n, d in written]
     start, _, length = metres[-1]

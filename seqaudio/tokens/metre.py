@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from seqaudio.music.score import IntArray
-
 STEPS_PER_QUARTER = 12
 LONGEST_BAR = 8 * STEPS_PER_QUARTER  # steps: two whole notes
 SHORTEST_BAR = 3  # steps: one sixteenth
@@ -27,11 +25,6 @@ METRE_INDEX = {metre: index for index, metre in enumerate(METRES)}
 def bar_steps(numerator: int, denominator: int) -> int:
     """Length in steps of a bar of a metre in ``METRES``."""
     return numerator * 4 * STEPS_PER_QUARTER // denominator
-
-
-def to_steps(ticks: IntArray, ticks_per_quarter: int) -> IntArray:
-    """Nearest steps, halves up."""
-    return (2 * STEPS_PER_QUARTER * ticks + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 
 @lru_cache(maxsize=4096)

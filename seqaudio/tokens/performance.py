@@ -7,8 +7,8 @@ Conventions: times are seconds on a grid of 10 ms (``performance_grid.py``). A s
 TimeShift_n waits n steps of 10 ms, 100 at most, so a longer silence is several; Velocity (32 bins of four) and Program
 are written where they change. At one time releases come first, then pedals up, pedals down and strikes, each by
 (program, pitch). Drums are the program -1 and have tokens of their own, NoteOnDrum and NoteOffDrum. A note that is
-never released ends with the sequence, one step behind its onset at least; so does a pedal. Source: Oore et al. 2018 and
-magenta's performance_rnn, with pedals, programs and a fixed order of the events of one time.
+never released ends with the sequence, one step behind its onset at least; so does a pedal. Drums have none.
+Source: Oore et al. 2018 and magenta's performance_rnn, with pedals, programs and a fixed order of events of one time.
 """
 
 from __future__ import annotations
@@ -133,8 +133,7 @@ class PerformanceTokenizer:
         first = np.zeros((2, len(set(RANKS.values()))), dtype=np.int64)  # (drums or not, rank)
         for kind, of_rank in RANKS.items():
             if kind in self._first:
-                for drums in (0, 1) if kind.startswith("Pedal") else (int(kind.endswith("Drum")),):
-                    first[drums, of_rank] = self._first[kind]
+                first[int(kind.endswith("Drum")), of_rank] = self._first[kind]
         ids: IntArray = first[(program == DRUMS).astype(np.int64), rank] + value
         return ids
 
@@ -159,8 +158,8 @@ class PerformanceTokenizer:
         pedal_at, pedal_end = _spans(
             program, tokens.is_kind("PedalDown")[ids], tokens.is_kind("PedalDown", "PedalUp")[ids], time, last
         )
-        heard = np.isin(program[pedal_at], names) & (pedal_end > time[pedal_at])  # not one pressed at the very end
-        pedal_at, pedal_end = pedal_at[heard], pedal_end[heard]
+        heard = np.isin(program[pedal_at], names)
+        pedal_at, pedal_end = pedal_at[heard], np.maximum(pedal_end, time[pedal_at] + 1)[heard]
         return Score.from_notes(
             time[at] * TICKS_PER_STEP,
             np.maximum(end - time[at], 1) * TICKS_PER_STEP,

@@ -4,6 +4,7 @@ A state says what sounds and what has been written at this time. At one time the
 program, pitch), where the ranks are note off, pedal up, pedal down, note on: so a note is released before it is struck
 again, lasts a step at least, and is never written twice. Only what sounds is released, only what does not is struck.
 Time shifts of a second may follow each other, a shorter one is the last. A sequence may end while notes sound.
+Drums have no pedal.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def _in_order(state: PerformanceState, kind: str) -> range:
         return NOTHING
     if kind.startswith("Note") and kind.endswith("Drum") != (state.voice < 0):
         return NOTHING
-    if kind.startswith("Pedal") and (kind == "PedalUp") != (state.voice in state.pedals):
+    if kind.startswith("Pedal") and (state.voice < 0 or (kind == "PedalUp") != (state.voice in state.pedals)):
         return NOTHING
     return range(_lowest(state, state.voice, RANKS[kind]), size)
 
@@ -163,5 +164,6 @@ def _has_key(state: PerformanceState, program: int, rank: int) -> bool:
 
 def _leads_on(state: PerformanceState, program: int) -> bool:
     """May any event of a program still be written at this time?"""
-    pedal = state.tokenizer.pedals == "tokens" and not _lowest(state, program, 1 if program in state.pedals else 2)
+    has_pedal = state.tokenizer.pedals == "tokens" and program >= 0
+    pedal = has_pedal and not _lowest(state, program, 1 if program in state.pedals else 2)
     return _has_key(state, program, 3) or pedal or _has_key(state, program, 0)

@@ -4,8 +4,9 @@ Conventions: a step is 10 ms, whatever the tempo; the score on the grid has 500 
 a tick is a millisecond and a step is 10 ticks. Onsets and ends go to the nearest step (halves up, in whole numbers:
 nothing depends on floating point); a note lasts at least one step. Two notes of one program and pitch on one onset
 become one (the longer, the louder); a note still sounding when its key is struck again ends there. A pedal acts on
-every program of its track; pedal spans of one program that overlap become one, and one that has no step is dropped, as
-is the pedal of a track without notes. Tempo and metre are no part of the grid: the times are kept, the beats are not.
+every program of its track but the drums; pedal spans of one program that overlap become one, a span lasts at least one
+step, and the pedal of a track without pitched notes is dropped. Tempo and metre are no part of the grid: the times are
+kept, the beats are not.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from seqaudio.music.pedals import with_pedals_in_durations
+from seqaudio.music.pedals import spans_of_no_voice, spans_of_voices, with_pedals_in_durations
 from seqaudio.music.score import IntArray, Score
-from seqaudio.music.spans import merged_spans
+from seqaudio.music.spans import joined
+from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.tokenizer import Loss, Pedals
 
 STEP_US = 10_000
@@ -42,6 +44,7 @@ def quantize(score: Score, *, programs: bool, pedals: Pedals) -> tuple[Score, Lo
         lost["programs_dropped"] = int((score.program != 0).sum())
         score = score.replaced(program=np.zeros_like(score.program))
     if pedals == "durations":
+        lost["pedal_spans_dropped"] = spans_of_no_voice(score)
         score = with_pedals_in_durations(score)
     program = np.where(score.is_drum, -1, score.program)
     of_pedal, down, up = _pedals_on_grid(score, program, lost)
@@ -68,8 +71,7 @@ def _to_steps(score: Score, ticks: IntArray) -> tuple[IntArray, IntArray]:
     starts = np.append(0, np.cumsum(np.diff(tempos[:, 0]) * tempos[:-1, 1]))
     at = np.searchsorted(tempos[:, 0], ticks, side="right") - 1
     time = starts[at] + (ticks - tempos[at, 0]) * tempos[at, 1]
-    step = STEP_US * score.ticks_per_quarter
-    return time, (2 * time + step) // (2 * step)
+    return time, nearest_steps(time, STEP_US * score.ticks_per_quarter)
 
 
 def _notes_on_grid(score: Score, program: IntArray, lost: dict[str, int]) -> tuple[IntArray, ...]:
@@ -99,23 +101,16 @@ def _notes_on_grid(score: Score, program: IntArray, lost: dict[str, int]) -> tup
     return onset, cut, pitch, program, velocity
 
 
-def _pedals_on_grid(score: Score, program: IntArray, lost: dict[str, int]) -> IntArray:
-    """Program, start and end (steps) of every pedal span, shape (3, spans), sorted by (program, start)."""
-    start, first = _to_steps(score, score.pedals[:, 0])
-    stop, last = _to_steps(score, score.pedals[:, 0] + score.pedals[:, 1])
-    voices = np.unique(np.stack([score.track, program]), axis=1)  # (2, voices)
-    low, high = (np.searchsorted(voices[0], score.pedals[:, 2], side=side) for side in ("left", "right"))
-    kept = (last > first) & (high > low)
+def _pedals_on_grid(score: Score, program: IntArray, lost: dict[str, int]) -> tuple[IntArray, IntArray, IntArray]:
+    """Program, start and end (steps) of every pedal span, shapes (spans,), sorted by (program, start)."""
+    start, down = _to_steps(score, score.pedals[:, 0])
+    stop, up = _to_steps(score, score.pedals[:, 0] + score.pedals[:, 1])
+    up = np.maximum(up, down + 1)
+    row, voice, silent = spans_of_voices(score, program + 1)
     step = STEP_US * score.ticks_per_quarter
-    lost["pedal_spans_dropped"] += int((~kept).sum())
-    moved = (first * step != start) | (last * step != stop)
-    lost["pedal_spans_moved"] = int((moved & kept).sum())
-    rows = [
-        (int(voices[1, voice]), int(first[i]), int(last[i]))
-        for i in np.flatnonzero(kept).tolist()
-        for voice in range(int(low[i]), int(high[i]))
-    ]
-    distinct = np.array(sorted(set(rows)), dtype=np.int64).reshape(-1, 3).T
-    merged = np.stack(merged_spans(*distinct, touching=False))
-    lost["pedal_spans_moved"] += distinct.shape[1] - merged.shape[1]
-    return merged
+    moved = (down * step != start) | (up * step != stop)
+    key, down, up = np.unique(np.stack([voice, down[row], up[row]]), axis=1)  # equal ones of two tracks are one
+    first, end = joined(key, down, up, False)
+    lost["pedal_spans_dropped"] += silent
+    lost["pedal_spans_moved"] = int(moved[np.unique(row)].sum()) + len(key) - len(first)
+    return key[first] - 1, down[first], end

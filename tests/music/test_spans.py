@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqaudio.music import Score
-from seqaudio.music.frames import frames_of_runs, nearest_steps, runs_of_frames, runs_of_score
+from seqaudio.music.frames import frames_of_runs, runs_of_frames, runs_of_score
 from seqaudio.music.pedals import with_pedals_in_durations
-from seqaudio.music.spans import merged_spans
+from seqaudio.music.spans import joined, merged_spans
+from seqaudio.music.steps import nearest_steps
 from tests.contracts.any_scores import scores
 
 spans = st.lists(st.tuples(st.integers(-1, 2), st.integers(0, 20), st.integers(1, 6)), max_size=12)
@@ -24,6 +25,10 @@ def test_merged_spans_cover_the_same_steps(rows: list[tuple[int, int, int]], tou
     assert merged == sorted(merged)
     for (k, _, end), (other, begin, _) in pairwise(merged):
         assert k != other or (end < begin if touching else end <= begin)
+    order = np.lexsort((start, key))
+    columns = (key[order], start[order], (start + length)[order], touching)
+    interpreted, machine_code = joined.interpreted(*columns), joined.machine_code(*columns)
+    assert [c.tolist() for c in interpreted] == [c.tolist() for c in machine_code]
     if not touching:  # a boundary inside that nothing crosses stays
         begins = {(k, a) for k, a, _ in merged}
         for k, a, _ in rows:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seqaudio.errors import OptionError, VocabularyError
 from seqaudio.music import Score
-from seqaudio.tokens import Loss, PerformanceTokenizer
+from seqaudio.tokens import BarsTokenizer, Loss, PerformanceTokenizer, Tokenizer
 from seqaudio.tokens.performance_grammar import permits
 from tests.contracts import tokenizer_laws as laws
 from tests.contracts.any_scores import scores
@@ -132,7 +132,8 @@ def test_the_grid_is_the_one_a_slow_loop_finds(score: Score) -> None:
         ([0], [10], [60], {"tempos": [(0, 500_000)], "time_signatures": [(0, 3, 4)]},
          {"tempo_changes_dropped": 1, "metre_changes_dropped": 1}),
         ([0], [10], [60], {"pedals": [(0, 10, 0), (10, 5, 0)]}, {"pedal_spans_moved": 1}),
-        ([0], [10], [60], {"pedals": [(0, 4, 0), (0, 10, 1)]}, {"pedal_spans_dropped": 2}),  # no step; no notes
+        ([0], [10], [60], {"pedals": [(0, 4, 0), (0, 10, 1)]},
+         {"pedal_spans_moved": 1, "pedal_spans_dropped": 1}),  # less than a step; a track without notes
         ([0], [10], [60], {"pedals": [(0, 20, 0), (10, 20, 0)]}, {"pedal_spans_moved": 1}),  # two become one
         ([0], [10], [60], {"program": 3}, {"programs_dropped": 1}),
         ([0], [10], [60], {"is_drum": True}, {"drums_dropped": 1}),
@@ -154,6 +155,37 @@ def test_pedals_are_kept_folded_or_dropped() -> None:
     grid, loss = PerformanceTokenizer(pedals="drop").quantize(score)
     assert (grid.pedals.tolist(), grid.duration.tolist()) == ([], [100, 100])
     assert loss == Loss(pedal_spans_dropped=1)
+
+
+@pytest.mark.parametrize("tokenizer", [FULL, PerformanceTokenizer(True, "durations"), BarsTokenizer(pedals="tokens")])
+def test_drums_have_no_pedal(tokenizer: Tokenizer) -> None:
+    score = Score.from_notes(
+        [0, 0], 480, [60, 36], velocity=83, is_drum=[False, True], track=[0, 1], track_names="ab",
+        pedals=[(0, 960, 1), (0, 480, 1)],
+    )  # fmt: skip
+    grid, loss = tokenizer.quantize(score)
+    assert len(grid.pedals) == 0
+    assert loss.nonzero() == {"pedal_spans_dropped": 2}
+    assert not any("Pedal" in tokenizer.vocabulary.names[token] for token in tokenizer.encode(score))
+
+
+def test_no_pedal_may_follow_the_drums() -> None:
+    state = FULL.start()
+    for name in ("BOS_None", "Program_-1", "Velocity_3", "NoteOnDrum_36"):
+        state = state.after(FULL.vocabulary.id(name))
+    shifted = state.after(FULL.vocabulary.id("TimeShift_1"))
+    for here in (state, shifted):
+        assert not FULL.grammar(here)[FULL.vocabulary.is_kind("PedalUp", "PedalDown")].any()
+    with pytest.raises(VocabularyError, match="token PedalDown_None may not follow TimeShift here"):
+        shifted.after(FULL.vocabulary.id("PedalDown_None"))
+
+
+@pytest.mark.parametrize("tokenizer", [PLAIN, BarsTokenizer(pedals="tokens")])
+def test_a_pedal_lasts_at_least_one_step(tokenizer: Tokenizer) -> None:
+    grid, loss = tokenizer.quantize(Score.from_notes([0], 480, 60, velocity=83, pedals=[(0, 1, 0)]))
+    assert len(grid.pedals) == 1
+    assert grid.pedals[0, 1] > 0
+    assert loss.nonzero() == {"pedal_spans_moved": 1}
 
 
 @pytest.mark.parametrize("tokenizer", [PLAIN, FULL, PerformanceTokenizer(True, "drop")])
@@ -194,7 +226,7 @@ def test_what_is_not_released_ends_with_the_sequence() -> None:
     score = decoded("PedalDown_None", "Velocity_3", "NoteOn_60", "TimeShift_7")
     assert (score.duration.tolist(), score.pedals.tolist()) == ([70], [[0, 70, 0]])
     score = decoded("PedalDown_None", "Velocity_3", "NoteOn_60")
-    assert (score.duration.tolist(), score.pedals.tolist()) == ([10], [])
+    assert (score.duration.tolist(), score.pedals.tolist()) == ([10], [[0, 10, 0]])
 
 
 @settings(max_examples=50, deadline=None)
