@@ -58,8 +58,8 @@ def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memo
     checked = _checked(options)
     work: dict[str, Any] = {"jobs": jobs, "dask": dask, "timeout_s": timeout, "memory_mb": memory}
     try:
-        with _progress() as show:
-            summary = prepare(folders, Path(out), checked, **work, show=show)
+        with _progress() as (show, fetching):
+            summary = prepare(folders, Path(out), checked, **work, show=show, fetching=fetching)
     except KeyboardInterrupt:
         raise click.ClickException("interrupted; the same command goes on where it stopped") from None
     if as_json:
@@ -67,7 +67,7 @@ def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memo
     else:
         click.echo(summary.report)
         click.echo(f"{summary.files} files: {summary.read} read now, {summary.reused} unchanged since they were read")
-        click.echo(f"written to {out}")
+        click.echo(f"written to {out}; every dropped piece is in its report.txt")
 
 
 def _checked(options: dict[str, Any]) -> PrepareOptions:
@@ -90,26 +90,35 @@ def _checked(options: dict[str, Any]) -> PrepareOptions:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Counts], None]]:
-    """Shows counts: as a bar to a person, as a line now and then to a log."""
+def _progress() -> Iterator[tuple[Callable[[Counts], None], Callable[[int, int | None], None]]]:
+    """Shows counts of files, and of bytes before: as a bar to a person, as a line now and then to a log."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from seqaudio.cli.terminal import console
 
     started = last = time.monotonic()
     watched = console()
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn("{task.fields[doing]}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeRemainingColumn(), console=watched) as bar:
-        task = bar.add_task("", total=None)
+        download = bar.add_task("MB", total=None, doing="downloading", visible=False)
+        task = bar.add_task("", total=None, doing="reading")
+
+        def log(line: str) -> None:
+            nonlocal last
+            if watched.quiet and time.monotonic() - last >= LINE_EVERY_S:
+                last = time.monotonic()
+                click.echo(line, err=True)
+
+        def fetching(done: int, size: int | None) -> None:
+            here, of = done // 1_000_000, size and size // 1_000_000
+            bar.update(download, completed=here, total=of, visible=True)
+            log(f"downloading: {here} of {'?' if of is None else of} MB")
 
         def show(counts: Counts) -> None:
-            nonlocal last
             now = time.monotonic()
             rate = (counts.done - counts.reused) / max(now - started, 1e-3)
             words = f"{counts.kept} pieces kept, {counts.dropped} dropped, {rate:.0f} files/s"
             bar.update(task, total=counts.files, completed=counts.done, description=words)
-            if watched.quiet and now - last >= LINE_EVERY_S:
-                last = now
-                click.echo(f"{counts.done} of {counts.files} files: {words}", err=True)
+            log(f"{counts.done} of {counts.files} files: {words}")
 
-        yield show
+        yield show, fetching

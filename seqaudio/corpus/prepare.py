@@ -34,10 +34,11 @@ from filelock import FileLock, Timeout
 
 from seqaudio.corpus.assembly import Head, Placed, may_be_replaced, place, put_back, put_in_place, write_corpus
 from seqaudio.corpus.cluster import run_on_cluster
+from seqaudio.corpus.download import Progress, no_progress
 from seqaudio.corpus.journal import Journal, Key, Record, read_records
 from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
-from seqaudio.corpus.report import nothing_kept
+from seqaudio.corpus.report import EXAMPLES, nothing_kept, report_text
 from seqaudio.corpus.sources import SourceFile, passed_over, source_files
 from seqaudio.corpus.warming import preparation
 from seqaudio.corpus.workers import Lost, run_isolated
@@ -60,7 +61,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run made: files read now and taken from before, pieces by split and by rule, and the report."""
+    """What a run made: files read now and taken from before, pieces by split and by rule, and the report, shortened."""
 
     out: str
     files: int
@@ -109,6 +110,7 @@ def prepare(
     timeout_s: float = 60.0,
     memory_mb: int = 2048,
     show: Callable[[Counts], object] = lambda counts: None,
+    fetching: Progress = no_progress,
 ) -> Summary:
     """Prepare folders, files, lists or named corpora into the folder ``out``.
 
@@ -125,6 +127,7 @@ def prepare(
         timeout_s: seconds one file may take before it is dropped as hung.
         memory_mb: memory one file may take, in MB of 10^6 bytes, before it is dropped as crashed.
         show: called after every file with the counts so far.
+        fetching: called while a named corpus is downloaded, with the bytes that are here and all of them, if known.
 
     Raises:
         OptionError: a source does not exist, ``out`` is something else than a prepared corpus, or another run is
@@ -140,7 +143,7 @@ def prepare(
     def ours(path: Path) -> bool:
         return not {out, part}.isdisjoint(Path(os.path.abspath(path)).parents)
 
-    files = source_files(sources, ours)
+    files = source_files(sources, ours, fetching)
     with _alone(out):
         part.mkdir(exist_ok=True)
         put_back(out, part / "old")
@@ -210,7 +213,7 @@ def _finish(
         first = f"{pieces[0].piece.name}: {pieces[0].piece.reason}" if pieces else "no piece at all"
         raise NoNotesError(nothing_kept(", ".join(map(shown, head.sources)), rules, head.options, first))
     manifest = write_corpus(part / "new", head, placed, records)
-    report = (part / "new" / "report.txt").read_text(encoding="utf-8")
+    kept, dropped = ([p for p in pieces if bool(p.piece.rule) is gone] for gone in (False, True))
     put_in_place(part / "new", out, part / "old")
     return Summary(
         out=str(out),
@@ -221,7 +224,7 @@ def _finish(
         dropped=dict(sorted(rules.items())),
         tokens=sum(p.piece.tokens for p in pieces if not p.piece.rule),
         fingerprint=manifest["tokens_sha256"],
-        report=report,
+        report=report_text(head, kept, dropped, most=EXAMPLES),
     )
 
 

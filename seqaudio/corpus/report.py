@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqaudio.corpus.options import PrepareOptions
 
 SPLIT_OPTIONS = ("valid_share", "test_share", "seed")
-EXAMPLES = 5  # of dropped pieces, for each rule
+EXAMPLES = 5  # of dropped pieces, for each rule, where a report is shortened
 RELAXED_WITH = {  # the rule, the option that holds its threshold, and how to keep more
     "too few notes": ("min_notes", "lower --min-notes"),
     "too few bars": ("min_bars", "lower --min-bars"),
@@ -28,8 +28,11 @@ OTHER_WAYS = {
 }
 
 
-def report_text(head: Head, kept: Sequence[Placed], dropped: Sequence[Placed]) -> str:
-    """Pieces kept by split, dropped by rule with examples, thresholds, versions of one piece, and what was lost."""
+def report_text(head: Head, kept: Sequence[Placed], dropped: Sequence[Placed], most: int | None = None) -> str:
+    """Pieces kept by split, dropped by rule, thresholds, versions of one piece, and what was lost.
+
+    ``most`` bounds how many dropped pieces are named for each rule.
+    """
     options = head.options
     lines = [f"sources: {', '.join(head.sources)}", f"tokenizer: {options.tokenizer}{_settings(options)}", ""]
     lines.append(f"{len(kept)} of {len(kept) + len(dropped)} pieces kept")
@@ -40,7 +43,7 @@ def report_text(head: Head, kept: Sequence[Placed], dropped: Sequence[Placed]) -
     if head.passed_over:
         counts = ", ".join(f"{suffix} {count}" for suffix, count in head.passed_over.items())
         lines.append(f"files of other kinds, not looked at: {sum(head.passed_over.values())} ({counts})")
-    lines += _dropped(dropped) + _thresholds(options) + _versions(kept) + _lost(kept)
+    lines += _dropped(dropped, most) + _thresholds(options) + _versions(kept) + _lost(kept)
     return "\n".join(lines) + "\n"
 
 
@@ -66,14 +69,14 @@ def _settings(options: PrepareOptions) -> str:
     return ", ".join(["", *(["melody only"] if options.melody else []), *settings])
 
 
-def _dropped(dropped: Sequence[Placed]) -> list[str]:
+def _dropped(dropped: Sequence[Placed], most: int | None) -> list[str]:
     rules = Counter(placed.piece.rule for placed in dropped)
     lines = ["", f"dropped: {sum(rules.values())}"]
     for rule, count in rules.most_common():
         lines.append(f"  {rule}: {count}")
-        examples = [placed.piece for placed in dropped if placed.piece.rule == rule][:EXAMPLES]
-        lines += [f"    {piece.name}: {piece.reason}" for piece in examples]
-        lines += [f"    ... and {count - EXAMPLES} more (manifest.json has all)"] if count > EXAMPLES else []
+        named = [placed.piece for placed in dropped if placed.piece.rule == rule][:most]
+        lines += [f"    {piece.name}: {piece.reason}" for piece in named]
+        lines += [f"    ... and {count - len(named)} more (report.txt has all)"] if count > len(named) else []
     return lines
 
 
@@ -83,6 +86,7 @@ def _thresholds(options: PrepareOptions) -> list[str]:
         lines.append(f"  {rule}: {name} is {getattr(options, name)}; {way} to keep more")
     budgets = ", ".join(f"{name} is {value}" for name, value in asdict(options.limits).items())
     lines.append(f"  over a limit: {budgets}; raise one with --limit NAME=VALUE")
+    lines.append("  hung, crashed: what one file may take is up to each run; raise it with --timeout S, --memory MB")
     shares = ", ".join(f"--{name.replace('_', '-')} is {getattr(options, name)}" for name in SPLIT_OPTIONS)
     return [*lines, f"  sides of the split: {shares}"]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seqaudio.corpus.download import Progress, no_progress
 from seqaudio.corpus.named import CORPORA, corpus_folder
 from seqaudio.corpus.official import official_splits
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
@@ -42,12 +43,17 @@ class SourceFile:
     numbered: bool = False
 
 
-def source_files(sources: Sequence[str], without: Callable[[Path], bool] = lambda path: False) -> list[SourceFile]:
+def source_files(
+    sources: Sequence[str],
+    without: Callable[[Path], bool] = lambda path: False,
+    fetching: Progress = no_progress,
+) -> list[SourceFile]:
     """The files of all sources, each path once; a name that two of them share gets its source in front.
 
     Args:
         sources: folders, files, lists or names of corpora.
         without: tells paths that do not count, such as those of the corpus being written.
+        fetching: told how far the download of a named corpus is.
 
     Raises:
         OptionError: a source does not exist.
@@ -56,7 +62,7 @@ def source_files(sources: Sequence[str], without: Callable[[Path], bool] = lambd
     """
     found: dict[str, tuple[str, SourceFile]] = {}
     for source in sources:
-        for file in files_of(source, without):
+        for file in files_of(source, without, fetching):
             found.setdefault(os.path.abspath(file.path), (source, file))
     times = Counter(file.name for _, file in found.values())
     return [
@@ -65,10 +71,12 @@ def source_files(sources: Sequence[str], without: Callable[[Path], bool] = lambd
     ]
 
 
-def files_of(source: str, without: Callable[[Path], bool] = lambda path: False) -> list[SourceFile]:
+def files_of(
+    source: str, without: Callable[[Path], bool] = lambda path: False, fetching: Progress = no_progress
+) -> list[SourceFile]:
     """The files of one source, sorted by name; raises as :func:`source_files`."""
     if source in CORPORA or source.startswith("music21:"):
-        folder, prefix = corpus_folder(source), source + "/"
+        folder, prefix = corpus_folder(source, progress=fetching), source + "/"
     else:
         folder, prefix = Path(source), ""
     if folder.is_file():

@@ -3,13 +3,18 @@
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from seqaudio.cli.main import run
+from seqaudio.corpus import prepare
 from seqaudio.corpus.cluster import run_on_cluster
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import MissingDependencyError, OptionError
+from seqaudio.files import write_midi
 from tests.corpus.awkward import act, raise_os_error
+from tests.samples import tune
 
 AWKWARD = [("crash", 0), ("hang", 0), ("exit", 3)]
 
@@ -54,6 +59,22 @@ def test_what_the_function_raises_reaches_the_consumer(address: str) -> None:
         list(run_on_cluster(act, [("raise", 7)], address))
     with pytest.raises(OSError, match=r"^no such thing in \d+$"):  # which is not the cluster's
         list(run_on_cluster(raise_os_error, [1], address))
+
+
+def test_a_corpus_prepared_on_a_cluster_is_the_one_prepared_here(address: str, tmp_path: Path) -> None:
+    """To the byte, called from Python and from the command line."""
+    music = tmp_path / "music"
+    music.mkdir()
+    for seed in range(24):
+        write_midi(tune(8, seed=seed // 2), music / f"{seed}.mid")
+    (music / "broken.mid").write_bytes(b"MThd broken")
+    prepare([str(music)], tmp_path / "here")
+    prepare([str(music)], tmp_path / "there", dask=address)
+    run(["prepare", str(music), str(tmp_path / "command"), "--dask", address])
+    here, there, command = (
+        {path.name: path.read_bytes() for path in (tmp_path / out).iterdir()} for out in ("here", "there", "command")
+    )
+    assert here == there == command
 
 
 @pytest.mark.parametrize("nobody", ["nonsense", "tcp://", "pigeon://there:1"])

@@ -315,3 +315,17 @@ def test_the_bytes_that_are_hashed_are_those_that_are_read(tmp_path: Path, monke
     found = pieces.prepare_file(SMALL, SourceFile("tune.mid", path))
     assert found.sha256 == hashlib.sha256(first).hexdigest()
     assert found.ids.tolist() == BarsTokenizer().encode(tune(2)).tolist()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_report_names_every_dropped_piece_and_the_summary_some(tmp_path: Path) -> None:
+    for name in (f"{i}.mid" for i in range(8)):
+        (tmp_path / "music" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "music" / name).write_bytes(b"MThd broken")
+    write_midi(tune(1), tmp_path / "music" / "good.mid")
+    done = prepare([str(tmp_path / "music")], tmp_path / "out", SMALL)
+    report = (tmp_path / "out" / "report.txt").read_text()
+    assert [f"    {i}.mid: " in report for i in range(8)] == [True] * 8
+    assert [f"    {i}.mid: " in done.report for i in range(8)] == [True] * 5 + [False] * 3
+    assert "    ... and 3 more (report.txt has all)\n" in done.report
+    assert "--timeout S, --memory MB" in report
