@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from seqaudio.cli.main import run
 from seqaudio.cli.prepare import TOKENIZERS, command
-from seqaudio.corpus import PrepareOptions, prepare
+from seqaudio.corpus import PrepareOptions, prepare, sources
 from seqaudio.files import write_midi
 from seqaudio.tokens.loading import NAMES
 from tests.samples import tune
@@ -116,3 +117,20 @@ def test_a_folder_of_broken_files_ends_in_a_report_or_in_exit_3(tmp_path: Path, 
         dropped = json.loads((tmp_path / "out" / "manifest.json").read_text())["dropped"]
         assert dropped
         assert all(entry["rule"] not in ("unexpected error", "crashed", "hung") for entry in dropped)
+
+
+def test_a_download_is_shown(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fetched(name: str, data: Path | None = None, progress: Callable[[int, int | None], None] | None = None) -> Path:
+        assert progress is not None
+        progress(5_000_000, None)
+        progress(12_000_000, 90_000_000)
+        return music
+
+    monkeypatch.setattr(sources, "corpus_folder", fetched)
+    monkeypatch.setattr(sys.modules["seqaudio.cli.prepare"], "LINE_EVERY_S", 0.0)
+    run(["prepare", "groove", str(tmp_path / "out"), "--min-notes", "1"])
+    said = capsys.readouterr()
+    assert "downloading: 5 of ? MB\ndownloading: 12 of 90 MB\n" in said.err
+    assert "every dropped piece is in its report.txt" in said.out
