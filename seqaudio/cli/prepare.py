@@ -32,8 +32,12 @@ LINE_EVERY_S = 10.0  # where no person is watching
 @click.option("--min-bars", type=click.IntRange(1), default=4, show_default=True, help="Drop pieces with fewer.")
 @click.option("--max-tokens", type=click.IntRange(16), default=65_536, show_default=True, help="Drop longer pieces.")
 @limit_option
-@click.option("--valid-share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of all groups.")
-@click.option("--test-share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of all groups.")
+@click.option(
+    "--valid-share", type=click.FloatRange(0, 1, max_open=True), default=0.05, show_default=True, help="Of all groups."
+)
+@click.option(
+    "--test-share", type=click.FloatRange(0, 1, max_open=True), default=0.05, show_default=True, help="Of all groups."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
 @click.option("--dask", default="", metavar="ADDRESS", help="Read on a Dask cluster instead: tcp://host:8786.")
@@ -52,6 +56,7 @@ def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memo
     if len(sources) < 2:
         raise click.UsageError("give at least one SOURCE and then OUT, the folder to make")
     from seqaudio.corpus.prepare import prepare
+    from seqaudio.files.atomic import shown
 
     *folders, out = sources
     as_json = options.pop("as_json")
@@ -67,7 +72,7 @@ def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memo
     else:
         click.echo(summary.report)
         click.echo(f"{summary.files} files: {summary.read} read now, {summary.reused} unchanged since they were read")
-        click.echo(f"written to {out}; every dropped piece is in its report.txt")
+        click.echo(f"written to {shown(out)}; every dropped piece is in its report.txt")
 
 
 def _checked(options: dict[str, Any]) -> PrepareOptions:
@@ -85,7 +90,11 @@ def _checked(options: dict[str, Any]) -> PrepareOptions:
     try:
         return PrepareOptions(**options, settings={key: value for key, _, value in settings}, limits=limits)
     except ValidationError as problem:
-        texts = [error["msg"].removeprefix("Value error, ") for error in problem.errors()]
+        texts = [
+            "".join(f"--{str(part).replace('_', '-')}: " for part in error["loc"][:1])
+            + error["msg"].removeprefix("Value error, ")
+            for error in problem.errors()
+        ]
         raise click.UsageError("; ".join(texts)) from None
 
 

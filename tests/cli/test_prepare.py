@@ -71,6 +71,8 @@ def test_facts_as_json_and_what_was_reused(music: Path, tmp_path: Path) -> None:
         (["--limit", "max_note=1"], "max_note=1"),
         (["--melody", "--tokenizer", "performance"], "melody goes with the tokenizer bars"),
         (["--valid-share", "0.6", "--test-share", "0.6"], "must stay below 1"),
+        (["--valid-share", "1"], "--valid-share"),
+        (["--test-share", "nan"], "--test-share: Input should be"),
         (["--tokenizer", "remi"], "'remi' is not one of"),
     ],
 )
