@@ -2,7 +2,8 @@
 
 A source is a folder (taken recursively, any mix of formats), a single music file, a list file (``.txt`` or ``.lst``:
 one path per line, relative to the list's folder; ``#`` begins a comment), or the name of a corpus. The order is that of
-the sources, then of the names, never that of the directory.
+the sources, then of the names, never that of the directory. The files of a folder are on the side of the split that
+tables in it or below say; those of a list on the side that tables in their own folder or above it say.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from seqaudio.corpus.download import Progress, no_progress
 from seqaudio.corpus.named import CORPORA, corpus_folder
-from seqaudio.corpus.official import official_splits
+from seqaudio.corpus.official import official_splits, official_splits_of
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.files.reader import MUSIC_SUFFIXES
@@ -120,7 +121,11 @@ def _listed(path: Path) -> list[SourceFile]:
         raise NoNotesError(f"{shown(path)}: the list names no file; write one path per line")
     if "\0" in text:
         raise BadFileError(f"{shown(path)}: not a list of files; write one path per line")
-    return [SourceFile(shown(Path(entry).as_posix()), path.parent / entry) for entry in entries]
+    official = official_splits_of(path.parent / entry for entry in entries)
+    return [
+        SourceFile(shown(Path(entry).as_posix()), path.parent / entry, official.get(path.parent / entry, ""))
+        for entry in entries
+    ]
 
 
 def _entries(lines: Iterable[str]) -> Iterable[str]:

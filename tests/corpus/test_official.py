@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seqaudio.corpus.official import official_splits
+from seqaudio.corpus.official import official_splits, official_splits_of
 from seqaudio.errors import BadFileError
 
 GROOVE = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared")) / "data/midi/groove"
@@ -108,3 +108,40 @@ def test_groove() -> None:
     splits = official_splits(GROOVE)
     assert Counter(splits.values()) == {"train": 897, "valid": 124, "test": 129}
     assert all((GROOVE / name).is_file() for name in splits)
+
+
+def test_tables_about_something_else_end_no_run(tmp_path: Path) -> None:
+    for text in (
+        'split,path\ntrain,"images/1.png\n',
+        'the "split,path\n',
+        '"split,path\ntrain,a/1.mid\n',
+        "path,split\n/data/images/1.png,fold1\n../2.png,fold2\n\nx\n",
+        b"path,split\n\xe9.png,train\n",
+        "path,split\n" + "x" * 200_000 + ",train\n",
+        "name,split\n" + "x" * 200_000 + ',"\n',
+    ):
+        assert official_splits(folder_of(tmp_path, text)) == {}
+    with open(tmp_path / "info.csv", "wb") as file:
+        file.write(b"file,split\na/1.mid,train\n")
+        file.truncate(65 * 2**20)  # one unrelated to music may be of any size
+    assert official_splits(tmp_path) == {}
+
+
+def test_a_table_about_this_music_is_not_lost(tmp_path: Path) -> None:
+    """Wherever the mistake is, before or behind the line that names a file."""
+    remedy = "remove or rename the table if it is not about this music"
+    for bad in ("/data/b.mid,train", '"b.mid,train', "b.mid", "a/2.mid,fold1"):
+        for lines in ([bad, "a/1.mid,train"], ["a/1.mid,train", bad]):
+            root = folder_of(tmp_path / "set", "\n".join(["path,split", *lines]))
+            with pytest.raises(BadFileError, match=remedy) as caught:
+                official_splits(tmp_path)
+            assert "--limit" not in str(caught.value)
+            assert str(caught.value).startswith(str(root / "info.csv"))
+
+
+def test_files_by_themselves(tmp_path: Path) -> None:
+    root = folder_of(tmp_path / "set", "path,split\na/1.mid,train\nb/3.mid,test\n")
+    (root / "a" / "all.csv").write_text("path,split\n1.mid,valid\n2.mid,valid\n")
+    paths = [root / "a/1.mid", root / "b" / ".." / "a" / "2.mid", root / "b/3.mid", tmp_path / "none.mid"]
+    wanted = dict(zip(paths, ("train", "valid", "test"), strict=False))
+    assert official_splits_of(paths) == wanted

@@ -96,3 +96,11 @@ def test_official_sides_and_licences_come_with_the_file(tmp_path: Path, monkeypa
     pytest.importorskip("music21")
     named = files_of("music21:airds")
     assert all(file.licence and file.numbered and file.name.startswith("music21:airds/") for file in named)
+
+
+def test_the_files_of_a_list_stay_on_their_official_side(tmp_path: Path) -> None:
+    touch(tmp_path, "set/a/1.mid", "set/a/2.mid", "lists/3.mid")
+    (tmp_path / "set" / "info.csv").write_text("midi_filename,split\na/1.mid,test\na/2.mid,validation\n")
+    (tmp_path / "lists" / "mine.txt").write_text("../set/a/1.mid\n../set/a/2.mid\n3.mid\ngone.mid\n")
+    found = {file.name: file.split for file in files_of(str(tmp_path / "lists" / "mine.txt"))}
+    assert found == {"../set/a/1.mid": "test", "../set/a/2.mid": "valid", "3.mid": "", "gone.mid": ""}
