@@ -45,7 +45,7 @@ class MatReader:
     def variables(self, data: bytes) -> dict[str, list[Matrix]]:
         """The matrices of each variable: one, or those of its cells in order."""
         found: dict[str, list[Matrix]] = {}
-        room = 2 * self.limits.max_cells  # bytes that compressed data may still grow to
+        room = self.limits.max_unpacked_bytes  # that compressed data may still grow to
         for kind, payload in self._elements(memoryview(data)[HEADER_BYTES:]):
             if kind == COMPRESSED:
                 inflated = self._inflated(payload, room)
@@ -68,7 +68,7 @@ class MatReader:
         except zlib.error as problem:
             raise self._bad(f"damaged compression ({problem})") from None
         if len(data) > room:
-            self.limits.check("max_cells", 2 * self.limits.max_cells + 1, self.name)
+            self.limits.check("max_unpacked_bytes", self.limits.max_unpacked_bytes + 1, self.name, and_more=True)
         if not stream.eof:
             raise self._bad("its compressed data stop short")
         return data
@@ -140,7 +140,7 @@ def read_mat(data: bytes, name: str, limits: Limits) -> dict[str, list[Matrix]]:
 
     Raises:
         BadFileError: it is no level 5 file, is damaged, or holds anything but matrices and cells of matrices.
-        OverLimitError: a matrix or a cell array is larger than ``limits`` allow.
+        OverLimitError: a matrix, a cell array or what compressed data unpack to is larger than ``limits`` allow.
     """
     if data[:20].startswith(b"MATLAB 7.3"):
         raise BadFileError(f"{name}: a MATLAB 7.3 (HDF5) file, which is not read; save it with save -v7")

@@ -23,6 +23,7 @@ from seqaudio.files.midi_walk import (
     COMPLETE,
     CUT,
     EVENTS,
+    FULL,
     LATE,
     LONG_NUMBER,
     METRES,
@@ -77,7 +78,8 @@ def scan(data: bytes, path: str, limits: Limits) -> tuple[Found, int, int]:
         OverLimitError: a budget is exceeded.
     """
     limits.check("max_bytes", len(data), path)
-    found = Found.room(min(len(data) // 2, limits.max_events) + 1, min(len(data) // 6, limits.max_metres) + 1)
+    most = (len(data) // 2, limits.max_notes), (len(data) // 2, limits.max_events), (len(data) // 6, limits.max_metres)
+    found = Found.room(*(min(possible, allowed) + 1 for possible, allowed in most))
     try:
         at, stop = _unwrapped(data)
         at, midi_format, declared, resolution = _header(data, at, stop)
@@ -87,11 +89,16 @@ def scan(data: bytes, path: str, limits: Limits) -> tuple[Found, int, int]:
             raise _Damage(reason, None, "save each piece as a file of format 0 or 1")
     except _Damage as damage:
         raise BadFileError(f"{path}: {damage}") from None
-    n = found.counts.tolist()
-    limits.check("max_events", max(n[EVENTS] + n[TEMPOS] + n[METRES], n[PEDALS]), path)
-    limits.check("max_notes", n[NOTES], path)
-    limits.check("max_metres", n[METRES], path)
+    _check_counts(found, limits, path)
     return found, *resolution
+
+
+def _check_counts(found: Found, limits: Limits, path: str, *, and_more: bool = False) -> None:
+    n = found.counts.tolist()
+    limits.check("max_events", n[EVENTS] + n[TEMPOS] + n[METRES], path, and_more=and_more)
+    limits.check("max_notes", n[NOTES], path, and_more=and_more)
+    limits.check("max_metres", n[METRES], path, and_more=and_more)
+    limits.check("max_events", n[PEDALS], path)
 
 
 def clean_name(raw: bytes | str) -> str:
@@ -173,7 +180,10 @@ def _tracks(data: bytes, at: int, stop: int, declared: int, found: Found, limits
         tag, end = data[at : at + 4], at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
         if tag == b"MTrk":
             limits.check("max_tracks", tracks + 1, path)
-            complete = _track(data, at + 8, min(end, stop), tracks, end > stop, found)
+            ended, place, value = found.walk(data, at + 8, min(end, stop), tracks)
+            if ended == FULL:
+                _check_counts(found, limits, path, and_more=True)
+            complete = _is_complete(ended, place, value, stop if end > stop else None)
             tracks += 1
         elif tag == b"MThd":
             raise _Damage("a second MIDI file begins", at, "save the two as separate files")
@@ -190,14 +200,10 @@ def _tracks(data: bytes, at: int, stop: int, declared: int, found: Found, limits
     return tracks
 
 
-def _track(data: bytes, at: int, stop: int, track: int, cut: bool, found: Found) -> bool:
-    """Add one track's events; True when it has an end event.
-
-    ``cut`` says that the file ends before the track's declared length.
-    """
-    ended, place, value = found.walk(data, at, stop, track)
-    if cut and ended in (NO_END, CUT):
-        raise _Damage("the file is cut off inside a track, it ends", stop, "copy or download it again")
+def _is_complete(ended: int, place: int, value: int, cut_at: int | None) -> bool:
+    """Does a track that was walked have an end event? ``cut_at``: where the file ends, if before the track does."""
+    if cut_at is not None and ended in (NO_END, CUT):
+        raise _Damage("the file is cut off inside a track, it ends", cut_at, "copy or download it again")
     if ended not in (COMPLETE, NO_END):
         raise _Damage(WALK_DAMAGES[ended].format(value), place)
     return ended == COMPLETE

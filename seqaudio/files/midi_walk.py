@@ -2,7 +2,8 @@
 
 Conventions: ticks are absolute, from 0. A part, which becomes a score track, is a track of the file, a channel and a
 program: ``part = (track * 16 + channel) * 128 + program``; without its track it is below 2048. Nothing is raised: a
-code says how the walk ended and a place says where, as a byte of the file. What does not fit into the arrays is counted
+code says how the walk ended and a place says where, as a byte of the file. It ends when notes, metres, or events of
+all kinds fill their array, which has room for one more than the budget. Pedals and parts that do not fit are counted
 and not stored: the caller compares the counts with its budgets.
 
 Source: The Complete MIDI 1.0 Detailed Specification, part 5, Standard MIDI Files 1.0.
@@ -24,8 +25,8 @@ DRUM_CHANNEL = 9
 PEDAL = 64  # control number of the sustain pedal, and the value from which it is down
 NOBODY = -1  # no note, no tick, no end yet
 
-# How a walk ended: at an end event, without one, or at a byte that makes no sense.
-COMPLETE, NO_END, CUT, LONG_NUMBER, LATE, NO_STATUS, NO_DATA = range(7)
+# How a walk ended: at an end event, without one, at a byte that makes no sense, or because an array is full.
+COMPLETE, NO_END, CUT, LONG_NUMBER, LATE, NO_STATUS, NO_DATA, FULL = range(8)
 SYSTEM = -1  # in place of the data of a channel event; below it is minus a code
 
 # What is counted over the tracks of a file, how often a tempo or metre is earlier than the one before, the last tick,
@@ -58,11 +59,11 @@ class Found:
     metres: IntArray
 
     @classmethod
-    def room(cls, events: int, metres: int) -> Found:
-        """Nothing found yet, and room for so many events and changes of metre. Memory is taken when it is used."""
+    def room(cls, notes: int, events: int, metres: int) -> Found:
+        """Nothing found yet, and room for so many notes, events and changes of metre. Memory is taken when used."""
         return cls(
             np.zeros(COUNTS, np.int64),
-            np.empty((NOTE_ROWS, events), np.int64),
+            np.empty((NOTE_ROWS, notes), np.int64),
             np.empty((events, 3), np.int64),
             np.empty((events, 3), np.int64),
             np.empty((events, 2), np.int64),
@@ -110,9 +111,8 @@ def _walk_track(
         any_event = counts[EVENTS] > before
         first_of = _list_parts(track, sounding, any_event, first_pedal, counts, queues[MARK], pedals, parts)
         _share_pedals(first_of, first_pedal, counts, pedals)
-        stored = min(int(counts[NOTES]), notes.shape[1])
-        if stored > first_note:
-            _close_notes(tick, counts, queues[MARK], notes[:, first_note:stored])
+        if counts[NOTES] > first_note:
+            _close_notes(tick, counts, queues[MARK], notes[:, first_note : counts[NOTES]])
     return ended, at, value
 
 
@@ -134,8 +134,12 @@ def _events(
     programs = np.zeros(16, np.int64)
     n, room = int(counts[NOTES]), len(onset)
     events = tick = status = sounding = 0
+    events_left = _events_left(counts, tempos)
     ended = NO_END
     while at < stop:
+        if n >= room or events >= events_left or counts[METRES] >= len(metres):
+            ended = FULL
+            break
         at, tick, status, event = _event(data, at, stop, tick, status)
         if event == SYSTEM:
             if data[at] == 0xFF and at + 1 < stop and data[at + 1] == 0x2F:
@@ -144,17 +148,17 @@ def _events(
             code, at = _system_event(data, at, stop, tick, counts, tempos, metres)
             if code:
                 return code, at, 0, tick, sounding
+            events_left = _events_left(counts, tempos)
             continue
         if event < SYSTEM:
             return -event, at, status, tick, sounding
         kind, channel = status >> 4, status & 15
         if kind == 9 and event & 127:
-            if n < room:
-                part = channel << 7 | programs[channel]
-                onset[n], end[n], values[n], behind[n] = tick, NOBODY, part << 14 | event, NOBODY
-                _queue(n, channel << 7 | event >> 7, first_in, last_in, behind)
-                mark[part] = 0
-                sounding |= 1 << channel
+            part = channel << 7 | programs[channel]
+            onset[n], end[n], values[n], behind[n] = tick, NOBODY, part << 14 | event, NOBODY
+            _queue(n, channel << 7 | event >> 7, first_in, last_in, behind)
+            mark[part] = 0
+            sounding |= 1 << channel
             n += 1
         elif kind <= 9:
             _release(channel << 7 | event >> 7, tick, first_in, behind, end)
@@ -168,6 +172,11 @@ def _events(
     counts[NOTES] = n
     counts[EVENTS] += events
     return ended, at, 0, tick, sounding
+
+
+def _events_left(counts: IntArray, tempos: IntArray) -> int:
+    """How many more events fill the budget: as many as there is room for tempos."""
+    return len(tempos) - int(counts[EVENTS] + counts[TEMPOS] + counts[METRES])
 
 
 def _event(data: bytes, at: int, stop: int, tick: int, status: int) -> tuple[int, int, int, int]:
@@ -246,16 +255,14 @@ def _system_event(
         us = int(data[at]) << 16 | int(data[at + 1]) << 8 | int(data[at + 2])
         if us > 0:
             n = counts[TEMPOS]
-            if n < len(tempos):
-                tempos[n, 0], tempos[n, 1] = tick, us
-                counts[MIXED] += n > 0 and tick < tempos[n - 1, 0]
+            tempos[n, 0], tempos[n, 1] = tick, us
+            counts[MIXED] += n > 0 and tick < tempos[n - 1, 0]
             counts[TEMPOS] += 1
     elif meta == 0x58 and length >= 2:
         if data[at] > 0 and data[at + 1] <= 6:
             n = counts[METRES]
-            if n < len(metres):
-                metres[n, 0], metres[n, 1], metres[n, 2] = tick, data[at], 1 << int(data[at + 1])
-                counts[MIXED] += n > 0 and tick < metres[n - 1, 0]
+            metres[n, 0], metres[n, 1], metres[n, 2] = tick, data[at], 1 << int(data[at + 1])
+            counts[MIXED] += n > 0 and tick < metres[n - 1, 0]
             counts[METRES] += 1
     elif meta == 0x03 and counts[NAME_END] == 0 and _is_visible(data, at, at + length):
         counts[NAME], counts[NAME_END] = at, at + length

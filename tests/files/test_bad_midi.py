@@ -107,6 +107,28 @@ def test_far_notes_are_over_the_limit() -> None:
         read_midi_bytes(header() + chunk(b"\xff\xff\xff\x7f\x90\x3c\x40" + NOTES + END), "a.mid")
 
 
+@pytest.mark.parametrize("way", ["interpreted", "machine_code"])
+@pytest.mark.parametrize(
+    ("budget", "event"),
+    [("max_notes", b"\0\x90\x3c\x40"), ("max_events", b"\0\xc0\5"), ("max_events", b"\0\xff\x51\3\7\0\0"),
+     ("max_metres", b"\0\xff\x58\2\4\2")],
+)  # fmt: skip
+def test_the_walk_ends_where_a_budget_does(
+    monkeypatch: pytest.MonkeyPatch, way: str, budget: str, event: bytes
+) -> None:
+    """The same error, whatever lies behind: more of it, damage, or nothing."""
+    monkeypatch.setattr(midi_walk, "_walk_track", getattr(midi_walk._walk_track, way))
+    what = budget.removeprefix("max_")
+    full = header() + chunk(event * 5 + END)
+    assert read_midi_bytes(full, "a.mid", Limits(**{budget: 5})) == read_midi_bytes(full, "a.mid")
+    with pytest.raises(OverLimitError, match=rf"^a\.mid: 5 {what} and more, over the budget of 4; .*{budget}=10 "):
+        read_midi_bytes(full, "a.mid", Limits(**{budget: 4}))
+    for behind in (event * 1000 + END, b"\0\x90\xff\xff", b"\xff" * 100):
+        for file in (header() + chunk(event * 5 + behind), header(tracks=2) + chunk(event * 5 + END) + chunk(behind)):
+            with pytest.raises(OverLimitError, match=rf"^a\.mid: 5 {what} and more, over the budget of 4"):
+                read_midi_bytes(file, "a.mid", Limits(**{budget: 4}))
+
+
 def test_slow_music_is_over_the_limit_in_seconds() -> None:
     slow = header() + chunk(b"\0\xff\x51\3\xff\xff\xff\0\x90\x3c\x40\x81\x95\x9d\x00\x3c\0" + END)
     with pytest.raises(OverLimitError, match=r"a\.mid: 85,457 seconds, .* --limit max_seconds=85457 \(in Python"):
@@ -149,11 +171,12 @@ def check_mutants(first: int, stop: int, timeout_s: float) -> None:
     assert min(found["read"], found["refused"]) > (stop - first) // 4
     assert found["tokens"] > 0
     assert found["grown_kb"] < 300 * 1024
-    assert found["took_s"] < 10
+    assert found["cpu_s"] < 10
+    assert found["wall_s"] < 30
 
 
 def test_mutants_end_in_a_lawful_score_or_one_clear_line() -> None:
-    check_mutants(0, 5_000, timeout_s=120)
+    check_mutants(0, 5_000, timeout_s=60)
 
 
 @pytest.mark.slow
@@ -180,7 +203,6 @@ def test_machine_code_reads_what_the_interpreter_reads(monkeypatch: pytest.Monke
     assert 300 < sum(isinstance(found, Score) for found in outcomes[0]) < 900
 
 
-# Seconds are those of the processor: a busy machine is no mistake of the reader.
 READ_ALL = """
 import json, resource, sys, time
 from seqaudio.errors import BadFileError
@@ -188,23 +210,32 @@ from seqaudio.files import read_midi
 def peak_kb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[1:]:
-    before, start = peak_kb(), time.process_time()
+    before, cpu, wall = peak_kb(), time.process_time(), time.perf_counter()
     try:
         score = read_midi(path)
         found = f"{len(score)} notes" + ("" if len(score.bars()) < 3_000_000 else ", too many bars")
     except BadFileError as error:
         found = str(error)
-    print(json.dumps([path, found, peak_kb() - before, time.process_time() - start]), flush=True)
+    took = [time.process_time() - cpu, time.perf_counter() - wall]
+    print(json.dumps([path, found, peak_kb() - before, *took]), flush=True)
 """
 
 
-def read_apart(paths: list[Path]) -> list[tuple[str, str, int, float]]:
-    """Read files in another process, so that a crash, a hang or a growing memory is seen from outside."""
+def read_apart(paths: list[Path]) -> list[tuple[str, str]]:
+    """Read files in another process, so that a crash, a hang or a growing memory is seen from outside.
+
+    Each takes ten seconds of the processor at most; others may use it meanwhile, so thirty on the clock.
+    """
     command = [sys.executable, "-c", READ_ALL, *map(str, paths)]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=root, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=root, check=False)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for path, _, grown_kb, cpu_s, wall_s in found:
+        assert grown_kb < 300 * 1024, path
+        assert cpu_s < 10, path
+        assert wall_s < 30, path
+    return [(path, text) for path, text, *_ in found]
 
 
 def test_greedy_files_stay_small(tmp_path: Path) -> None:
@@ -223,13 +254,11 @@ def test_greedy_files_stay_small(tmp_path: Path) -> None:
     for name, body in bodies.items():
         paths.append(tmp_path / f"{name}.mid")
         paths[-1].write_bytes(header() + chunk(body + END))
-    for path, found, grown_kb, took_s in read_apart(paths):
+    for path, found in read_apart(paths):
         if "many programs" in path:
             assert "25,600,000 events, over the budget" in found
         else:
             assert found.endswith("notes"), found
-        assert grown_kb < 300 * 1024, path
-        assert took_s < 10, path
 
 
 def test_the_folder_of_bad_files() -> None:
@@ -240,7 +269,7 @@ def test_the_folder_of_bad_files() -> None:
         expected = {row["file"]: row["expected"] for row in csv.DictReader(file, delimiter="\t")}
     results = read_apart([folder / name for name in expected])
     assert len(results) == len(expected) > 0
-    for path, found, grown_kb, took_s in results:
+    for path, found in results:
         match expected[Path(path).name]:
             case "OK8":
                 assert found == "8 notes", path
@@ -248,5 +277,3 @@ def test_the_folder_of_bad_files() -> None:
                 assert found.endswith(" notes"), path
             case "REJECT":
                 assert found.startswith(f"{path}: "), found
-        assert grown_kb < 300 * 1024, path
-        assert took_s < 10, path

@@ -238,10 +238,14 @@ def test_what_a_file_declares_is_checked_before_it_is_believed(tmp_path: Path) -
         (mat_bytes(shape=(-1, 88)), "an array of shape", BadFileError),
         (mat_bytes(shape=(2, 88), data=element(2, bytes(88))), "declares 2 times 88 numbers and has 88", BadFileError),
         (mat_bytes(shape=(2, 88), data=element(2, b"", huge)), "declares 2,147,483,647 bytes where", BadFileError),
-        (mat_bytes(shape=(2, 88), data=element(2, bytes(2**25)), compress=True), "max_cells", OverLimitError),
+        (
+            mat_bytes(shape=(2, 88), data=element(2, bytes(2**25)), compress=True),
+            "unpacked_bytes and more",
+            OverLimitError,
+        ),
     ):
         path.write_bytes(data)
-        refused(path, match, Limits(max_cells=10_000_000), kind)
+        refused(path, match, Limits(max_cells=10_000_000, max_unpacked_bytes=20_000_000), kind)
     np.savez_compressed(tmp_path / "a.npz", train=np.zeros((10_000, 88), dtype=bool))
     refused(tmp_path / "a.npz", "max_cells", Limits(max_cells=879_999), OverLimitError)
     header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '|u1', 'fortran_order': False, 'shape': (500000, 88), }".ljust(118)
