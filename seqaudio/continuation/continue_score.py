@@ -20,9 +20,10 @@ from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
-from seqaudio.tokens.bars import DRUMS, BarsTokenizer
+from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER
 from seqaudio.tokens.metre import STEPS_PER_QUARTER
+from seqaudio.tokens.tokenizer import DRUMS
 
 MAX_BARS = 10_000
 CHUNK = 512  # primer tokens per run of the network

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.tokens.bars import DRUMS, BarsTokenizer
+from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars_grammar import BarsState
+from seqaudio.tokens.tokenizer import DRUMS
 
 
 @dataclass(frozen=True)

@@ -33,14 +33,13 @@ from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.mat import read_mat
 from seqaudio.files.npz import read_npz
-from seqaudio.music.frames import Frames, score_of_frames, score_of_runs
+from seqaudio.music.frames import LOWEST_PITCH, Frames, score_of_frames, score_of_runs
 from seqaudio.music.score import Score
 
 ROLL_SUFFIXES = (".mat", ".json", ".npz")
 PICKLE_SUFFIXES = (".pickle", ".pkl", ".p")
 SPLITS = ("train", "valid", "test")
 STEPS_PER_QUARTER = ((r"16th", 4), (r"8th", 2), (r"quarter", 1), (r"jsb", 1), (r"nottingham|muse.?data|piano.?midi", 2))
-LOWEST_PITCH = {88: 21, 128: 0}
 CHORALE = ("soprano", "alto", "tenor", "bass")
 SILENT = -1
 PITCHES = frozenset(range(SILENT, 128))

@@ -18,6 +18,9 @@ from seqaudio.music.steps import nearest_steps
 
 Frames = NDArray[np.bool_]
 
+LOWEST_PITCH = {88: 21, 128: 0}
+"""The MIDI pitch of key 0, for the numbers of keys that a roll may have."""
+
 
 def ticks_per_step(steps_per_quarter: int) -> int:
     """Ticks of a step in a score made from frames: 480 to the quarter where that divides, else a little less."""

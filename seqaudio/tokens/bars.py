@@ -12,16 +12,15 @@ grid, metres, pedals, and values written on change only.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, get_args
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.music.score import IntArray, Score
 from seqaudio.tokens.bars_decode import score_of_ids
 from seqaudio.tokens.bars_grammar import BarsState, allowed
@@ -29,15 +28,15 @@ from seqaudio.tokens.bars_grid import Grid, on_grid
 from seqaudio.tokens.bars_notes import DURATIONS, FirstIds, write
 from seqaudio.tokens.bars_tempo import MARKS_QPM
 from seqaudio.tokens.metre import LONGEST_BAR, METRES, STEPS_PER_QUARTER
-from seqaudio.tokens.tokenizer import Loss, Pedals
+from seqaudio.tokens.stored import StoredTokenizer
+from seqaudio.tokens.tokenizer import DRUMS, Loss, Pedals, check_pedals
 from seqaudio.tokens.vocabulary import Vocabulary
 
-DRUMS = -1  # the program of drum notes, in token names and in sorting
 NO_CHANGES = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
-class BarsTokenizer:
+class BarsTokenizer(StoredTokenizer):
     """Bars, positions, pitches and durations; programs, velocities, tempos and pedals as options.
 
     Attributes:
@@ -52,6 +51,7 @@ class BarsTokenizer:
     """
 
     name: ClassVar[str] = "bars"
+    unwritten: ClassVar[Mapping[str, Any]] = MappingProxyType({"tempos": False, "pedals": "drop"})
 
     programs: bool = True
     velocities: bool = True
@@ -59,8 +59,7 @@ class BarsTokenizer:
     pedals: Pedals = "durations"
 
     def __post_init__(self) -> None:
-        if self.pedals not in get_args(Pedals):
-            raise OptionError(f"pedals is {self.pedals!r}, it must be one of {', '.join(get_args(Pedals))}")
+        check_pedals(self.pedals)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -157,15 +156,12 @@ class BarsTokenizer:
     @cached_property
     def pitch_of_token(self) -> NDArray[np.int64]:
         """The pitch that each Pitch token names, -1 for every other token, shape (vocabulary,)."""
-        pitches = self.vocabulary.slices["Pitch"]
-        ids = np.arange(len(self.vocabulary))
-        return np.where((ids >= pitches.start) & (ids < pitches.stop), ids - pitches.start, -1)
+        return self.vocabulary.numbers("Pitch")
 
     @cached_property
     def begins_note(self) -> NDArray[np.bool_]:
         """The Pitch and PitchDrum tokens, shape (vocabulary,)."""
-        kinds = [k for k, kind in enumerate(self.vocabulary.kinds) if kind.startswith("Pitch")]
-        return np.isin(self.vocabulary.kind_of, kinds)
+        return self.vocabulary.is_kind("Pitch", "PitchDrum")
 
     def start(self) -> BarsState:
         """The grammar before BOS."""
@@ -177,40 +173,4 @@ class BarsTokenizer:
 
     def transpose(self, ids: IntArray, semitones: int) -> IntArray:
         """Pitched notes moved by semitones, drums not. Raises VocabularyError when a pitch would leave 0..127."""
-        pitches = self.vocabulary.slices["Pitch"]
-        is_pitch = (ids >= pitches.start) & (ids < pitches.stop)
-        moved: IntArray = ids + semitones * is_pitch
-        if (is_pitch & ((moved < pitches.start) | (moved >= pitches.stop))).any():
-            raise VocabularyError(f"moving by {semitones} semitones leaves the pitches 0..127")
-        return moved
-
-    def to_json(self) -> str:
-        """Everything needed to rebuild the tokenizer, with its token names to read."""
-        return json.dumps({"tokenizer": self.name, **asdict(self), "tokens": self.vocabulary.names})
-
-    @classmethod
-    def from_json(cls, text: str) -> BarsTokenizer:
-        """The tokenizer that :meth:`to_json` wrote. Raises CheckpointError when it was another one."""
-        try:
-            stored = json.loads(text)
-            tokenizer = cls(
-                programs=stored["programs"],
-                velocities=stored["velocities"],
-                tempos=stored.get("tempos", False),  # the first version wrote neither tempos
-                pedals=stored.get("pedals", "drop"),  # nor pedals
-            )
-            same = stored["tokenizer"] == "bars" and tuple(stored["tokens"]) == tokenizer.vocabulary.names
-        except (ValueError, KeyError, TypeError, OptionError) as problem:
-            raise CheckpointError(f"not a bars tokenizer: {problem!r}; save one with BarsTokenizer.save") from None
-        if not same:
-            raise CheckpointError("this tokenizer has other tokens than the bars tokenizer of this seqaudio version")
-        return tokenizer
-
-    def save(self, path: str | Path) -> None:
-        """Write the tokenizer as JSON."""
-        Path(path).write_text(self.to_json(), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> BarsTokenizer:
-        """Read a tokenizer that :meth:`save` wrote."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        return self.vocabulary.transposed(ids, semitones, "Pitch")

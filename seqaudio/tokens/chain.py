@@ -6,12 +6,16 @@ to EOS with PAD behind it; the rest is the tokenizer's own.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.errors import VocabularyError
+from seqaudio.music.score import IntArray
+from seqaudio.tokens.stored import StoredTokenizer
 from seqaudio.tokens.vocabulary import Vocabulary
 
 PAD, BOS, EOS = 0, 1, 2  # the first three ids of every tokenizer
@@ -83,3 +87,35 @@ class ChainState:
     def after(self, token: int) -> ChainState:
         """The state once ``token`` is written. Raises VocabularyError when it may not follow."""
         return ChainState(self.chain, self.chain.after(self.last, token))
+
+
+class ChainTokenizer(StoredTokenizer):
+    """A tokenizer whose grammar is a chain, and whose notes are its Pitch tokens."""
+
+    @property
+    @abstractmethod
+    def chain(self) -> Chain:
+        """Which token may follow which."""
+
+    def start(self) -> ChainState:
+        """The grammar before BOS."""
+        return self.chain.start()
+
+    def grammar(self, state: ChainState) -> NDArray[np.bool_]:
+        """Which tokens may follow a state, shape (vocabulary,)."""
+        mask: NDArray[np.bool_] = self.chain.follows[state.last]
+        return mask
+
+    @cached_property
+    def pitch_of_token(self) -> NDArray[np.int64]:
+        """The pitch that each Pitch token names, -1 for every other token, shape (vocabulary,)."""
+        return self.vocabulary.numbers("Pitch")
+
+    @cached_property
+    def begins_note(self) -> NDArray[np.bool_]:
+        """The Pitch tokens, shape (vocabulary,)."""
+        return self.vocabulary.is_kind("Pitch")
+
+    def transpose(self, ids: IntArray, semitones: int) -> IntArray:
+        """Every note moved. Raises VocabularyError when one would leave the range of the Pitch tokens."""
+        return self.vocabulary.transposed(ids, semitones, "Pitch")

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -24,8 +23,7 @@ from seqaudio.errors import VocabularyError
 from seqaudio.music.frames import score_of_runs, steps_of_notes
 from seqaudio.music.melody import find_melody
 from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.chain import BOS, EOS, Chain, ChainState
-from seqaudio.tokens.stored import text_of, tokenizer_of
+from seqaudio.tokens.chain import BOS, EOS, Chain, ChainTokenizer
 from seqaudio.tokens.tokenizer import Loss
 from seqaudio.tokens.vocabulary import Vocabulary
 
@@ -35,7 +33,7 @@ FIRST_CODE = 3  # the id of code -2
 
 
 @dataclass(frozen=True)
-class MelodyTokenizer:
+class MelodyTokenizer(ChainTokenizer):
     """One code per sixteenth of the piece's melody, which :func:`seqaudio.music.find_melody` finds."""
 
     name: ClassVar[str] = "melody"
@@ -91,7 +89,7 @@ class MelodyTokenizer:
 
     def codes_of(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Magenta's codes of token ids, shape (steps,), without BOS and EOS. Raises VocabularyError as decode."""
-        return self._chain.body(ids) - FIRST_CODE + NO_EVENT
+        return self.chain.body(ids) - FIRST_CODE + NO_EVENT
 
     def ids_of(self, codes: Sequence[int] | IntArray) -> NDArray[np.int64]:
         """Token ids from BOS to EOS of magenta's codes. Raises VocabularyError for a code outside -2..127."""
@@ -102,50 +100,10 @@ class MelodyTokenizer:
         return np.concatenate([[BOS], array - NO_EVENT + FIRST_CODE, [EOS]])
 
     @cached_property
-    def _chain(self) -> Chain:
+    def chain(self) -> Chain:
+        """Which token may follow which: any code any, between BOS and EOS."""
         size = len(self.vocabulary)
         return Chain.between(self.vocabulary, np.ones((size, size), dtype=bool), np.ones(size, dtype=bool))
-
-    def start(self) -> ChainState:
-        """The grammar before BOS."""
-        return self._chain.start()
-
-    def grammar(self, state: ChainState) -> NDArray[np.bool_]:
-        """Which tokens may follow a state, shape (vocabulary,): between BOS and EOS any code may follow any."""
-        mask: NDArray[np.bool_] = self._chain.follows[state.last]
-        return mask
-
-    @cached_property
-    def pitch_of_token(self) -> NDArray[np.int64]:
-        """The pitch that each Pitch token names, -1 for every other token, shape (vocabulary,)."""
-        return self.vocabulary.numbers("Pitch")
-
-    @cached_property
-    def begins_note(self) -> NDArray[np.bool_]:
-        """The Pitch tokens, shape (vocabulary,)."""
-        return self.vocabulary.is_kind("Pitch")
-
-    def transpose(self, ids: IntArray, semitones: int) -> IntArray:
-        """Every note moved. Raises VocabularyError when a pitch would leave 0..127."""
-        return self.vocabulary.transposed(ids, semitones, "Pitch")
-
-    def to_json(self) -> str:
-        """Everything needed to rebuild the tokenizer, with its token names to read."""
-        return text_of(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> MelodyTokenizer:
-        """The tokenizer that :meth:`to_json` wrote. Raises CheckpointError when it was another one."""
-        return tokenizer_of(cls, text)
-
-    def save(self, path: str | Path) -> None:
-        """Write the tokenizer as JSON."""
-        Path(path).write_text(self.to_json(), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> MelodyTokenizer:
-        """Read a tokenizer that :meth:`save` wrote."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
 
 def _uncut(score: Score, line: Score) -> IntArray:

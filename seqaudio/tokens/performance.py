@@ -15,25 +15,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seqaudio.errors import OptionError
 from seqaudio.music.score import IntArray, Score
 from seqaudio.tokens.performance_grammar import MAX_SHIFT, RANKS, PerformanceState, allowed
 from seqaudio.tokens.performance_grid import TICKS_PER_QUARTER, TICKS_PER_STEP, quantize
-from seqaudio.tokens.stored import text_of, tokenizer_of
-from seqaudio.tokens.tokenizer import Loss, Pedals
+from seqaudio.tokens.stored import StoredTokenizer
+from seqaudio.tokens.tokenizer import DRUMS, Loss, Pedals, check_pedals
 from seqaudio.tokens.vocabulary import Vocabulary
-
-DRUMS = -1  # the program of drum notes, in token names and in sorting
 
 
 @dataclass(frozen=True)
-class PerformanceTokenizer:
+class PerformanceTokenizer(StoredTokenizer):
     """Note on, note off, time shifts, velocities and pedals.
 
     Args:
@@ -50,8 +46,7 @@ class PerformanceTokenizer:
     pedals: Pedals = "tokens"
 
     def __post_init__(self) -> None:
-        if self.pedals not in get_args(Pedals):
-            raise OptionError(f"pedals is {self.pedals!r}, it must be one of {', '.join(get_args(Pedals))}")
+        check_pedals(self.pedals)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -216,24 +211,6 @@ class PerformanceTokenizer:
     def transpose(self, ids: IntArray, semitones: int) -> IntArray:
         """Pitched notes moved by semitones, drums not. Raises VocabularyError when a pitch would leave 0..127."""
         return self.vocabulary.transposed(ids, semitones, "NoteOn", "NoteOff")
-
-    def to_json(self) -> str:
-        """Everything needed to rebuild the tokenizer, with its token names to read."""
-        return text_of(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> PerformanceTokenizer:
-        """The tokenizer that :meth:`to_json` wrote. Raises CheckpointError when it was another one."""
-        return tokenizer_of(cls, text)
-
-    def save(self, path: str | Path) -> None:
-        """Write the tokenizer as JSON."""
-        Path(path).write_text(self.to_json(), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> PerformanceTokenizer:
-        """Read a tokenizer that :meth:`save` wrote."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
 
 def _spans(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -19,10 +18,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.errors import OptionError
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
-from seqaudio.music.frames import Frames, frames_of_runs, runs_of_score, score_of_frames, score_of_runs, steps_of_notes
-from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.chain import BOS, EOS, Chain, ChainState
-from seqaudio.tokens.stored import text_of, tokenizer_of
+from seqaudio.music.frames import (
+    LOWEST_PITCH,
+    Frames,
+    frames_of_runs,
+    runs_of_score,
+    score_of_frames,
+    score_of_runs,
+    steps_of_notes,
+)
+from seqaudio.music.score import Score
+from seqaudio.tokens.chain import BOS, EOS, Chain, ChainTokenizer
 from seqaudio.tokens.tokenizer import Loss
 from seqaudio.tokens.vocabulary import Vocabulary
 
@@ -31,7 +37,7 @@ FINEST_GRID = 480  # steps per quarter
 
 
 @dataclass(frozen=True)
-class PianorollTokenizer:
+class PianorollTokenizer(ChainTokenizer):
     """Which keys are down at each step.
 
     Args:
@@ -48,7 +54,7 @@ class PianorollTokenizer:
     steps_per_quarter: int = 4
 
     def __post_init__(self) -> None:
-        if self.keys not in (88, 128) or not 1 <= self.steps_per_quarter <= FINEST_GRID:
+        if self.keys not in LOWEST_PITCH or not 1 <= self.steps_per_quarter <= FINEST_GRID:
             raise OptionError(
                 f"a piano roll of {self.keys} keys and {self.steps_per_quarter} steps per quarter: "
                 f"it may have 88 or 128 keys, and 1 to {FINEST_GRID} steps"
@@ -57,7 +63,7 @@ class PianorollTokenizer:
     @property
     def lowest_pitch(self) -> int:
         """The MIDI pitch of key 0."""
-        return 21 if self.keys == 88 else 0
+        return LOWEST_PITCH[self.keys]
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -134,7 +140,7 @@ class PianorollTokenizer:
             VocabularyError: ids that are no roll.
             OverLimitError: more than ``limits.max_cells`` cells.
         """
-        ids = self._chain.body(ids)
+        ids = self.chain.body(ids)
         is_step = ids == STEP
         steps = int(is_step.sum())
         limits.check("max_cells", steps * self.keys, "the tokens' piano roll")
@@ -147,51 +153,11 @@ class PianorollTokenizer:
         return self.score_of(self.frames_of(ids))
 
     @cached_property
-    def _chain(self) -> Chain:
+    def chain(self) -> Chain:
+        """Which token may follow which: within a step keys rise."""
         size = len(self.vocabulary)
         order = np.arange(size)
-        follows = order[:, None] < order  # within a step keys rise
+        follows = order[:, None] < order
         follows[[BOS, STEP], STEP:] = True
         follows[:, STEP] = True
         return Chain.between(self.vocabulary, follows, order <= STEP)
-
-    def start(self) -> ChainState:
-        """The grammar before BOS."""
-        return self._chain.start()
-
-    def grammar(self, state: ChainState) -> NDArray[np.bool_]:
-        """Which tokens may follow a state, shape (vocabulary,)."""
-        mask: NDArray[np.bool_] = self._chain.follows[state.last]
-        return mask
-
-    @cached_property
-    def pitch_of_token(self) -> NDArray[np.int64]:
-        """The pitch that each Pitch token names, -1 for every other token, shape (vocabulary,)."""
-        return self.vocabulary.numbers("Pitch")
-
-    @cached_property
-    def begins_note(self) -> NDArray[np.bool_]:
-        """The Pitch tokens, shape (vocabulary,): one for every step of a note, since a roll has no onsets."""
-        return self.vocabulary.is_kind("Pitch")
-
-    def transpose(self, ids: IntArray, semitones: int) -> IntArray:
-        """Every key moved. Raises VocabularyError when one would leave the roll."""
-        return self.vocabulary.transposed(ids, semitones, "Pitch")
-
-    def to_json(self) -> str:
-        """Everything needed to rebuild the tokenizer, with its token names to read."""
-        return text_of(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> PianorollTokenizer:
-        """The tokenizer that :meth:`to_json` wrote. Raises CheckpointError when it was another one."""
-        return tokenizer_of(cls, text)
-
-    def save(self, path: str | Path) -> None:
-        """Write the tokenizer as JSON."""
-        Path(path).write_text(self.to_json(), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> PianorollTokenizer:
-        """Read a tokenizer that :meth:`save` wrote."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))

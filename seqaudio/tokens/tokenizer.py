@@ -9,16 +9,26 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seqaudio.errors import OptionError
 from seqaudio.music.score import Score
 from seqaudio.tokens.vocabulary import Vocabulary
 
 Pedals = Literal["drop", "tokens", "durations"]
 """What becomes of the sustain pedal: left out, written as tokens, or folded into the notes it holds."""
+
+DRUMS = -1
+"""The program of drum notes, in token names and in sorting."""
+
+
+def check_pedals(pedals: str) -> None:
+    """Raises OptionError for a word that is none of ``Pedals``."""
+    if pedals not in get_args(Pedals):
+        raise OptionError(f"pedals is {pedals!r}, it must be one of {', '.join(get_args(Pedals))}")
 
 
 @dataclass(frozen=True)
