@@ -48,30 +48,50 @@ def label(tokenizer: Tokenizer) -> str:
 every_tokenizer = pytest.mark.parametrize("tokenizer", CASES, ids=label)
 
 
-@every_tokenizer
-@settings(max_examples=40, deadline=None)
-@given(score=scores())
-def test_scores_and_ids_go_round(tokenizer: Tokenizer, score: Score) -> None:
-    laws.decoding_gives_the_score_on_the_grid(tokenizer, score)
-    laws.what_is_on_the_grid_loses_nothing(tokenizer, score)
-    laws.every_note_is_kept_or_counted(tokenizer, score)
-    laws.encoded_ids_come_back(tokenizer, score)
-    ids = tokenizer.encode(score)
-    laws.grammar_accepts_what_is_encoded(tokenizer, ids)
-    laws.tokens_name_the_notes(tokenizer, ids)
+def examples(tokenizer: Tokenizer, of_bars: int) -> settings:
+    """So many examples for bars, whose options meet in the most ways, and 40 for the others."""
+    return settings(max_examples=of_bars if isinstance(tokenizer, BarsTokenizer) else 40, deadline=None)
 
 
 @every_tokenizer
-@settings(max_examples=40, deadline=None)
-@given(score=scores(), semitones=st.integers(-30, 30))
-def test_moving_ids_is_moving_the_score(tokenizer: Tokenizer, score: Score, semitones: int) -> None:
-    laws.moving_ids_is_moving_the_score(tokenizer, score, semitones)
+def test_scores_and_ids_go_round(tokenizer: Tokenizer) -> None:
+    @examples(tokenizer, of_bars=120)
+    @given(score=scores())
+    def keeps_the_laws(score: Score) -> None:
+        laws.decoding_gives_the_score_on_the_grid(tokenizer, score)
+        laws.what_is_on_the_grid_loses_nothing(tokenizer, score)
+        laws.what_is_left_out_is_counted(tokenizer, score)
+        laws.encoded_ids_come_back(tokenizer, score)
+        ids = tokenizer.encode(score)
+        laws.grammar_accepts_what_is_encoded(tokenizer, ids)
+        laws.tokens_name_the_notes(tokenizer, ids)
+
+    keeps_the_laws()
 
 
 @every_tokenizer
-@pytest.mark.parametrize("seed", range(4))
+def test_moving_ids_is_moving_the_score(tokenizer: Tokenizer) -> None:
+    @examples(tokenizer, of_bars=60)
+    @given(score=scores(), semitones=st.integers(-30, 30))
+    def keeps_the_law(score: Score, semitones: int) -> None:
+        laws.moving_ids_is_moving_the_score(tokenizer, score, semitones)
+
+    keeps_the_law()
+
+
+@every_tokenizer
+@pytest.mark.parametrize("seed", range(6))
 def test_what_the_grammar_allows_is_music(tokenizer: Tokenizer, seed: int) -> None:
     assert laws.what_is_sampled_decodes_and_opens_elsewhere(tokenizer, seed, tokens=250) > 10
+
+
+@every_tokenizer
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), tokens=st.integers(0, 120))
+def test_whatever_is_sampled_decodes(tokenizer: Tokenizer, seed: int, tokens: int) -> None:
+    score = tokenizer.decode(laws.sampled(tokenizer, np.random.default_rng(seed), tokens))
+    laws.encoded_ids_come_back(tokenizer, score)
+    laws.what_is_on_the_grid_loses_nothing(tokenizer, score)
 
 
 @every_tokenizer
@@ -80,8 +100,8 @@ def test_the_grammar_refuses_disorder(tokenizer: Tokenizer) -> None:
     ids = laws.sampled(tokenizer, rng, 40)
     refused = [laws.any_disorder_is_refused_or_decodes(tokenizer, rng.permutation(ids)) for _ in range(40)]
     assert all(refused)
-    for i in range(len(ids)):
-        laws.any_disorder_is_refused_or_decodes(tokenizer, np.delete(ids, i))
+    without = [laws.any_disorder_is_refused_or_decodes(tokenizer, np.delete(ids, i)) for i in range(len(ids))]
+    assert any(without) or isinstance(tokenizer, MelodyTokenizer)  # where any code may follow any other
 
 
 @every_tokenizer
@@ -138,7 +158,7 @@ def real_files() -> list[Path]:
 def keep_the_laws(tokenizer: Tokenizer, score: Score) -> None:
     laws.decoding_gives_the_score_on_the_grid(tokenizer, score)
     laws.what_is_on_the_grid_loses_nothing(tokenizer, score)
-    laws.every_note_is_kept_or_counted(tokenizer, score)
+    laws.what_is_left_out_is_counted(tokenizer, score)
 
 
 def test_every_twentieth_real_file() -> None:

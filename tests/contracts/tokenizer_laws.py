@@ -23,7 +23,7 @@ from seqaudio.errors import VocabularyError
 from seqaudio.files import midi_bytes
 from seqaudio.music import Score
 from seqaudio.music.score import NOTE_COLUMNS
-from seqaudio.tokens import PianorollTokenizer, Tokenizer
+from seqaudio.tokens import BarsTokenizer, PianorollTokenizer, Tokenizer
 
 Rows = list[tuple[int, int, int, int]]
 
@@ -39,10 +39,28 @@ def what_is_on_the_grid_loses_nothing(tokenizer: Tokenizer, score: Score) -> Non
     assert loss.nonzero() == {}
 
 
-def every_note_is_kept_or_counted(tokenizer: Tokenizer, score: Score) -> None:
+def what_is_left_out_is_counted(tokenizer: Tokenizer, score: Score) -> None:
+    """Every note is kept or counted; so are drums, tempos, metres and pedals where a tokenizer has no room for them."""
     grid, loss = tokenizer.quantize(score)
     assert len(grid) + loss.notes_merged + loss.drums_dropped + loss.notes_dropped == len(score)
     assert min(asdict(loss).values()) >= 0
+    if not getattr(tokenizer, "programs", False):
+        assert loss.drums_dropped == score.is_drum.sum()
+        assert not grid.is_drum.any()
+    if not getattr(tokenizer, "tempos", False):
+        assert loss.tempo_changes_dropped == len(score.tempos)
+        assert len(grid.tempos) == 0
+    if not isinstance(tokenizer, BarsTokenizer):
+        assert loss.metre_changes_dropped == len(score.time_signatures)
+        assert len(grid.time_signatures) == 0
+    match getattr(tokenizer, "pedals", "drop"):
+        case "drop":
+            assert loss.pedal_spans_dropped == len(score.pedals)
+            assert len(grid.pedals) == 0
+        case "durations":
+            heard = set(score.track[~score.is_drum].tolist())
+            assert loss.pedal_spans_dropped == sum(track not in heard for track in score.pedals[:, 2].tolist())
+            assert len(grid.pedals) == 0
 
 
 def encoded_ids_come_back(tokenizer: Tokenizer, score: Score) -> None:
@@ -162,7 +180,10 @@ def decoding_a_beginning_gives_the_beginning(tokenizer: Tokenizer, ids: NDArray[
 
 
 def decoding_is_linear(tokenizer: Tokenizer, score: Score, times: int = 8) -> None:
-    """Decoding a piece four times as long takes at most about four times the calls and the memory: no timing."""
+    """Decoding a piece four times as long takes at most about four times the calls and the memory: no timing.
+
+    It does not see quadratic work inside one call of numpy that needs no quadratic memory; that is for benchmarks/.
+    """
     few, many = (tokenizer.encode(repeated(score, n)) for n in (times, 4 * times))
     grown = len(many) / len(few)
     assert 3 < grown < 5
