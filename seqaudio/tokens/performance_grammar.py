@@ -10,6 +10,7 @@ Drums have no pedal.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,8 +81,11 @@ class PerformanceState:
 
 def permits(state: PerformanceState, kind: str, value: int) -> bool:
     """May the value of a kind follow?"""
-    if value not in _in_order(state, kind):
-        return False
+    return value in _in_order(state, kind) and _fits(state, kind, value)
+
+
+def _fits(state: PerformanceState, kind: str, value: int) -> bool:
+    """Does a value fit what sounds, whatever the order of tokens?"""
     match kind:
         case "NoteOff" | "NoteOffDrum":
             return state.voice * 128 + value in state.sounding
@@ -93,22 +97,13 @@ def permits(state: PerformanceState, kind: str, value: int) -> bool:
             return True
 
 
+@lru_cache(maxsize=4096)
 def allowed(state: PerformanceState) -> NDArray[np.bool_]:
-    """Which tokens may follow, shape (vocabulary,): the same rules as :func:`permits`, for all values at once."""
-    tokens = state.tokenizer.vocabulary
-    mask = np.zeros(len(tokens), dtype=bool)
-    down = np.zeros(128, dtype=bool)
-    down[[key % 128 for key in state.sounding if key // 128 == state.voice]] = True
-    for kind, ids in tokens.slices.items():
-        values = _in_order(state, kind)
-        mask[ids][values.start : values.stop] = True
-        match kind:
-            case "NoteOff" | "NoteOffDrum":
-                mask[ids] &= down
-            case "NoteOn" | "NoteOnDrum":
-                mask[ids] &= ~down
-            case "Program":
-                mask[ids] &= [permits(state, kind, value) for value in range(ids.stop - ids.start)]
+    """Which tokens may follow, shape (vocabulary,), read-only: what :func:`permits`, for all values at once."""
+    mask = np.zeros(len(state.tokenizer.vocabulary), dtype=bool)
+    for kind, ids in state.tokenizer.vocabulary.slices.items():
+        mask[[ids.start + value for value in _in_order(state, kind) if _fits(state, kind, value)]] = True
+    mask.flags.writeable = False
     return mask
 
 
