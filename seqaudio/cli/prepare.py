@@ -51,7 +51,8 @@ def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memo
 
     A list is a .txt or .lst file with one path per line. Copies and versions of one piece, transposed or not, go to one
     side of the split; official splits are kept. The report says what was dropped and by which rule, and what the tokens
-    cannot hold. Only files that changed are read again, and a run that was stopped goes on with the same command.
+    cannot hold. With the same options only files that changed are read again, and a run that was stopped goes on with
+    the same command.
     """
     if len(sources) < 2:
         raise click.UsageError("give at least one SOURCE and then OUT, the folder to make")

@@ -22,7 +22,7 @@ from seqaudio.files.reader import Piece, read_pieces_of_bytes
 from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
-from seqaudio.tokens import Tokenizer
+from seqaudio.tokens import BarsTokenizer, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ def _prepare_piece(
     try:
         grid, beside = _on_grid(options, tokenizer, piece.score)
         lost.update(beside)
-        found = replace(found, notes=len(grid), bars=len(grid.bars()) - 1)
+        # other tokens know nothing of the music's bars
+        barred = grid if isinstance(tokenizer, BarsTokenizer) else with_gathered_beats(piece.score)
+        found = replace(found, notes=len(grid), bars=len(barred.bars()) - 1)
         if too_small := _too_small(options, found):
             return too_small, _NOTHING
         ids = tokenizer.encode(grid)

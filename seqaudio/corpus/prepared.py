@@ -74,7 +74,9 @@ class PreparedCorpus:
         return [i for i, piece in enumerate(self.manifest["pieces"]) if piece["split"] == name]
 
     def piece(self, i: int) -> NDArray[np.unsignedinteger]:
-        """The ids of one piece."""
+        """The ids of one piece. Raises IndexError for a number below 0 or behind the last piece."""
+        if not 0 <= i < len(self.index) - 1:
+            raise IndexError(f"piece {i} of a corpus of {len(self.index) - 1} pieces")
         return self.tokens[self.index[i] : self.index[i + 1]]
 
     @property

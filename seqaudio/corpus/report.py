@@ -97,17 +97,27 @@ def _versions(kept: Sequence[Placed]) -> list[str]:
         groups.setdefault(placed.group, []).append(placed)
     together = [group for group in groups.values() if len(group) > 1]
     copies = sum(len(group) - len({placed.piece.marks[0] for placed in group}) for group in together)
+    divided = [group for group in together if _is_divided(group)]
     lines = [
         "",
-        f"copies and versions of one piece, kept on one side of the split: {len(together)} groups, {copies} copies",
+        f"copies and versions of one piece, kept on one side of the split: {len(together) - len(divided)} groups"
+        f" ({copies} copies in all)",
         "  (a = b: the same notes; a = b (+7): the same, 7 semitones higher; a ~ c: the same opening or number)",
+        *(f"  {_group(group)}" for group in together if not _is_divided(group)),
     ]
-    return lines + [f"  {_group(group)}" for group in together]
+    if divided:
+        lines += [f"versions that an official split puts on several sides: {len(divided)} groups"]
+        lines += [f"  {_group(group)}" for group in divided]
+    return lines
+
+
+def _is_divided(group: Sequence[Placed]) -> bool:
+    return len({placed.split for placed in group}) > 1
 
 
 def _group(group: Sequence[Placed]) -> str:
     """The pieces of a group, copies beside each other; with their sides where an official split divides them."""
-    divided = len({placed.split for placed in group}) > 1
+    divided = _is_divided(group)
     clusters: dict[str, list[Placed]] = {}
     for placed in group:
         clusters.setdefault(placed.piece.marks[0], []).append(placed)
@@ -123,4 +133,5 @@ def _lost(kept: Sequence[Placed]) -> list[str]:
     lost: Counter[str] = Counter()
     for placed in kept:
         lost.update(placed.piece.lost)
-    return ["", "lost on the way to tokens:"] + [f"  {what}: {count}" for what, count in sorted(lost.items())]
+    lines = [f"  {what}: {count}" for what, count in sorted(lost.items())]
+    return ["", "lost on the way to tokens:", *(lines or ["  nothing"])]

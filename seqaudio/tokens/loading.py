@@ -83,8 +83,13 @@ def _with_settings(made: type[T], name: str, settings: Mapping[str, Any]) -> T:
         if key not in allowed:
             raise OptionError(f"the tokenizer {name} has no option {key!r}; it has {', '.join(sorted(allowed))}")
     try:
-        return TypeAdapter(made).validate_python(dict(settings))
+        return TypeAdapter(made).validate_python({key: _typed(value) for key, value in settings.items()})
     except ValidationError as problem:
         wrong = problem.errors()[0]
         place = ".".join(map(str, wrong["loc"]))
         raise OptionError(f"the tokenizer {name}: {place}={wrong['input']!r}: {wrong['msg']}") from None
+
+
+def _typed(value: Any) -> Any:
+    """A setting as it was meant: text that is a whole number is that number."""
+    return int(value) if isinstance(value, str) and value.lstrip("-").isdecimal() else value

@@ -22,6 +22,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
@@ -161,7 +162,7 @@ class Run:
             "epoch": progress.epoch + 1,
             "steps": progress.step,
             "valid_nats_per_token": progress.best_nats,
-            "experiment": json.loads(self.experiment.model_dump_json()),
+            "experiment": self._experiment_as_run(),
         }
         checkpoint = Checkpoint(
             self.experiment.model, self.corpus.tokenizer, weights_of(self._trainer.model), self._pitch_range(), facts
@@ -169,6 +170,12 @@ class Run:
         (self.folder / GRAPH).unlink(missing_ok=True)  # it points into the weights file, and only into its own
         checkpoint.save(self.folder / WEIGHTS)
         write_graph(self.folder)
+
+    def _experiment_as_run(self) -> dict[str, Any]:
+        """The settings, with the options that the corpus was really prepared with."""
+        settings: dict[str, Any] = json.loads(self.experiment.model_dump_json())
+        settings["corpus"]["options"] = self.corpus.manifest["options"]
+        return settings
 
     def _pitch_range(self) -> tuple[int, int]:
         met = self.corpus.tokenizer.pitch_of_token[np.concatenate(self._trainer.train)]

@@ -55,3 +55,11 @@ def test_the_split_changes_no_token() -> None:
     assert PrepareOptions(seed=3, valid_share=0.2, test_share=0).of_tokens == PrepareOptions().of_tokens
     for changed in ({"min_notes": 3}, {"melody": True}, {"limits": {"max_notes": 7}}, {"settings": {"programs": "0"}}):
         assert PrepareOptions(**changed).of_tokens != PrepareOptions().of_tokens
+
+
+def test_numbers_as_text_are_numbers() -> None:
+    for keys in ("128", 128):
+        options = PrepareOptions(tokenizer="pianoroll", settings={"keys": keys, "steps_per_quarter": "2"})
+        assert options.settings == {"keys": 128, "steps_per_quarter": 2}
+    with pytest.raises(ValidationError, match="keys=87"):
+        PrepareOptions(tokenizer="pianoroll", settings={"keys": "87"})

@@ -164,6 +164,23 @@ def test_files_that_are_no_music_are_counted(music: Path, tmp_path: Path) -> Non
     assert inside == report
 
 
+def test_bars_are_those_of_the_music_whatever_the_tokens(tmp_path: Path) -> None:
+    score = Score.from_notes(np.arange(24) * 480, 480, 60 + np.arange(24), tempos=[(0, 1_500_000)])  # 40 per minute
+    write_midi(score.replaced(time_signatures=[(0, 3, 4)]), tmp_path / "slow.mid")
+    for name in ("bars", "performance", "melody", "pianoroll"):
+        prepare([str(tmp_path / "slow.mid")], tmp_path / name, PrepareOptions(tokenizer=name))
+        assert PreparedCorpus.open(tmp_path / name).manifest["pieces"][0]["bars"] == 8
+
+
+def test_pieces_have_numbers_from_0_up(music: Path, tmp_path: Path) -> None:
+    prepare([str(music)], tmp_path / "out", SMALL)
+    corpus = PreparedCorpus.open(tmp_path / "out")
+    count = len(corpus.index) - 1
+    for number in (-1, count):
+        with pytest.raises(IndexError, match=f"piece {number} of a corpus of {count} pieces"):
+            corpus.piece(number)
+
+
 def test_melody_only(tmp_path: Path) -> None:
     drums = Score.from_notes(np.arange(20) * 480, 480, 36, is_drum=True)
     write_midi(drums, tmp_path / "drums.mid")
