@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqaudio.corpus.journal import Key, Record, key_line
 from seqaudio.corpus.options import PrepareOptions
@@ -116,10 +115,7 @@ def _write_tokens(
     placed: Sequence[Sequence[Placed]],
     records: Sequence[Record],
 ) -> str:
-    """The ids of all kept pieces as ``np.save`` would write them, and the lines that find them again; their SHA-256.
-
-    Behind them, where no reader of arrays looks, are the ids of the files that lost copies.
-    """
+    """The ids of all kept pieces as ``np.save`` would write them, and the lines that find them again; their SHA-256."""
     dtype = token_type(options.make_tokenizer())
     total = sum(p.piece.tokens for of_file in placed for p in of_file if not p.piece.rule)
     facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (total,)}
@@ -127,27 +123,17 @@ def _write_tokens(
     data.flush()
     digest = hashlib.sha256(Path(data.name).read_bytes())
     written = 0
-
-    def write(part: NDArray[np.unsignedinteger]) -> None:
-        nonlocal written
-        data.write(part.tobytes())
-        digest.update(part.tobytes())
-        written += len(part)
-
-    lost_copies = []
     for of_file, record in zip(placed, records, strict=True):
         ids = record.ids(dtype)
         ends = np.cumsum([0, *(piece.tokens for piece in record.pieces)])
         parts = [ids[a:b] for a, b, p in zip(ends, ends[1:], of_file, strict=False) if not p.piece.rule]
-        if sum(map(len, parts)) == len(ids):
-            lines.write(record.line(written))
-        else:
-            lost_copies.append(record)
         for part in parts:
-            write(part)
-    for record in lost_copies:  # behind the end of the array, whole, for the next run: copies may become pieces again
-        lines.write(record.line(written))
-        write(record.ids(dtype))
+            data.write(part.tobytes())
+            digest.update(part.tobytes())
+        now_written = sum(map(len, parts))
+        if now_written == len(ids):  # a file that lost copies cannot be taken from here: it is read again
+            lines.write(record.line(written))
+        written += now_written
     return digest.hexdigest()
 
 
