@@ -18,6 +18,7 @@ from seqaudio.music import Score, pedals
 from seqaudio.pretrained import SHIPPED, model_path
 from seqaudio.tokens import BarsTokenizer, bars, bars_grid, bars_pedals
 from tests.contracts import tokenizer_laws as laws
+from tests.contracts.any_scores import scores
 from tests.tokens.slow_bars import slow_bars
 
 SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared"))
@@ -28,29 +29,6 @@ TOKENIZERS = [
 PEDALS = BarsTokenizer(pedals="tokens")
 tokenizers = st.sampled_from(TOKENIZERS)
 BAR = 1920
-
-
-@st.composite
-def scores(draw: st.DrawFn) -> Score:
-    """Any score with several tracks, tempos and pedals: neither order nor resolution is taken for granted."""
-    tpq = draw(st.sampled_from([1, 24, 480, 1000]) | st.integers(1, 32767))
-    place = st.integers(0, 8 * tpq) | st.integers(0, 32).map(lambda step: step * tpq // 4)
-    length = st.integers(1, 2 * tpq) | st.integers(1, 40 * tpq)
-    note = st.tuples(
-        place, length, st.sampled_from([60, 60, 62, 0, 127]), st.integers(1, 127),
-        st.sampled_from([0, 0, 5, 127]), st.sampled_from([False, False, True]), st.integers(0, 2),
-    )  # fmt: skip
-    metre = st.tuples(place, st.integers(1, 13), st.sampled_from([1, 2, 4, 8, 16, 3, 64]))
-    tempo = st.tuples(place | st.integers(0, 99 * tpq), st.sampled_from([500_000, 600_000]) | st.integers(1, 10**7))
-    span = st.tuples(place, length, st.integers(0, 3))  # the last is no track
-    return Score(
-        tpq,
-        *np.array(draw(st.lists(note, max_size=20)), dtype=np.int64).reshape(-1, 7).T,
-        tempos=np.array(draw(st.lists(tempo, max_size=4))).reshape(-1, 2),
-        time_signatures=np.array(draw(st.lists(metre, max_size=3))).reshape(-1, 3),
-        pedals=np.array(draw(st.lists(span, max_size=6))).reshape(-1, 3),
-        track_names=("a", "b", "c"),
-    )
 
 
 @settings(max_examples=400, deadline=None)
