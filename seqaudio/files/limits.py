@@ -92,9 +92,9 @@ class Limits:
         allowed = getattr(self, budget)
         if came > allowed:
             what, count = budget.removeprefix("max_"), int(-(-came // 1))  # rounded up
-            enough, more = (2 * count, " and more") if and_more else (count, "")
+            enough, least = (2 * count, "at least ") if and_more else (count, "")
             raise OverLimitError(
-                f"{path}: {count:,} {what}{more}, over the budget of {allowed:,}; if the file is right, "
+                f"{path}: {least}{count:,} {what}, over the budget of {allowed:,}; if the file is right, "
                 f"raise it with --limit {budget}={enough} (in Python Limits({budget}={enough}))"
             )
 

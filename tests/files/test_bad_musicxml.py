@@ -165,7 +165,7 @@ def test_marks_count_as_often_as_they_are_played() -> None:
         assert len(read_musicxml_bytes(text, "a.xml", Limits(max_events=100_000))[0]) >= 1000
         with pytest.raises(OverLimitError, match=r"^a\.xml: 100,000 events, .*--limit max_events=100000"):
             read_musicxml_bytes(text, "a.xml", Limits(max_events=99_999))
-    with pytest.raises(OverLimitError, match=r"501 quarters and more, over the budget of 500; .*max_quarters=1002"):
+    with pytest.raises(OverLimitError, match=r"at least 501 quarters, over the budget of 500; .*max_quarters=1002"):
         read_musicxml_bytes(text, "a.xml", Limits(max_quarters=500))
 
 
