@@ -12,8 +12,8 @@ from seqaudio.cli.main import run
 from seqaudio.corpus import named
 from seqaudio.corpus.named import CORPORA, NamedCorpus
 from seqaudio.corpus.remote import Remote
+from tests.corpus.archives import FILES, MUSIC, zip_of
 from tests.corpus.serving import Site, serving
-from tests.corpus.test_unpack import FILES, MUSIC, zip_of
 
 
 @pytest.fixture(autouse=True)

@@ -22,11 +22,6 @@ QUICK = Patience(timeout_s=5, pauses_s=(0.0, 0.0))
 MOST = 10**6
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
     served = Site(DATA)

@@ -21,16 +21,11 @@ from seqaudio.corpus.named import (
 )
 from seqaudio.corpus.unpack import contents_sha256
 from seqaudio.errors import DownloadError, MissingDependencyError, OptionError
-from tests.corpus.test_unpack import zip_of
+from tests.corpus.archives import zip_of
 
 SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared")) / "data"
 each_download = pytest.mark.parametrize("corpus", DOWNLOADED, ids=lambda corpus: corpus.name)
 ONLY_HTTP = {"hog.ee.columbia.edu"}  # its page links it so; what came is known by its hash
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
 
 
 def test_only_the_corpora_offered_are_found() -> None:

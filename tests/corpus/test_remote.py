@@ -21,18 +21,13 @@ from seqaudio.corpus.download import Patience
 from seqaudio.corpus.remote import MARKER, Remote, fetched_folder, standing_folder
 from seqaudio.corpus.unpack import contents_sha256
 from seqaudio.errors import BadFileError, DownloadError, OptionError
+from tests.corpus.archives import FILES, MUSIC, USED, files_in, tar_of, zip_of
 from tests.corpus.serving import Site, serving
-from tests.corpus.test_unpack import FILES, MUSIC, USED, files_in, tar_of, zip_of
 
 QUICK = Patience(timeout_s=5, pauses_s=(0.0,))
 OFFLINE = "http://127.0.0.1:9/set.zip"
 NOISE = FILES | {"set/noise.mid": np.random.default_rng(1).bytes(200_000)}
 NOISE_USED = USED | {"noise.mid": NOISE["set/noise.mid"]}
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
 
 
 @pytest.fixture

@@ -16,42 +16,7 @@ import pytest
 
 from seqaudio.corpus.unpack import DEFAULT_CAPS, Caps, contents, contents_sha256, unpack
 from seqaudio.errors import BadFileError
-
-MUSIC = r"[^/]+/(.+\.mid|info\.csv)"
-FILES = {
-    "set/info.csv": b"midi_filename,split\n",
-    "set/a/one.mid": b"MThd one",
-    "set/a/two é.mid": bytes(range(256)) * 5,
-    "set/b/c/three.mid": b"",
-    "set/README": b"not used",
-    "set/a/run.sh": b"not used",
-}
-USED = {name.removeprefix("set/"): data for name, data in FILES.items() if name.endswith((".mid", ".csv"))}
-
-
-def zip_of(path: Path, files: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> Path:
-    with zipfile.ZipFile(path, "w", packing) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def tar_of(path: Path, files: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return path
-
-
-def archive_of(kind: str, folder: Path, files: dict[str, bytes]) -> Path:
-    path = folder / f"archive{kind}"
-    return zip_of(path, files) if kind == ".zip" else tar_of(path, files)
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from tests.corpus.archives import FILES, MUSIC, USED, archive_of, files_in, zip_of
 
 
 def fails(archive: Path, match: str, caps: Caps = DEFAULT_CAPS, members: str = MUSIC) -> None:

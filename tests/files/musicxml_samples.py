@@ -3,6 +3,10 @@
 import io
 import zipfile
 
+from seqaudio.music import Score
+
+Notes = list[tuple[float, float, int]]  # onset, length in quarters; pitch
+
 STANDARD = (
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     '"http://www.musicxml.org/dtds/partwise.dtd">'
@@ -78,3 +82,9 @@ def zipped(text: str | bytes, path: str = "score.xml", container: str | None = C
             archive.writestr("META-INF/container.xml", container.format(path=path))
         archive.writestr(path, text)
     return buffer.getvalue()
+
+
+def notes(score: Score, track: int | None = None) -> Notes:
+    kept = score if track is None else score.notes(score.track == track)
+    columns = (kept.onset / score.ticks_per_quarter, kept.duration / score.ticks_per_quarter, kept.pitch)
+    return [tuple(row) for row in zip(*(column.tolist() for column in columns), strict=True)]

@@ -11,7 +11,7 @@ import pytest
 from seqaudio.files import read_musicxml, read_pieces
 from seqaudio.music.chords import CHORD_TRACK, KINDS, chord_of_kind
 from seqaudio.music.melody import find_melody
-from tests.files.test_musicxml import Notes, notes
+from tests.files.musicxml_samples import Notes, notes
 
 pytest.importorskip("music21", reason="MusicXML needs music21; pip install 'seqaudio[musicxml]'")
 SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared"))

@@ -24,6 +24,7 @@ from tests.files.musicxml_samples import (
     document,
     harmony,
     note,
+    notes,
     repeat,
     tie,
     volta,
@@ -34,17 +35,10 @@ from tests.files.musicxml_samples import (
 pytest.importorskip("music21", reason="MusicXML needs music21; pip install 'seqaudio[musicxml]'")
 SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared"))
 LEAD_SHEETS = sorted((SHARED / "data" / "scores" / "openewld").rglob("*.mxl"))
-Notes = list[tuple[float, float, int]]
 
 
 def read(*parts: list[str], **facts: object) -> tuple[Score, dict[str, int]]:
     return read_musicxml_bytes(document(*parts, **facts).encode(), "a.musicxml")  # type: ignore[arg-type]
-
-
-def notes(score: Score, track: int | None = None) -> Notes:
-    kept = score if track is None else score.notes(score.track == track)
-    columns = (kept.onset / score.ticks_per_quarter, kept.duration / score.ticks_per_quarter, kept.pitch)
-    return [tuple(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def pitches(*measures: str) -> list[int]:
