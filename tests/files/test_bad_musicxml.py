@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from seqaudio.errors import BadFileError, OverLimitError
-from seqaudio.files import Limits, musicxml
-from seqaudio.files.musicxml import read_musicxml_bytes
+from seqaudio.files import Limits
+from seqaudio.files.musicxml import read_musicxml_bytes, reading
 from seqaudio.music import Score
 from tests.files.musicxml_samples import (
     STANDARD,
@@ -173,7 +173,7 @@ def test_want_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     def greedy(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(musicxml, "play_order", greedy)
+    monkeypatch.setattr(reading, "play_order", greedy)
     with pytest.raises(MemoryError):
         read_musicxml_bytes(PLAIN.encode(), "a")
 

@@ -14,7 +14,7 @@ import pytest
 from seqaudio.errors import BadFileError, MissingDependencyError
 from seqaudio.files import Limits, read_musicxml, read_pieces
 from seqaudio.files.musicxml import read_musicxml_bytes
-from seqaudio.files.musicxml_bars import bar_metres
+from seqaudio.files.musicxml.bars import bar_metres
 from seqaudio.music import Score
 from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.melody import find_melody

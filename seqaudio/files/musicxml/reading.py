@@ -1,7 +1,7 @@
 """How does a MusicXML score become a Score?
 
 Conventions: every part is a track, in order, at sounding pitch; measures are played in the order that repeats and jumps
-say (:mod:`seqaudio.files.musicxml_order`), and what holds at a place as written holds there each time it is played.
+say (:mod:`seqaudio.files.musicxml.order`), and what holds at a place as written holds there each time it is played.
 Ticks per quarter are 480 or the smallest multiple of it that makes every place and length a whole number of ticks;
 beyond 32,767 they are rounded, and the notes that move are counted.
 
@@ -14,7 +14,7 @@ beyond 32,767 they are rounded, and the notes that move are counted.
 - **Loudness** is that of the last dynamic sign (pp, mf, ...) of the part, 80 (mf) before the first; hairpins and
   accents change nothing. Tempo marks count in whatever part they are.
 
-Files are checked in :mod:`seqaudio.files.musicxml_document` before music21, an optional package, sees any of it.
+Files are checked in :mod:`seqaudio.files.musicxml.document` before music21, an optional package, sees any of it.
 Source: MusicXML 4.0, https://www.w3.org/2021/06/musicxml40/
 """
 
@@ -37,10 +37,10 @@ from seqaudio.errors import BadFileError, MissingDependencyError
 from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.midi_scan import clean_name
-from seqaudio.files.musicxml_bars import bar_metres, usual_metre
-from seqaudio.files.musicxml_document import EXPORT_AGAIN, read_document
-from seqaudio.files.musicxml_order import play_order
-from seqaudio.files.musicxml_parts import Mark, WrittenMeasure, WrittenPart, read_part
+from seqaudio.files.musicxml.bars import bar_metres, usual_metre
+from seqaudio.files.musicxml.document import EXPORT_AGAIN, read_document
+from seqaudio.files.musicxml.order import play_order
+from seqaudio.files.musicxml.parts import Mark, WrittenMeasure, WrittenPart, read_part
 from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray, Score
 
