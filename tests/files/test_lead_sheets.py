@@ -27,26 +27,45 @@ def slow_reading(path: Path) -> tuple[Notes, list[tuple[float, str]]]:
     now, divisions = 0.0, 1
     open_ties = False
     steps = dict(zip("CDEFGAB", (0, 2, 4, 5, 7, 9, 11), strict=True))
-    for element in root.iterfind("part/measure/*"):
-        divisions = int(element.findtext("divisions") or divisions)
-        if element.tag == "harmony":
-            symbols.append((now + int(element.findtext("offset") or 0) / divisions, element.findtext("kind")))
-        if element.tag != "note":
-            continue
-        length = int(element.findtext("duration")) / divisions
-        if element.find("rest") is None:
-            pitch = 12 * int(element.findtext("pitch/octave")) + 12 + steps[element.findtext("pitch/step")]
-            pitch += int(element.findtext("pitch/alter") or 0)
-            kinds = {mark.get("type") for mark in element.iterfind("tie")}
-            if open_ties and "stop" in kinds and found[-1][2] == pitch:
-                found[-1][1] += length
+    for measure in root.iterfind("part/measure"):
+        written: list[tuple[float, str]] = []
+        starts = set()
+        for element in measure:
+            divisions = int(element.findtext("divisions") or divisions)
+            if element.tag == "harmony":
+                written.append((now + int(element.findtext("offset") or 0) / divisions, element.findtext("kind")))
+            if element.tag != "note":
+                continue
+            length = int(element.findtext("duration")) / divisions
+            if element.find("rest") is None:
+                starts.add(now)
+                pitch = 12 * int(element.findtext("pitch/octave")) + 12 + steps[element.findtext("pitch/step")]
+                pitch += int(element.findtext("pitch/alter") or 0)
+                kinds = {mark.get("type") for mark in element.iterfind("tie")}
+                if open_ties and "stop" in kinds and found[-1][2] == pitch:
+                    found[-1][1] += length
+                else:
+                    found.append([now, length, pitch])
+                open_ties = "start" in kinds
             else:
-                found.append([now, length, pitch])
-            open_ties = "start" in kinds
-        else:
-            open_ties = False
-        now += length
+                open_ties = False
+            now += length
+        symbols += shared_out(written, starts | {now})
     return [tuple(row) for row in found], symbols
+
+
+def shared_out(written: list[tuple[float, str]], starts: set[float]) -> list[tuple[float, str]]:
+    """Symbols of one measure, those at one place spread up to the next note, symbol or bar line."""
+    known = [at for at, kind in written if kind in KINDS]
+    out, taken = [], dict.fromkeys(known, 0)
+    for at, kind in written:
+        if kind in KINDS:
+            end = min((start for start in starts | set(known) if start > at), default=at)
+            out.append((at + (end - at) * taken[at] / known.count(at), kind))
+            taken[at] += 1
+        else:
+            out.append((at, kind))
+    return out
 
 
 def is_simple(path: Path) -> bool:

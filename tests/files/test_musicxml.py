@@ -259,6 +259,16 @@ def test_chord_symbols_sound_until_the_next_one() -> None:
     assert find_melody(score).score.pitch.tolist() == [67, 67, 69, 69, 67, 67, 67]
 
 
+def test_chord_symbols_above_one_note_share_its_time() -> None:
+    two = harmony("C", "major") + harmony("Bb", "major")
+    score, dropped = read([attributes() + two + note("G4", 3) + harmony("F", "major") + note("A4", 1), note("C5", 4)])
+    roots = [(on, length) for on, length, pitch in notes(score, 1) if pitch in (48, 58, 53) and on < 3]
+    assert roots == [(0, 1.5), (1.5, 1.5)]
+    assert {pitch for on, _, pitch in notes(score, 1) if on == 1.5} == {58, 62, 65}
+    assert {on for on, _, _ in notes(score, 1)} == {0, 1.5, 3}
+    assert dropped == {}
+
+
 def test_words_say_no_chord_and_offsets_move_symbols() -> None:
     moved = harmony("C", "major", "<offset>8</offset>")
     score, _ = read([attributes() + moved + note("G4", 4), words("N.C.") + note("G4", 4)])

@@ -17,7 +17,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
@@ -273,6 +273,20 @@ class _PartReader:
                 written.notes.append(WrittenNote(at, length, int(note.pitch.midi), tied))
         written.notes.sort(key=lambda note: (note.at, note.pitch))
         written.marks.sort(key=lambda mark: mark.at)
+        _spread_chords(written)
+
+
+def _spread_chords(written: WrittenMeasure) -> None:
+    """Chord symbols written at one place share the time up to what comes next: so they are drawn, above one note."""
+    marks = written.marks
+    chords = [i for i, mark in enumerate(marks) if mark.kind == "chord" and mark.value is not None]
+    starts = sorted({note.at for note in written.notes} | {marks[i].at for i in chords} | {written.filled})
+    for at in {marks[i].at for i in chords}:
+        together = [i for i in chords if marks[i].at == at]
+        end = next((start for start in starts if start > at), at)
+        for nth, i in enumerate(together):
+            marks[i] = replace(marks[i], at=at + (end - at) * nth / len(together))
+    marks.sort(key=lambda mark: mark.at)
 
 
 def _parsers() -> tuple[Any, Any]:

@@ -6,7 +6,8 @@ Ticks per quarter are 480 or the smallest multiple of it that makes every place 
 beyond 32,767 they are rounded, and the notes that move are counted.
 
 - **Chord symbols** are notes of a track named ``chords``, the last one: each sounds until the next symbol, until
-  "N.C.", or to the end, in the register of :mod:`seqaudio.music.chords`. The first part that has any gives them.
+  "N.C.", or to the end, in the register of :mod:`seqaudio.music.chords`. Several above one note share its time. The
+  first part that has any gives them.
 - **Bars** are as long as their fullest part; without a time signature, what most of them last is the metre. A first
   measure that is short is a pickup: the piece begins with the rest that completes it. Later, short measures that fill
   a bar together share it; what fills none is a bar of its own metre.
