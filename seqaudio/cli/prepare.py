@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,7 +64,7 @@ def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memo
     work: dict[str, Any] = {"jobs": jobs, "dask": dask, "timeout_s": timeout, "memory_mb": memory}
     try:
         with _progress() as (show, fetching):
-            summary = prepare(folders, Path(out), checked, **work, show=show, fetching=fetching)
+            summary = prepare(folders, out, checked, **work, show=show, fetching=fetching)
     except KeyboardInterrupt:
         raise click.ClickException("interrupted; the same command goes on where it stopped") from None
     if as_json:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from seqaudio.corpus.ground import remove_corpus
 from seqaudio.corpus.journal import Key, Record, key_line
 from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.pieces import PreparedPiece, token_type
@@ -25,7 +25,6 @@ from seqaudio.corpus.sources import SourceFile
 from seqaudio.corpus.splits import SPLITS, groups, sides_of, sides_with_official
 
 FORMAT = 2
-FILES = {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "files.jsonl", "report.txt"}
 COPY = "copy of an official test/valid piece"
 
 
@@ -83,7 +82,7 @@ def write_corpus(
 ) -> dict[str, Any]:
     """Write all files of a prepared corpus into a new folder; returns the manifest without its lists of pieces."""
     options = head.options
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_corpus(folder)
     folder.mkdir()
     kept = [p for of_file in placed for p in of_file if not p.piece.rule]
     dropped = [p for of_file in placed for p in of_file if p.piece.rule]
@@ -180,31 +179,3 @@ def _sync(path: Path) -> None:
     """Have the system write a file to disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def may_be_replaced(out: Path) -> bool:
-    """Is this an empty folder, or a prepared corpus with nothing else inside?"""
-    if not out.is_dir():
-        return False
-    inside = {path.name for path in out.iterdir()}
-    return not inside or ("manifest.json" in inside and inside <= FILES)
-
-
-def put_in_place(new: Path, out: Path, old: Path) -> None:
-    """Give ``new`` the name ``out``, and what was there before the name ``old`` until it may go."""
-    if not out.exists():
-        new.rename(out)
-        return
-    shutil.rmtree(old, ignore_errors=True)
-    out.rename(old)
-    try:
-        new.rename(out)
-    except OSError:
-        old.rename(out)
-        raise
-
-
-def put_back(out: Path, old: Path) -> None:
-    """Undo a :func:`put_in_place` that was killed between its two renames."""
-    if old.exists() and not out.exists():
-        old.rename(out)

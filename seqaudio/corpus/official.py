@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from seqaudio.corpus.walk import walk
 from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import Limits
@@ -40,7 +41,8 @@ def official_splits(folder: Path) -> dict[str, str]:
         BadFileError: a CSV file about these files is malformed, names an unknown split or puts one on two sides.
     """
     splits: dict[str, str] = {}
-    for root in sorted({path.parent for path in folder.rglob("*.[cC][sS][vV]")}, key=lambda path: len(path.parts)):
+    roots = {path.parent for path in walk(folder).files if path.suffix.lower() == ".csv"}
+    for root in sorted(roots, key=lambda path: len(path.parts)):
         below = root.relative_to(folder)
         for name, split in _splits_at(root).items():
             splits.setdefault((below / name).as_posix(), split)  # of two sets, one in the other, the outer one says
@@ -65,7 +67,11 @@ def official_splits_of(paths: Iterable[Path]) -> dict[Path, str]:
 
 def _splits_at(root: Path) -> dict[str, str]:
     splits: dict[str, str] = {}
-    for path in sorted(root.glob("*.[cC][sS][vV]")):
+    try:
+        tables = sorted(root.glob("*.[cC][sS][vV]"))
+    except OSError:  # a folder that a list names, closed or with too long a name: its files are dropped with the reason
+        return {}
+    for path in tables:
         for line, name, split in _rows(path):
             if splits.setdefault(name, split) != split:
                 raise BadFileError(
@@ -127,7 +133,7 @@ def _strict_rows(path: Path, data: bytes, column: int, which: int) -> Iterator[t
         if len(row) <= max(column, which) or not row[column].strip():
             raise BadFileError(f"{place}: {len(row)} cells without a file and a split; mend the line, or {LEAVE_OUT}")
         name = _inside(row[column].strip(), place)
-        if not (path.parent / name).is_file():
+        if not os.path.isfile(path.parent / name):  # which says so of a name that is too long, too
             continue
         split = SPLITS.get(row[which].strip().lower())
         if split is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,8 @@ def token_type(tokenizer: Tokenizer) -> np.dtype[np.unsignedinteger]:
 
 def prepare_file(options: PrepareOptions, file: SourceFile) -> PreparedFile:
     """Every piece of one file, kept or dropped by a rule with a reason. Raises nothing but MemoryError."""
+    if file.problem:
+        return dropped_file(file, "unreadable", file.problem)
     tokenizer = options.make_tokenizer()
     sha256 = ""
     made: list[tuple[PreparedPiece, NDArray[np.int64]]] = []
@@ -99,10 +102,21 @@ def dropped_file(file: SourceFile, rule: str, reason: str) -> PreparedFile:
 
 def _unreadable(file: SourceFile, problem: Exception) -> PreparedPiece:
     """The reason begins with the file's path, which says where it lay, not what is wrong with it."""
-    if not file.path.exists():
+    if _is_missing(file.path):
         return PreparedPiece(file.name, "not found", "no such file; mend the list, or bring the file")
     rule = "over a limit" if isinstance(problem, OverLimitError) else "unreadable"
     return PreparedPiece(file.name, rule, str(problem).removeprefix(f"{shown(file.path)}: "))
+
+
+def _is_missing(path: Path) -> bool:
+    """Is there nothing of this name? (A link that leads nowhere is something, and so is what we may not see.)"""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _prepare_piece(

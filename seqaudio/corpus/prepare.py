@@ -17,24 +17,24 @@ stopped.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from seqaudio.corpus.assembly import Head, Placed, may_be_replaced, place, put_back, put_in_place, write_corpus
+from seqaudio.corpus.assembly import Head, Placed, place, write_corpus
 from seqaudio.corpus.cluster import run_on_cluster
 from seqaudio.corpus.download import Progress, no_progress
+from seqaudio.corpus.ground import alone, clear_part, clear_unused, ground_of, make_part, put_back, put_in_place
 from seqaudio.corpus.journal import Journal, Key, Record, read_records
 from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
@@ -42,10 +42,11 @@ from seqaudio.corpus.report import EXAMPLES, nothing_kept, report_text
 from seqaudio.corpus.sources import SourceFile, passed_over, source_files
 from seqaudio.corpus.warming import preparation
 from seqaudio.corpus.workers import Lost, run_isolated
-from seqaudio.errors import BadFileError, NoNotesError, OptionError
+from seqaudio.errors import BadFileError, NoNotesError
 from seqaudio.files.atomic import read_bytes, shown
 
 READERS = ("seqaudio", "numpy", "symusic", "music21", "miditok")  # another version may write other ids
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -135,24 +136,39 @@ def prepare(
         NoNotesError: no piece is left; the text gives the rules that dropped them and how to relax them.
         OSError: the disk is full; the same call goes on once it is not.
     """
-    out = Path(os.path.abspath(out))
-    part = out.with_name(f".{out.name}.part")
-    if out.exists() and not may_be_replaced(out):
-        raise OptionError(f"{shown(out)}: exists and is no prepared corpus; name a new folder")
+    out, part = ground_of(out)
+
+    @lru_cache(maxsize=1024)
+    def is_ours(folder: str) -> bool:
+        inside = Path(os.path.realpath(folder))
+        return not {out, part}.isdisjoint((inside, *inside.parents))
 
     def ours(path: Path) -> bool:
-        return not {out, part}.isdisjoint(Path(os.path.abspath(path)).parents)
+        return is_ours(os.path.dirname(path))
 
-    files = source_files(sources, ours, fetching)
-    with _alone(out):
-        part.mkdir(exist_ok=True)
-        put_back(out, part / "old")
-        counts, records = _records(files, out, part, options, _Work(jobs, dask, timeout_s, memory_mb), show)
-        placed = place(files, records, options)
-        head = Head(sources, options, _key(options), passed_over(sources, ours))
-        summary = _finish(head, placed, records, counts, out, part)
-        shutil.rmtree(part, ignore_errors=True)
+    files = source_files(sources, ours, fetching, options.limits)
+    with alone(out):
+        make_part(out, part)
+        try:
+            put_back(out, part / "old")
+            counts, records = _records(files, out, part, options, _Work(jobs, dask, timeout_s, memory_mb), show)
+            placed = place(files, records, options)
+            head = Head(sources, options, _key(options), passed_over(sources, ours))
+            summary = _finish(head, placed, records, counts, out, part)
+        except OSError as problem:
+            raise _told(problem, out) from None
+        finally:
+            clear_unused(part)
+        clear_part(part)
     return summary
+
+
+def _told(problem: OSError, out: Path) -> OSError:
+    """An error of the system; of a full disk with the name of what did not fit and the way on."""
+    if problem.errno not in DISK_FULL:
+        return problem
+    reason = f"{problem.strerror}; make room, the same command goes on where it stopped"
+    return OSError(problem.errno, reason, str(problem.filename or out))
 
 
 def _records(
@@ -209,7 +225,7 @@ def _finish(
     rules = Counter(p.piece.rule for p in pieces if p.piece.rule)
     splits = Counter(p.split for p in pieces if not p.piece.rule)
     if not splits:
-        shutil.rmtree(part, ignore_errors=True)  # with other options, nothing in it can be used
+        clear_part(part)  # with other options, nothing in it can be used
         first = f"{pieces[0].piece.name}: {pieces[0].piece.reason}" if pieces else "no piece at all"
         raise NoNotesError(nothing_kept(", ".join(map(shown, head.sources)), rules, head.options, first))
     manifest = write_corpus(part / "new", head, placed, records)
@@ -242,11 +258,15 @@ def _records_of_corpus(out: Path, key: Key, dtype: np.dtype[np.unsignedinteger])
     """What a prepared corpus holds of files that may not have changed; nothing from one made otherwise, or damaged."""
     tokens = out / "tokens.npy"
     try:
-        mapped = np.load(tokens, mmap_mode="r")
-        start = mapped.offset if isinstance(mapped, np.memmap) and mapped.dtype == dtype else -1
-    except (OSError, ValueError, EOFError):
+        with tokens.open("rb") as file:
+            np.lib.format.read_magic(file)
+            *_, found = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+    except Exception:  # numpy parses Python here: a damaged header can raise nearly anything
         return []
-    return [record for record, _ in read_records(out / "files.jsonl", tokens, key, dtype, start)] if start > 0 else []
+    return (
+        [record for record, _ in read_records(out / "files.jsonl", tokens, key, dtype, start)] if found == dtype else []
+    )
 
 
 def _sha256(file: SourceFile, options: PrepareOptions) -> str:
@@ -254,21 +274,3 @@ def _sha256(file: SourceFile, options: PrepareOptions) -> str:
         return hashlib.sha256(read_bytes(file.path, options.limits)).hexdigest()
     except BadFileError:
         return ""
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """No second run writes the same corpus meanwhile; the lock goes with the process, however it ends."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    path = out.with_name(f".{out.name}.lock")
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise OptionError(f"{shown(out)}: another seqaudio prepare is writing it; wait until it is done") from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # Windows removes no file that is open
-            path.unlink()  # while it is ours: one that somebody else has made since must stay
-        lock.release()

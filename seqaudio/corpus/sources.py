@@ -9,6 +9,7 @@ tables in it or below say; those of a list on the side that tables in their own 
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +18,10 @@ from pathlib import Path
 from seqaudio.corpus.download import Progress, no_progress
 from seqaudio.corpus.named import CORPORA, corpus_folder
 from seqaudio.corpus.official import official_splits, official_splits_of
+from seqaudio.corpus.walk import Found, walk
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
-from seqaudio.files.atomic import shown
+from seqaudio.files.atomic import read_bytes, shown
+from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.reader import MUSIC_SUFFIXES
 from seqaudio.files.rolls import ROLL_SUFFIXES
 
@@ -35,6 +38,7 @@ class SourceFile:
         split: the side of the official split of its source; empty when there is none.
         licence: what may be done with it, where that is known.
         numbered: the number of a tune means the same in every file of its folder.
+        problem: why it cannot be read, where that is known: a folder whose files nobody could see stands here too.
     """
 
     name: str
@@ -42,12 +46,14 @@ class SourceFile:
     split: str = ""
     licence: str = ""
     numbered: bool = False
+    problem: str = ""
 
 
 def source_files(
     sources: Sequence[str],
     without: Callable[[Path], bool] = lambda path: False,
     fetching: Progress = no_progress,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> list[SourceFile]:
     """The files of all sources, each path once; a name that two of them share gets its source in front.
 
@@ -55,15 +61,16 @@ def source_files(
         sources: folders, files, lists or names of corpora.
         without: tells paths that do not count, such as those of the corpus being written.
         fetching: told how far the download of a named corpus is.
+        limits: budgets; ``max_bytes`` holds for a list, too.
 
     Raises:
-        OptionError: a source does not exist.
+        OptionError: a source does not exist, or is no file or folder that can be opened.
         BadFileError: a list cannot be read.
         NoNotesError: a source holds no music file.
     """
     found: dict[str, tuple[str, SourceFile]] = {}
     for source in sources:
-        for file in files_of(source, without, fetching):
+        for file in files_of(source, without, fetching, limits):
             found.setdefault(os.path.abspath(file.path), (source, file))
     times = Counter(file.name for _, file in found.values())
     return [
@@ -73,49 +80,77 @@ def source_files(
 
 
 def files_of(
-    source: str, without: Callable[[Path], bool] = lambda path: False, fetching: Progress = no_progress
+    source: str,
+    without: Callable[[Path], bool] = lambda path: False,
+    fetching: Progress = no_progress,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> list[SourceFile]:
     """The files of one source, sorted by name; raises as :func:`source_files`."""
     if source in CORPORA or source.startswith("music21:"):
         folder, prefix = corpus_folder(source, progress=fetching), source + "/"
     else:
         folder, prefix = Path(source), ""
-    if folder.is_file():
+    if not _is_folder(source, folder):
         is_list = folder.suffix.lower() in LIST_SUFFIXES
-        return _listed(folder) if is_list else [SourceFile(prefix + shown(folder.name), folder)]
-    if not folder.is_dir():
-        raise OptionError(f"{shown(source)}: no such folder or corpus; corpora are {', '.join(CORPORA)}")
+        return _listed(folder, limits) if is_list else [SourceFile(prefix + shown(folder.name), folder)]
     known = CORPORA.get(source)
     suffixes = MUSIC_SUFFIXES + (ROLL_SUFFIXES if known else ())
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
+    found = walk(folder)
+    if folder in found.closed:
+        raise OptionError(f"{shown(source)}: cannot be listed: {found.closed[folder]}; check its permissions")
+    paths = [path for path in found.files if path.suffix.lower() in suffixes]
     official = official_splits(folder)
     licence, numbered = (known.licence, known.numbered) if known else ("", False)
-    named = sorted((path.relative_to(folder).as_posix(), path) for path in paths if not without(path))
+    named = [(path.relative_to(folder).as_posix(), path, "") for path in paths if not without(path)]
+    named += [(f"{path.relative_to(folder).as_posix()}/", path, why) for path, why in found.closed.items()]
     if not named:
-        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(suffixes)})")
-    return [SourceFile(prefix + shown(name), path, official.get(name, ""), licence, numbered) for name, path in named]
+        links = f"; {len(found.linked)} linked folders are not followed, name them as sources" * bool(found.linked)
+        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(suffixes)}){links}")
+    return [
+        SourceFile(prefix + shown(name), path, official.get(name, ""), licence, numbered, problem)
+        for name, path, problem in sorted(named)
+    ]
+
+
+def _is_folder(source: str, path: Path) -> bool:
+    """Is it a folder, or a file? Raises OptionError when it is neither."""
+    if not source:
+        raise OptionError("the SOURCE is empty; name a folder, a file or a corpus")
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        problem = f"no such folder or corpus; corpora are {', '.join(CORPORA)}"
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}; check the path and its permissions"
+    else:
+        if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+            return stat.S_ISDIR(mode)
+        problem = "not a regular file; name a folder, a music file or a list"
+    raise OptionError(f"{shown(source)}: {problem}")
 
 
 def passed_over(sources: Sequence[str], without: Callable[[Path], bool] = lambda path: False) -> dict[str, int]:
-    """How many files in the folders among the sources are not looked at, by suffix; hidden files do not count.
+    """How many files in the folders among the sources are not looked at, by suffix, and links to folders; none hidden.
 
     So that nobody wonders where the 500 files in ``.mid.gz`` are.
     """
     counts: Counter[str] = Counter()
     for folder in (Path(source) for source in sources if source not in CORPORA):
-        for path in folder.rglob("*") if folder.is_dir() else ():
-            suffix = path.suffix.lower()
-            if suffix not in MUSIC_SUFFIXES and path.is_file() and not path.name.startswith(".") and not without(path):
-                counts[shown(suffix) or "no suffix"] += 1
-    return {suffix: counts[suffix] for suffix in sorted(counts)}
+        found = walk(folder) if folder.is_dir() else Found()
+        seen = [(path, shown(path.suffix.lower()) or "no suffix") for path in found.files if _is_other(path)]
+        for path, kind in [*seen, *((path, "linked folders") for path in found.linked)]:
+            if not path.name.startswith(".") and not without(path):
+                counts[kind] += 1
+    return {kind: counts[kind] for kind in sorted(counts)}
 
 
-def _listed(path: Path) -> list[SourceFile]:
+def _is_other(path: Path) -> bool:
+    return path.suffix.lower() not in MUSIC_SUFFIXES and os.path.isfile(path)
+
+
+def _listed(path: Path, limits: Limits) -> list[SourceFile]:
     """The entries of a list file, whether they exist or not: the ones that do not are dropped with a rule."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")  # names of files need not be text
-    except OSError as problem:
-        raise BadFileError(f"{shown(path)}: cannot be read: {problem.strerror}; check its permissions") from None
+    text = read_bytes(path, limits).decode("utf-8-sig", "surrogateescape")  # names of files need not be text
     entries = sorted({*_entries(text.splitlines())})
     if not entries:
         raise NoNotesError(f"{shown(path)}: the list names no file; write one path per line")

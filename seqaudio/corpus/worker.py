@@ -55,22 +55,25 @@ def serve(connection_fd: int, begun_fd: int) -> None:
     connection = Connection(connection_fd)
     with suppress(EOFError, ConnectionError):  # the run is over
         try:
-            function, memory_mb, prepare_worker = connection.recv()
-        except (AttributeError, ImportError) as problem:
-            reason = f"a worker process cannot import the function ({problem}); define it in a module, not in a script"
-            connection.send(Failed(OptionError(reason), traceback.format_exc()))
-            return
-        try:
-            if prepare_worker is not None:
-                prepare_worker()
-        except Exception as problem:
+            _serve(connection, begun_fd)
+        except Exception as problem:  # said there, if anybody listens: a traceback here would be nobody's
             connection.send(Failed(_sendable(problem), traceback.format_exc()))
-            return
-        if memory_mb is not None:  # counted from here: what was prepared is not an item's
-            _set_limit("RLIMIT_DATA", _data_bytes() + memory_mb * 1_000_000)
-        begun = write_count(begun_fd, 0)
-        while _work(connection, function, begun_fd, begun):
-            begun = read_count(begun_fd)
+
+
+def _serve(connection: Connection, begun_fd: int) -> None:
+    try:
+        function, memory_mb, prepare_worker = connection.recv()
+    except (AttributeError, ImportError) as problem:
+        reason = f"a worker process cannot import the function ({problem}); define it in a module, not in a script"
+        connection.send(Failed(OptionError(reason), traceback.format_exc()))
+        return
+    if prepare_worker is not None:
+        prepare_worker()
+    if memory_mb is not None:  # counted from here: what was prepared is not an item's
+        _set_limit("RLIMIT_DATA", _data_bytes() + memory_mb * 1_000_000)
+    begun = write_count(begun_fd, 0)
+    while _work(connection, function, begun_fd, begun):
+        begun = read_count(begun_fd)
 
 
 def read_count(fd: int) -> int:

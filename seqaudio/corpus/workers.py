@@ -33,6 +33,7 @@ CHUNK_S = 0.2  # a worker gets items for about this long
 MOST_ITEMS = 256  # and never more than this; with a slow consumer, so many results are waiting per worker
 START_S = 120.0  # in which an interpreter has started, imported the function and prepared itself, if machines are busy
 EXIT_S = 2.0  # in which a process that closed its connection has an exit status
+MOST_MEMORY_MB = 2**40  # more bytes than any machine has, and fewer than the system can count
 LOOK_S = 0.5  # how often silent workers are looked at
 
 _START = (
@@ -85,7 +86,9 @@ def run_isolated(
         SeqAudioError: no worker process can be started.
         Exception: whatever the function raises, except MemoryError.
     """
-    if jobs < 1 or timeout_s <= 0 or (memory_mb is not None and memory_mb <= 0):
+    if memory_mb is not None and memory_mb > MOST_MEMORY_MB:
+        raise OptionError(f"memory_mb is {memory_mb}; at most {MOST_MEMORY_MB} is possible")
+    if jobs < 1 or not timeout_s > 0 or (memory_mb is not None and memory_mb <= 0):
         raise OptionError(f"jobs ({jobs}), timeout_s ({timeout_s:g}) and memory_mb ({memory_mb}) must be above 0")
     return _Crew(function, items, jobs, timeout_s, memory_mb, prepare_worker).results()
 

@@ -52,14 +52,14 @@ DIE_AT_EVERY_LINE = """
 import os, resource, shutil, signal, sys
 from pathlib import Path
 import numpy as np
-from seqaudio.corpus import PrepareOptions, assembly, journal, prepare
+from seqaudio.corpus import PrepareOptions, assembly, ground, journal, prepare
 
 module = sys.modules["seqaudio.corpus.prepare"]
 folder, with_old = Path(sys.argv[1]), sys.argv[2] == "old"
 module.run_isolated = lambda function, files, **_: ((i, function(file)) for i, file in enumerate(files))
 os.fsync = lambda descriptor: None  # matters to a power cut, not to a kill, and costs most of the time
 options = PrepareOptions(min_notes=4, min_bars=1, valid_share=0.3, test_share=0.3)
-watched = {module.__file__, assembly.__file__, journal.__file__}
+watched = {module.__file__, assembly.__file__, ground.__file__, journal.__file__}
 out, part = folder / "out", folder / ".out.part"
 
 def files_of(path):
@@ -266,11 +266,23 @@ def test_the_same_folder_elsewhere_is_the_same(music: Path, tmp_path: Path, read
     assert not [entry for entry in manifest["pieces"] + manifest["dropped"] if str(tmp_path) in str(entry)]
 
 
+def header(text: bytes) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+BAD_ARRAYS = (
+    b"PK\x03\x04 no archive",
+    header(b"{'descr': '<u2', 'fortran_order': False, 'shape': ((\n"),
+    header(b"{'descr': '<u2', 'fortran_order': False, 'shape': (%d,), }\n" % 10**30),
+    header(b"(" * 9000),
+)
+
+
 def test_a_damaged_corpus_is_read_anew(music: Path, tmp_path: Path, read: list[str]) -> None:
     prepare([str(music)], tmp_path / "clean", SMALL)
     sound = files_of(tmp_path / "clean")
     damages = {
-        "tokens.npy": [b"", sound["tokens.npy"][:-3], sound["tokens.npy"][:140] + bytes(100), b"no array"],
+        "tokens.npy": [b"", sound["tokens.npy"][:-3], sound["tokens.npy"][:140] + bytes(100), b"no array", *BAD_ARRAYS],
         "files.jsonl": [b"", b"{}", b"[" * 100_000, sound["files.jsonl"].replace(b"0", b"1")],
     }
     for name, contents in damages.items():
@@ -286,16 +298,18 @@ def test_a_damaged_corpus_is_read_anew(music: Path, tmp_path: Path, read: list[s
 
 EDITS = {
     "at": ["3", 3.0, -1, 10**30, None, True],
-    "crc": ["3", None],
-    "file": [3, None],
+    "crc": ["3", None, 2**70],
+    "file": [3, None, ["a"]],
+    "name": [7, None, ["a"]],
     "sha256": [3, ["a"]],
-    "tokens": ["3", 3.5, -2, 10**30, 0],
-    "notes": ["3", 3.5, -2, [3]],
+    "tokens": ["3", 3.5, -2, 10**30, 10**18, 1.5, 0],
+    "notes": ["x", "3", 3.5, -2, [3]],
     "lowest": ["60"],
-    "rule": [3, "dropped, yet with tokens"],
-    "marks": [[3], [], 3],
-    "lost": [{"a": "b"}, {"a": -1}, 3],
-    "split": ["somewhere", 3],
+    "bars": ["4", 1.5, None],
+    "rule": [3, 7, "dropped, yet with tokens"],
+    "marks": [[3], [], 3, [{}, {}], None],
+    "lost": [[1], {"a": 1.5}, {"a": "b"}, {"a": -1}, 3],
+    "split": ["foo", 3, ["train"]],
     "another": [1],
 }
 
@@ -370,15 +384,14 @@ def test_two_threads_do_not_write_one_corpus(music: Path, tmp_path: Path, monkey
         thread.start()
         thread.join()
 
-    remove = shutil.rmtree
+    clear = prepare_module.clear_part
 
-    def watched(path: Path, **how: object) -> None:
-        if path.name == ".out.part":
-            meanwhile()
-        remove(path, **how)
+    def watched(part: Path) -> None:
+        meanwhile()
+        clear(part)
 
     with monkeypatch.context() as patched:
-        patched.setattr(shutil, "rmtree", watched)
+        patched.setattr(prepare_module, "clear_part", watched)
         prepare([str(music)], tmp_path / "out", SMALL, show=meanwhile)
     assert len(refused) == 6 + 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["music", "out"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare
+from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare, walk
 from seqaudio.corpus.sources import SourceFile
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files import write_midi
@@ -65,8 +65,8 @@ def test_the_order_of_the_directory_changes_no_byte(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare([str(music)], tmp_path / "one", SMALL)
-    listed = Path.rglob
-    monkeypatch.setattr(Path, "rglob", lambda self, pattern: sorted(listed(self, pattern), reverse=True))
+    listed = walk.entries
+    monkeypatch.setattr(walk, "entries", lambda folder: sorted(listed(folder), key=lambda entry: entry.name)[::-1])
     prepare([str(music)], tmp_path / "two", SMALL)
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
@@ -255,9 +255,10 @@ def test_an_interrupted_write_leaves_the_old_corpus(
         with pytest.raises(OSError, match="disk full"):
             prepare([str(music)], tmp_path / "out", SMALL)
     assert files_of(tmp_path / "out") == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.part", "music", "out"]
-    left = {path.name for path in (tmp_path / ".out.part").iterdir()}
+    left = {path.name for path in tmp_path.glob(".out.part/*")}
     assert left == (set() if step == "json.dumps" else {"files.jsonl", "tokens.bin", "new"})  # the first write failed
+    parts = [".out.part"] * bool(left)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*parts, "music", "out"]
     prepare([str(music)], tmp_path / "out", SMALL)
     prepare([str(music)], tmp_path / "clean", SMALL)
     assert files_of(tmp_path / "out") == files_of(tmp_path / "clean") != before

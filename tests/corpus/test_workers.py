@@ -94,6 +94,20 @@ def test_what_the_function_raises_reaches_the_consumer() -> None:
         run_isolated(act, [], jobs=0)
 
 
+@pytest.mark.parametrize("budget", [{"timeout_s": float("nan")}, {"memory_mb": 10**20}])
+def test_budgets_that_mean_nothing_are_refused(budget: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"above 0|at most"):
+        run_isolated(act, [("square", 1)], **budget)
+
+
+def test_a_worker_prints_no_traceback(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """What goes wrong in one outside the function is raised here."""
+    monkeypatch.setattr("seqaudio.corpus.workers.MOST_MEMORY_MB", 10**30)
+    with pytest.raises(OverflowError):
+        list(run_isolated(act, [("square", 1)], memory_mb=10**20))
+    assert capfd.readouterr().err == ""
+
+
 def test_a_slow_consumer_is_waited_for(tmp_path: Path) -> None:
     """Few results are made before they are wanted, and no item is late because nobody looked."""
     calls = tmp_path / "calls"

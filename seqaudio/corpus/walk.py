@@ -1,0 +1,51 @@
+"""What lies in a folder and below it? All of it is told: also links, and folders that cannot be opened.
+
+A link to a folder is not followed, as it may lead back or to what was not meant; a link to a file is a file.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies below a folder, in no order.
+
+    Attributes:
+        files: everything that is no folder: pipes and links that lead nowhere, too.
+        linked: links to folders.
+        closed: folders that cannot be listed, and why in the system's words.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    linked: list[Path] = field(default_factory=list)
+    closed: dict[Path, str] = field(default_factory=dict)
+
+
+def walk(folder: Path) -> Found:
+    """Everything below a folder."""
+    found, left = Found(), [folder]
+    while left:
+        here = left.pop()
+        try:
+            inside = entries(here)
+        except OSError as problem:
+            found.closed[here] = (problem.strerror or str(problem)).lower()
+            continue
+        for entry in inside:
+            if entry.is_symlink():
+                (found.linked if os.path.isdir(entry.path) else found.files).append(Path(entry.path))
+            elif entry.is_dir(follow_symlinks=False):
+                left.append(Path(entry.path))
+            else:
+                found.files.append(Path(entry.path))
+    return found
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder, in the order of the directory."""
+    with os.scandir(folder) as inside:
+        return list(inside)
