@@ -152,3 +152,11 @@ def test_a_list_keeps_to_the_budget(tmp_path: Path) -> None:
     small = PrepareOptions(limits=Limits(max_bytes=100))
     with pytest.raises(OverLimitError, match="--limit max_bytes=120"):
         prepare([str(tmp_path / "list.txt")], tmp_path / "out", small)
+
+
+def test_the_corpus_is_no_source_by_whatever_way_it_is_reached(music: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(music)
+    for _ in range(2):
+        done = prepare([str(tmp_path / "link")], music / "out")
+        assert "not looked at" not in done.report
+        assert done.files == 2
