@@ -41,7 +41,7 @@ from seqaudio.files.reader import MIDI_SUFFIXES
 from seqaudio.tokens import BarsTokenizer
 
 SYNTHETIC_TOKENS = 100_000_000
-BATCH_SECONDS = 10.0
+BATCH_SECONDS = 5.0
 TOKENIZER = BarsTokenizer()
 PACKAGES = ("seqaudio", "numpy", "numba", "symusic", "pretty_midi", "miditok", "torch")
 

@@ -29,9 +29,14 @@ def merged_spans(
     return key[first], start[first], reach
 
 
-@compiled
 def joined(key: IntArray, start: IntArray, end: IntArray, touching: bool) -> tuple[IntArray, IntArray]:
     """Of spans sorted by (key, start): which of them begin a stretch, and where each stretch ends."""
+    # copies are of one kind, contiguous and writable, so one machine code serves all callers
+    return _joined(key.copy(), start.copy(), end.copy(), touching)
+
+
+@compiled
+def _joined(key: IntArray, start: IntArray, end: IntArray, touching: bool) -> tuple[IntArray, IntArray]:
     first, reach = np.empty(len(key), np.int64), np.empty(len(key), np.int64)
     count = 0
     for i in range(len(key)):

@@ -211,7 +211,7 @@ def test_a_bug_is_one_line_too(seqaudio, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_the_system_refuses_is_one_line_with_the_path(seqaudio, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     fails(seqaudio("continue", PRIMER, "--bars", 1, "-o", "file/out.mid"), 1, "file")
-    fails(seqaudio("prepare", ROOT / "examples", "x" * 300), 1, "name too long")
+    fails(seqaudio("prepare", ROOT / "examples", "x" * 300), 2, "name too long")
 
 
 def test_of_a_long_primer_the_last_bars_are_heard(seqaudio, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seqaudio.music import Score
 from seqaudio.music.frames import frames_of_runs, runs_of_frames, runs_of_score
 from seqaudio.music.pedals import with_pedals_in_durations
-from seqaudio.music.spans import joined, merged_spans
+from seqaudio.music.spans import _joined, merged_spans
 from seqaudio.music.steps import nearest_steps
 from tests.contracts.any_scores import scores
 
@@ -27,7 +27,7 @@ def test_merged_spans_cover_the_same_steps(rows: list[tuple[int, int, int]], tou
         assert k != other or (end < begin if touching else end <= begin)
     order = np.lexsort((start, key))
     columns = (key[order], start[order], (start + length)[order], touching)
-    interpreted, machine_code = joined.interpreted(*columns), joined.machine_code(*columns)
+    interpreted, machine_code = _joined.interpreted(*columns), _joined.machine_code(*columns)
     assert [c.tolist() for c in interpreted] == [c.tolist() for c in machine_code]
     if not touching:  # a boundary inside that nothing crosses stays
         begins = {(k, a) for k, a, _ in merged}
