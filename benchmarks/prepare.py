@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -68,8 +67,9 @@ def main(folders: tuple[Path, ...], runs: int, files: int, out: Path | None) -> 
         lines += section
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     command = " ".join(["python benchmarks/prepare.py", *(folder.name for folder in folders), f"--runs {runs}"])
+    command += f" --files {files}" * bool(files)
     lines.append(
-        f"Command: `{command}`{f' --files {files}' if files else ''}. {packages}. {platform.machine()}, "
+        f"Command: `{command}`. {packages}. {platform.machine()}, "
         f"Python {platform.python_version()}. {date.today()}, {time.time() - started:.0f} s."
     )
     if out:
@@ -343,8 +343,9 @@ def endless(loader: Any) -> Iterator[Any]:
 
 
 def peak_mb() -> float:
-    """Peak resident memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak resident memory of this process (Linux); ru_maxrss would count the process that started it."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 if __name__ == "__main__":

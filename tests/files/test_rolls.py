@@ -240,7 +240,7 @@ def test_what_a_file_declares_is_checked_before_it_is_believed(tmp_path: Path) -
         (mat_bytes(shape=(2, 88), data=element(2, b"", huge)), "declares 2,147,483,647 bytes where", BadFileError),
         (
             mat_bytes(shape=(2, 88), data=element(2, bytes(2**25)), compress=True),
-            "unpacked_bytes and more",
+            "at least 20,000,001 unpacked_bytes",
             OverLimitError,
         ),
     ):

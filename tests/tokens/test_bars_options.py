@@ -14,9 +14,9 @@ from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.files import midi_bytes, read_midi
 from seqaudio.files.midi import read_midi_bytes
 from seqaudio.models.checkpoint import Checkpoint
-from seqaudio.music import Score, pedals
+from seqaudio.music import Score, pedals, spans
 from seqaudio.pretrained import SHIPPED, model_path
-from seqaudio.tokens import BarsTokenizer, bars, bars_grid, bars_pedals
+from seqaudio.tokens import BarsTokenizer, bars, bars_grid
 from tests.contracts import tokenizer_laws as laws
 from tests.contracts.any_scores import scores
 from tests.tokens.slow_bars import slow_bars
@@ -50,7 +50,7 @@ def test_the_laws_hold_under_all_options(tokenizer: BarsTokenizer, score: Score)
 
 KERNELS = [
     (bars, "write"), (bars_grid, "pack"), (bars_grid, "struck_once"), (bars_grid, "tempos_on_grid"),
-    (pedals, "sustained"), (pedals, "joined"), (bars_pedals, "joined"),
+    (pedals, "sustained"), (spans, "_joined"),
 ]  # fmt: skip
 
 
