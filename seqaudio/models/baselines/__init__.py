@@ -1,6 +1,7 @@
 """How predictable is a piece from counts alone? Models without learning, the baselines any learned model has to beat.
 
-For tokens: ``NGram`` and ``PPM``. For frames: ``MarkovKeys``, every key by itself, and ``FramePPM``, whole frames.
+For tokens: ``NGram`` and ``PPM``. For frames: ``MarkovKeys``, every key by itself, and ``FramePPM``, whole frames. Over
+any of them: ``MatchCopy``, which also repeats what followed the longest match in the piece's own past.
 
 Conventions: a piece of tokens is a one-dimensional integer array of ids in ``0..vocabulary_size - 1``, a piece of
 frames a bool array of shape (steps, keys). ``fit(pieces)`` learns from training pieces and forgets what it knew,
@@ -14,7 +15,8 @@ alone: the order in which pieces are fitted changes nothing, and a model never f
 
 from seqaudio.models.baselines.frame_ppm import FramePPM
 from seqaudio.models.baselines.markov_keys import MarkovKeys
+from seqaudio.models.baselines.match_copy import MatchCopy
 from seqaudio.models.baselines.ngram import NGram
 from seqaudio.models.baselines.ppm import PPM
 
-__all__ = ["PPM", "FramePPM", "MarkovKeys", "NGram"]
+__all__ = ["PPM", "FramePPM", "MarkovKeys", "MatchCopy", "NGram"]
