@@ -312,5 +312,5 @@ def test_imports_numpy_and_the_standard_library_alone():
         imported |= {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     imported = {name for name in imported if not name.startswith("seqaudio.models.baselines.")}
     allowed = {"__future__", "collections.abc", "dataclasses", "math", "typing"}
-    own = {"seqaudio.errors", "seqaudio.models.suffix_match", "seqaudio.music.frames"}
+    own = {"seqaudio.compiled", "seqaudio.errors", "seqaudio.models.suffix_match", "seqaudio.music.frames"}
     assert imported - allowed == {"numpy", "numpy.typing", *own}

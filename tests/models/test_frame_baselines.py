@@ -8,6 +8,7 @@ import pytest
 
 from seqaudio.errors import OptionError, VocabularyError
 from seqaudio.models.baselines import FramePPM, MarkovKeys
+from seqaudio.models.baselines.frame_tree import _sum, tree_of_frames
 from seqaudio.music.frames import transposed_frames
 
 KEYS = 3
@@ -180,12 +181,17 @@ def test_unseen_frames_of_88_keys_cost_the_escape_and_the_keys():
     np.testing.assert_allclose(model.nats(pieces[0]), np.log(2) + keys.nats(pieces[0]), rtol=0, atol=1e-6)
 
 
-def test_unseen_frames_summed_in_blocks_cost_the_same(monkeypatch):
-    pieces = [np.random.default_rng(seed).random((60, 88)) < 0.03 for seed in range(5)]
-    model = FramePPM().fit(pieces[1:])
-    nats = model.nats(pieces[0])
-    monkeypatch.setattr("seqaudio.models.baselines.frame_ppm.CELLS_AT_ONCE", 7 * 240)
-    np.testing.assert_allclose(model.nats(pieces[0]), nats, rtol=1e-12)
+@pytest.mark.parametrize("form", ["interpreted", "machine_code"])
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 300])
+def test_a_set_of_frames_has_the_sum_of_their_probabilities(count, form):
+    rng = np.random.default_rng(count)
+    frames = np.unique(rng.random((count, 9)) < rng.random(9), axis=0)
+    sounds = rng.random(9)
+    expected = np.where(frames, sounds, 1 - sounds).prod(axis=1).sum()
+    tree = tree_of_frames(frames)
+    found = getattr(_sum, form)(1 - sounds, sounds, tree.parents, tree.jumps, tree.rests)
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert tree.probability(1 - sounds, sounds) == pytest.approx(expected, rel=1e-12)
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from seqaudio.models.baselines.counting import FloatArray, IntArray
+from seqaudio.models.baselines.frame_tree import tree_of_frames
 from seqaudio.models.baselines.frames import check_keys, checked_frames, codes_of_frames, frames_of_codes
 from seqaudio.models.baselines.markov_keys import MarkovKeys
 from seqaudio.models.baselines.ppm import PPM
 from seqaudio.music.frames import Frames, transposed_frames
-
-CELLS_AT_ONCE = 8_000_000  # of the table steps x known frames: 64 MB
 
 
 class FramePPM:
@@ -64,6 +63,7 @@ class FramePPM:
         codes = [codes_of_frames(copy) for copy in copies]
         nothing = codes_of_frames(np.zeros((0, self.num_keys), bool))
         self._known = np.unique(np.concatenate([*codes, nothing]))
+        self._tree = tree_of_frames(frames_of_codes(self._known, self.num_keys))
         num_symbols = min(len(self._known) + 1, 2**self.num_keys)  # no unknown where every frame is known
         self._ppm = PPM(self._ppm.order, vocabulary_size=num_symbols).fit(self._symbols(copy) for copy in copies)
         self._keys = MarkovKeys(self._keys.order, self.num_keys).fit(copies)
@@ -94,13 +94,8 @@ class FramePPM:
         """-log p of the unknown frames at these steps under the per-key model, given that they are unknown."""
         silent, sounds = self._keys.log_probabilities(frames)[at].transpose(1, 0, 2)  # (steps, keys) each
         log_p = np.where(frames[at], sounds, silent).sum(axis=1)
-        known = frames_of_codes(self._known, self.num_keys).T.astype(np.float64)  # (keys, known)
-        mass = np.zeros(len(at))
-        step = max(1, CELLS_AT_ONCE // max(1, len(self._known)))
-        for first in range(0, len(at), step):
-            part = slice(first, first + step)
-            log_known = (sounds - silent)[part] @ known + silent[part].sum(axis=1, keepdims=True)  # (steps, known)
-            mass[part] = np.exp(log_known).sum(axis=1)
+        each = zip(np.exp(silent), np.exp(sounds), strict=True)
+        mass = np.array([self._tree.probability(*of_step) for of_step in each])
         left = np.log(np.maximum(1 - mass, np.finfo(np.float64).tiny))
         # the frame itself is unknown, so no less than its own probability is left, whatever rounding says
         nats: FloatArray = np.maximum(left, log_p) - log_p
