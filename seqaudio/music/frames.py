@@ -54,6 +54,14 @@ def runs_of_frames(frames: Frames) -> tuple[IntArray, IntArray, IntArray]:
     return key, start, np.nonzero(edges == -1)[1]
 
 
+def transposed_frames(frames: Frames, semitones: int) -> Frames:
+    """Frames moved up by so many keys, or down where below 0; what leaves the keyboard is lost, shape as before."""
+    keys = frames.shape[1]
+    moved = np.zeros_like(frames)
+    moved[:, max(0, semitones) : max(0, keys + semitones)] = frames[:, max(0, -semitones) : max(0, keys - semitones)]
+    return moved
+
+
 def score_of_runs(
     pitch: IntArray,
     start: IntArray,
