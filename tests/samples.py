@@ -34,7 +34,7 @@ def tune(bars=4, metre=(4, 4), *, seed=0, low=60, high=72, tpq=480, **facts):
     )
 
 
-def random_model(config, vocabulary_size, *, seed=0, scale=1.0):
+def random_model(config, vocabulary_size=None, *, seed=0, scale=1.0, **parts):
     """A model in eval mode; weights of its recurrent layers times ``scale``, all biases random."""
     import torch
 
@@ -42,7 +42,7 @@ def random_model(config, vocabulary_size, *, seed=0, scale=1.0):
 
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        model = build_model(config, vocabulary_size)
+        model = build_model(config, vocabulary_size, **parts)
         for name, weight in model.named_parameters():
             if "bias" in name:
                 weight.normal_()

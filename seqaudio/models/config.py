@@ -2,39 +2,118 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from seqaudio.errors import OptionError
 
 if TYPE_CHECKING:
-    from seqaudio.models.recurrent import Cell
+    from seqaudio.models.heads import Head
+    from seqaudio.models.recurrent import Cell, RecurrentStack
     from seqaudio.models.sequence_model import SequenceModel
+    from seqaudio.music.frames import Frames
 else:
-    from typing import Literal
-
     Cell = Literal["rnn", "gru", "lstm"]
+
+HeadName = Literal["categorical", "bernoulli", "notes", "joint"]
 
 
 class ModelConfig(BaseModel):
-    """Sizes of a stacked recurrent token model."""
+    """Sizes of a stacked recurrent model, of tokens (head categorical) or of frames (the other heads)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cell: Cell = "lstm"
     hidden_size: int = Field(512, ge=1, le=8192)
     layers: int = Field(2, ge=1, le=16)
-    embedding_size: int | None = Field(None, ge=1, le=8192, description="None: as hidden_size, without a projection")
+    embedding_size: int | None = Field(
+        None,
+        ge=1,
+        le=8192,
+        description="None: tokens as hidden_size, without a projection; frames as their keys are",
+    )
     dropout: float = Field(0.3, ge=0, lt=1)
-    embedding_dropout: float = Field(0.0, ge=0, lt=1)
+    embedding_dropout: float = Field(0.0, ge=0, lt=1, description="of tokens")
+    head: HeadName = "categorical"
+    head_features: int | None = Field(
+        None, ge=1, le=8192, description="of a decision of the head or escape notes; None: as hidden_size"
+    )
+    escape: Literal["bernoulli", "notes"] | None = Field(
+        None, description="of the head joint: who gives frames not met in training; None: bernoulli"
+    )
+
+    @property
+    def of_frames(self) -> bool:
+        """Whether the model reads and writes frames, not tokens."""
+        return self.head != "categorical"
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> ModelConfig:
+        """Refuse what the head has no use for."""
+        if self.escape is not None and self.head != "joint":
+            raise ValueError(f"escape goes with the head joint, not with {self.head}; leave it out")
+        if self.head_features is not None and "notes" not in (self.head, self.escape):
+            raise ValueError(f"head_features goes with the head or escape notes, not with {self.head}; leave it out")
+        if self.embedding_dropout and self.of_frames:
+            raise ValueError(f"embedding_dropout is for tokens, and the head {self.head} for frames; leave it out")
+        return self
 
 
-def build_model(config: ModelConfig, vocabulary_size: int) -> SequenceModel:
-    """A new model with random weights from torch's current random state."""
-    from seqaudio.models.heads import CategoricalHead, TokenEmbedding
-    from seqaudio.models.recurrent import RecurrentStack
+def build_model(
+    config: ModelConfig,
+    vocabulary_size: int | None = None,
+    *,
+    keys: int | None = None,
+    known_frames: Frames | None = None,
+) -> SequenceModel:
+    """A new model with random weights from torch's current random state.
+
+    Args:
+        config: its sizes.
+        vocabulary_size: of a model of tokens.
+        keys: of a frame, for a model of frames.
+        known_frames: bool, (known, keys), for the head joint: the distinct frames of the training pieces.
+
+    Raises:
+        OptionError: what the config's head needs is missing, or something else is given.
+    """
+    from seqaudio.models.encoders import FrameEncoder, TokenEmbedding
+    from seqaudio.models.heads import CategoricalHead
     from seqaudio.models.sequence_model import SequenceModel
 
-    features = config.embedding_size or config.hidden_size
-    embedding = TokenEmbedding(vocabulary_size, features, config.embedding_dropout)
-    stack = RecurrentStack(config.cell, features, config.hidden_size, config.layers, config.dropout)
-    return SequenceModel(embedding, stack, CategoricalHead(config.hidden_size, embedding))
+    if not config.of_frames:
+        if vocabulary_size is None or keys is not None or known_frames is not None:
+            raise OptionError("a model with the head categorical is one of tokens; give vocabulary_size, and no keys")
+        features = config.embedding_size or config.hidden_size
+        embedding = TokenEmbedding(vocabulary_size, features, config.embedding_dropout)
+        return SequenceModel(embedding, _stack(config, features), CategoricalHead(config.hidden_size, embedding))
+    if keys is None or vocabulary_size is not None:
+        raise OptionError(f"a model with the head {config.head} is one of frames; give keys, and no vocabulary_size")
+    encoder = FrameEncoder(keys, config.embedding_size)
+    stack = _stack(config, config.embedding_size or keys)
+    return SequenceModel(encoder, stack, _frame_head(config, keys, known_frames))
+
+
+def _stack(config: ModelConfig, features: int) -> RecurrentStack:
+    from seqaudio.models.recurrent import RecurrentStack
+
+    return RecurrentStack(config.cell, features, config.hidden_size, config.layers, config.dropout)
+
+
+def _frame_head(config: ModelConfig, keys: int, known_frames: Frames | None) -> Head:
+    from seqaudio.models.heads import BernoulliHead, JointHead, NotesHead
+
+    def of_all_frames(name: str) -> Head:
+        if name == "notes":
+            return NotesHead(config.hidden_size, keys, config.head_features or config.hidden_size)
+        return BernoulliHead(config.hidden_size, keys)
+
+    if config.head != "joint":
+        if known_frames is not None:
+            raise OptionError(f"known_frames go with the head joint, not with {config.head}; leave them out")
+        return of_all_frames(config.head)
+    if known_frames is None or known_frames.shape[1:] != (keys,):
+        came = "none" if known_frames is None else f"shape {known_frames.shape}"
+        raise OptionError(f"the head joint needs known_frames of shape (known, {keys}), got {came}")
+    return JointHead(config.hidden_size, known_frames, of_all_frames(config.escape or "bernoulli"))

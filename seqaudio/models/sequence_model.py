@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqaudio.models.heads import CategoricalHead
+from seqaudio.models.heads import Head
 from seqaudio.models.recurrent import RecurrentStack, State
 
 
@@ -23,7 +23,7 @@ class SequenceModel(nn.Module):
         head: (batch, time, hidden) to outputs, and the likelihood of targets under them.
     """
 
-    def __init__(self, encoder: nn.Module, stack: RecurrentStack, head: CategoricalHead) -> None:
+    def __init__(self, encoder: nn.Module, stack: RecurrentStack, head: Head) -> None:
         super().__init__()
         self.encoder = encoder
         self.stack = stack
@@ -39,7 +39,7 @@ class SequenceModel(nn.Module):
         """Outputs for every step, and the state behind the last real step of each row.
 
         Args:
-            inputs: (batch, time) ids, or (batch, time, features).
+            inputs: (batch, time) ids, or (batch, time, keys) frames, or whatever else the encoder reads.
             state: from :meth:`initial_state` or an earlier call; None starts afresh.
             lengths: (batch,) number of real steps in each row, at least 1; what stands behind them is never read.
         """
@@ -53,6 +53,6 @@ class SequenceModel(nn.Module):
         return self.head(hidden), state
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step: inputs (batch,) or (batch, features) to outputs (batch, ...) and the next state."""
+        """One step: inputs (batch,) or (batch, keys) to outputs (batch, ...) and the next state."""
         outputs, state = self(inputs[:, None], state)
         return outputs[:, 0], state

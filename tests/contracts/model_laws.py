@@ -44,15 +44,19 @@ def padding_changes_nothing(model, inputs, lengths, garbage):
             _same_state([part[:, row] for part in end], [part[:, 0] for part in alone_end])
 
 
-def padding_changes_no_gradient(model, inputs, lengths, garbage):
-    """Gradients of the real outputs by the parameters are the same, and finite, whatever stands in the padding."""
+def padding_changes_no_gradient(model, inputs, lengths, garbage, loss=None):
+    """Gradients of the real outputs by the parameters are the same, and finite, whatever stands in the padding.
+
+    ``loss``: a number for each output, (batch, time), which depends on all parameters; None: the outputs' squares.
+    """
+    loss = loss or torch.square
     behind = _behind(inputs, lengths)
     real = torch.arange(inputs.shape[1]) < lengths[:, None]
     gradients = []
     for padded in (inputs, torch.where(behind, garbage, inputs)):
         model.zero_grad()
         outputs, _ = model(padded, lengths=lengths)
-        outputs[real].square().sum().backward()
+        loss(outputs)[real].sum().backward()
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     model.zero_grad()
     for one, other in zip(*gradients, strict=True):

@@ -1,5 +1,6 @@
 """Every model the config can ask for keeps every law of a SequenceModel; so does one that reads plain numbers."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +14,13 @@ from tests.samples import random_model
 CELLS = ("rnn", "gru", "lstm")
 VOCABULARY, BATCH, TIME, HIDDEN, FEATURES = 11, 4, 9, 6, 3
 LENGTHS = torch.tensor([5, 9, 3, 7])
+KEYS = 6
+FRAME_HEADS = (
+    {"head": "bernoulli"},
+    {"head": "notes", "embedding_size": 5},
+    {"head": "joint"},
+    {"head": "joint", "escape": "notes", "head_features": 4},
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +63,23 @@ def frames():
     return torch.randn(BATCH, TIME, FEATURES)
 
 
+@pytest.fixture(
+    params=[(cell, options) for cell in ("gru", "lstm") for options in FRAME_HEADS],
+    ids=lambda p: "-".join([p[0], *map(str, p[1].values())]),
+)
+def frame_model(request):
+    cell, options = request.param
+    known = (np.arange(7)[:, None] >> np.arange(KEYS)) & 1 == 1 if options["head"] == "joint" else None
+    config = ModelConfig(cell=cell, hidden_size=HIDDEN, layers=2, dropout=0.4, **options)
+    return random_model(config, keys=KEYS, known_frames=known)
+
+
+@pytest.fixture
+def rolls():
+    """Piano rolls as floats, so that their padding may be NaN."""
+    return torch.bernoulli(torch.full((BATCH, TIME, KEYS), 0.4))
+
+
 @pytest.mark.parametrize(
     "law",
     [
@@ -74,6 +99,9 @@ class TestLaws:
     def test_float_models(self, law, float_model, frames):
         law(float_model, frames)
 
+    def test_frame_models(self, law, frame_model, rolls):
+        law(frame_model, rolls)
+
 
 def test_padding_changes_nothing(model, ids):
     for garbage in (
@@ -91,6 +119,25 @@ def test_padding_of_float_models_changes_nothing(float_model, frames, number):
     garbage = torch.full_like(frames, number)
     laws.padding_changes_nothing(float_model, frames, LENGTHS, garbage)
     laws.padding_changes_no_gradient(float_model, frames, LENGTHS, garbage)
+
+
+@pytest.mark.parametrize("number", [0.0, 1e30, float("inf"), float("nan")])
+def test_padding_of_frame_models_changes_nothing(frame_model, rolls, number):
+    garbage = torch.full_like(rolls, number)
+    laws.padding_changes_nothing(frame_model, rolls, LENGTHS, garbage)
+    laws.padding_changes_no_gradient(
+        frame_model, rolls, LENGTHS, garbage, lambda outputs: frame_model.head.nats(outputs, rolls)
+    )
+    behind = (torch.arange(TIME) >= LENGTHS[:, None])[..., None]
+    outputs, _ = frame_model(rolls, lengths=LENGTHS)
+    nats = [frame_model.head.nats(outputs, targets) for targets in (rolls, torch.where(behind, garbage, rolls))]
+    assert all(row.isfinite().all() for row in nats)
+    assert torch.equal(*(row[~behind[..., 0]] for row in nats))
+
+
+def test_bool_frames_are_read_as_numbers(frame_model, rolls):
+    assert torch.equal(frame_model(rolls.bool())[0], frame_model(rolls)[0])
+    assert torch.equal(frame_model(rolls.bool(), lengths=LENGTHS)[0], frame_model(rolls, lengths=LENGTHS)[0])
 
 
 def test_padded_outputs_do_not_see_the_future(model, ids):

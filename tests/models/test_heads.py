@@ -8,7 +8,8 @@ import torch
 
 from seqaudio.models.checkpoint import TIED, Checkpoint, weights_of
 from seqaudio.models.config import ModelConfig
-from seqaudio.models.heads import CategoricalHead, TokenEmbedding
+from seqaudio.models.encoders import TokenEmbedding
+from seqaudio.models.heads import CategoricalHead
 from tests.samples import MELODY, random_model
 
 VOCABULARY, HIDDEN = len(MELODY.vocabulary), 8

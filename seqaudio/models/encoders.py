@@ -1,7 +1,4 @@
-"""How does a hidden state become a probability of what comes next?
-
-Every head gives an exact, normalised likelihood. Units: nats.
-"""
+"""How does what a model hears become vectors? Token ids by a table, frames of keys as they are or by one matrix."""
 
 from __future__ import annotations
 
@@ -33,26 +30,20 @@ class TokenEmbedding(nn.Embedding):
         return functional.embedding(ids, weight) * self.scale
 
 
-class CategoricalHead(nn.Module):
-    """Logits over a vocabulary, with the embedding matrix tied to the output (Press & Wolf 2017).
+class FrameEncoder(nn.Module):
+    """Frames (batch, time, keys), bool or numbers, to vectors (batch, time, features).
 
     Args:
-        hidden_size: features of the last recurrent layer; projected to the embedding's size where they differ.
-        embedding: the encoder whose matrix is shared.
+        keys: of a frame.
+        features: of a vector, by a matrix and a bias; None leaves the keys as they are, so that the recurrent layer's
+            own input matrix is the only one.
     """
 
-    def __init__(self, hidden_size: int, embedding: TokenEmbedding) -> None:
+    def __init__(self, keys: int, features: int | None = None) -> None:
         super().__init__()
-        features = embedding.embedding_dim
-        self.projection = nn.Identity() if hidden_size == features else nn.Linear(hidden_size, features)
-        self.weight = embedding.weight
-        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+        self.projection = nn.Identity() if features is None else nn.Linear(keys, features)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Logits (batch, time, vocabulary) of hidden states (batch, time, hidden)."""
-        return functional.linear(self.projection(hidden), self.weight, self.bias)
-
-    @staticmethod
-    def nats(logits: Tensor, targets: Tensor) -> Tensor:
-        """Negative log-likelihood of targets (batch, time), shape (batch, time)."""
-        return functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
+    def forward(self, frames: Tensor) -> Tensor:
+        """Vectors (batch, time, features) of frames (batch, time, keys)."""
+        vectors: Tensor = self.projection(frames.float())
+        return vectors
