@@ -90,7 +90,7 @@ def _agree() -> str:
 
     path = model_path(DEFAULT_MODEL)
     engines = [load_engine(path, "onnx"), load_engine(path, "torch")]
-    ids = np.random.default_rng(0).integers(0, len(engines[0].checkpoint.tokenizer.vocabulary), (1, 64))
+    ids = np.random.default_rng(0).integers(0, len(engines[0].checkpoint.require_tokenizer().vocabulary), (1, 64))
     first, second = (engine.run(ids, engine.initial_state(1))[0] for engine in engines)
     worst = float(np.abs(first - second).max())
     if worst > 1e-4:

@@ -13,20 +13,24 @@ from seqaudio.cli.options import json_option
 @click.argument("model", metavar="NAME|PATH")
 @json_option
 def command(model: str, as_json: bool) -> None:
-    """Show a model's sizes, tokenizer, training and checksum."""
+    """Show a model's sizes, tokenizer or frames, training and checksum."""
     from seqaudio.models.checkpoint import Checkpoint, sha256
     from seqaudio.pretrained import model_path
 
     path = model_path(model)
     checkpoint = Checkpoint.load(path)
     tokenizer = checkpoint.tokenizer
+    if tokenizer:
+        stored = {k: v for k, v in json.loads(tokenizer.to_json()).items() if k != "tokens"}
+        reads = {"tokens": len(tokenizer.vocabulary), "tokenizer": stored}
+    else:
+        reads = {"frames": str(checkpoint.frames)}
     facts = {
         "path": str(path),
-        "parameters": sum(tensor.size for tensor in checkpoint.weights.values()),
+        "parameters": checkpoint.parameter_count(),
         "stored_as": str(next(iter(checkpoint.weights.values())).dtype),
         "model": checkpoint.config.model_dump(),
-        "tokens": len(tokenizer.vocabulary),
-        "tokenizer": {k: v for k, v in json.loads(tokenizer.to_json()).items() if k != "tokens"},
+        **reads,
         "pitch_range": list(checkpoint.pitch_range),
         "sha256": sha256(path),
         "facts": checkpoint.facts,

@@ -13,6 +13,6 @@ def command() -> None:
 
     for name, what in SHIPPED.items():
         folder = model_path(name)
-        parameters = sum(tensor.size for tensor in Checkpoint.load(folder).weights.values())
+        parameters = Checkpoint.load(folder).parameter_count()
         megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
         click.echo(f"{name}: {what} ({parameters / 1e6:.1f} M parameters, {megabytes:.1f} MB)")

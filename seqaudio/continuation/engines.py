@@ -105,11 +105,12 @@ def load_engine(path: str | Path, engine: EngineName = "auto") -> Engine:
 
     Raises:
         CheckpointError: there is no model, or no graph for the ONNX engine.
-        OptionError: no engine has this name.
+        OptionError: no engine has this name, or the model is one of frames.
     """
     if engine not in ENGINES:
         raise OptionError(f"no engine is named {engine!r}; there are {', '.join(ENGINES)}")
     checkpoint = Checkpoint.load(path)
+    checkpoint.require_tokenizer()  # engines read tokens
     weights = weights_path(path)
     graph = weights.with_name(GRAPH)
     has_graph = weights.name == WEIGHTS and graph.is_file()  # a graph borrows from no other file

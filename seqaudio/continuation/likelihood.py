@@ -41,7 +41,7 @@ def score_likelihood(engine: Engine, score: Score) -> Likelihood:
     A model of bar tokens hears it as it would a primer: its melody if it knows no more, moved into its range. A model
     of other tokens hears all that its tokens hold.
     """
-    tokenizer = engine.checkpoint.tokenizer
+    tokenizer = engine.checkpoint.require_tokenizer()
     score = with_gathered_beats(score)
     remarks: tuple[str, ...] = ()
     if isinstance(tokenizer, BarsTokenizer):

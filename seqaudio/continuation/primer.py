@@ -55,7 +55,7 @@ class Primer:
 
 def bars_tokenizer(checkpoint: Checkpoint) -> BarsTokenizer:
     """The tokenizer of a model of bar tokens. Raises OptionError for a model of other tokens: it knows no bar lines."""
-    tokenizer = checkpoint.tokenizer
+    tokenizer = checkpoint.require_tokenizer()
     if not isinstance(tokenizer, BarsTokenizer):
         raise OptionError(
             f"this model writes {tokenizer.name} tokens, which know no bar lines, and cannot continue by bars; "

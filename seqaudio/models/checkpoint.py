@@ -1,15 +1,15 @@
 """How is a model kept on disk? Tensors in safetensors, everything else as JSON in its header; nothing is unpickled.
 
 A checkpoint is ``model.safetensors``, alone or in a folder with ``model.onnx`` and a model card. Its header holds the
-model config, the tokenizer, the pitch range it was trained on, the versions and the fingerprint of its corpus. Reading
-a header imports no torch.
+model config, the tokenizer or what its frames are, the pitch range it was trained on, the versions and the fingerprint
+of its corpus. Reading a header imports no torch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from seqaudio.errors import BadFileError, CheckpointError
+from seqaudio.errors import BadFileError, CheckpointError, OptionError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.files.limits import Limits
 from seqaudio.models.config import ModelConfig
@@ -30,37 +30,86 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
 WEIGHTS_SHA256 = "weights_sha256"  # in the graph's metadata: the weights file whose bytes it points into
-TIED = "head.weight"  # the output matrix, which is the encoder's
+TIED = "head.weight"  # the output matrix, which is the encoder's, of a model of tokens
+KNOWN = "head.known.frames"  # the frames met in training, of the head joint; bool, as all else is floating
 FORMAT = 1
 LARGEST = Limits(max_bytes=4 * 2**30)
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A model as values.
+class FrameFacts:
+    """What the frames of a model are.
 
     Attributes:
-        weights: tensors by parameter name, as in ``SequenceModel.state_dict()``.
+        keys: of a frame.
+        lowest_pitch: the MIDI pitch of key 0.
+        steps_per_quarter: how many frames make a quarter note.
+    """
+
+    keys: int = 88
+    lowest_pitch: int = 21
+    steps_per_quarter: int = 4
+
+    def __post_init__(self) -> None:
+        if not (self.keys >= 1 and 0 <= self.lowest_pitch <= 128 - self.keys and self.steps_per_quarter >= 1):
+            raise CheckpointError(f"{self} are no frames of MIDI pitches")
+
+    def __str__(self) -> str:
+        return f"{self.keys} keys from pitch {self.lowest_pitch}, {self.steps_per_quarter} steps to the quarter"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model as values, one of tokens or one of frames.
+
+    Attributes:
+        tokenizer: of a model of tokens; None for one of frames.
+        weights: tensors by parameter name, as in ``SequenceModel.state_dict()``; the frames a head knows among them.
         pitch_range: lowest and highest pitch met in training, transposed copies included.
         facts: versions, corpus, steps and whatever else the run wants to be known by.
+        frames: of a model of frames; None for one of tokens.
     """
 
     config: ModelConfig
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     weights: dict[str, NDArray[Any]]
     pitch_range: tuple[int, int] = (0, 127)
     facts: dict[str, Any] = field(default_factory=dict)
+    frames: FrameFacts | None = None
+
+    def __post_init__(self) -> None:
+        if (self.tokenizer is None, self.frames is None) != (self.config.of_frames, not self.config.of_frames):
+            needed = "frame facts and no tokenizer" if self.config.of_frames else "a tokenizer and no frame facts"
+            raise CheckpointError(f"a model with the head {self.config.head} has {needed}")
+
+    def require_tokenizer(self) -> Tokenizer:
+        """The tokenizer. Raises OptionError for a model of frames: whoever asks is made for tokens."""
+        if self.tokenizer is None:
+            raise OptionError(
+                f"this is a model of frames ({self.frames}); continue, generate, score and ONNX graphs need one of "
+                "tokens; show it with `seqaudio info`, use it in Python: Checkpoint.load(path).build()"
+            )
+        return self.tokenizer
+
+    def parameter_count(self) -> int:
+        """How many numbers were learnt."""
+        return sum(tensor.size for name, tensor in self.weights.items() if name != KNOWN)
 
     def save(self, path: str | Path, dtype: type[np.floating[Any]] = np.float32) -> None:
         """Write the weights file in float32 or float16: all of it or nothing."""
         header = {
             "format": FORMAT,
             "model": self.config.model_dump(),
-            "tokenizer": json.loads(self.tokenizer.to_json()),
+            "tokenizer": json.loads(self.tokenizer.to_json()) if self.tokenizer else None,
             "pitch_range": self.pitch_range,
             "facts": self.facts,
         }
-        tensors = {name: np.ascontiguousarray(tensor, dtype=dtype) for name, tensor in self.weights.items()}
+        if self.frames:
+            header["frames"] = asdict(self.frames)
+        tensors = {
+            name: np.ascontiguousarray(tensor, dtype=bool if name == KNOWN else dtype)
+            for name, tensor in self.weights.items()
+        }
         write_bytes(path, save(tensors, metadata={"seqaudio": json.dumps(header)}))
 
     @classmethod
@@ -78,12 +127,14 @@ class Checkpoint:
             if header["format"] != FORMAT:
                 raise CheckpointError(f"format {header['format']}, this seqaudio reads {FORMAT}; update")
             low, high = header["pitch_range"]
+            tokenizer, frames = header["tokenizer"], header.get("frames")
             return cls(
                 ModelConfig.model_validate(header["model"]),
-                tokenizer_from_json(json.dumps(header["tokenizer"])),
+                None if tokenizer is None else tokenizer_from_json(json.dumps(tokenizer)),
                 load(data),
                 (int(low), int(high)),
                 dict(header["facts"]),
+                None if frames is None else FrameFacts(**{name: int(value) for name, value in dict(frames).items()}),
             )
         except BadFileError as problem:
             raise CheckpointError(str(problem)) from None
@@ -99,14 +150,24 @@ class Checkpoint:
 
         from seqaudio.models.config import build_model
 
-        with torch.random.fork_rng(devices=[]):
-            model = build_model(self.config, len(self.tokenizer.vocabulary))
-        state = {name: torch.from_numpy(tensor.astype(np.float32)) for name, tensor in self.weights.items()}
         try:
-            model.load_state_dict({**state, TIED: state["encoder.weight"]})
-        except (RuntimeError, KeyError) as problem:
+            with torch.random.fork_rng(devices=[]):
+                if self.frames is not None:
+                    model = build_model(self.config, keys=self.frames.keys, known_frames=self.weights.get(KNOWN))
+                else:
+                    model = build_model(self.config, len(self.require_tokenizer().vocabulary))
+            state = {name: torch.from_numpy(_as_built(tensor)) for name, tensor in self.weights.items()}
+            if self.frames is None:
+                state[TIED] = state["encoder.weight"]
+            model.load_state_dict(state)
+        except (RuntimeError, KeyError, OptionError) as problem:
             raise CheckpointError(f"the weights do not fit the model: {' '.join(str(problem).split())}") from None
         return model.eval()
+
+
+def _as_built(tensor: NDArray[Any]) -> NDArray[Any]:
+    """A tensor in the type a new model has it in."""
+    return tensor.astype(bool if tensor.dtype == bool else np.float32)
 
 
 def weights_path(path: str | Path) -> Path:
@@ -116,9 +177,16 @@ def weights_path(path: str | Path) -> Path:
 
 
 def weights_of(model: SequenceModel) -> dict[str, NDArray[Any]]:
-    """The parameters as float32 arrays by name; the tied matrix once, as the encoder's."""
-    state = {name: tensor for name, tensor in model.state_dict().items() if name != TIED}
-    return {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in state.items()}
+    """The parameters as float32 arrays by name, the tied matrix once, as the encoder's; known frames as bool."""
+    import torch
+
+    state = model.state_dict()
+    if "encoder.weight" in state:
+        del state[TIED]
+    return {
+        name: (tensor if tensor.dtype == torch.bool else tensor.detach().float()).cpu().numpy().copy()
+        for name, tensor in state.items()
+    }
 
 
 def sha256(path: str | Path) -> str:

@@ -33,9 +33,15 @@ def state_names(config: ModelConfig) -> tuple[str, ...]:
 
 
 def write_graph(folder: str | Path) -> Path:
-    """Write ``model.onnx`` beside the ``model.safetensors`` of a folder; returns its path."""
+    """Write ``model.onnx`` beside the ``model.safetensors`` of a folder; returns its path.
+
+    Raises:
+        OptionError: the model is one of frames, which has no graph.
+    """
     folder = Path(folder)
-    config = Checkpoint.load(folder).config
+    checkpoint = Checkpoint.load(folder)
+    checkpoint.require_tokenizer()
+    config = checkpoint.config
     with open(folder / WEIGHTS, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))

@@ -10,7 +10,10 @@ import pytest
 
 from seqaudio.cli.main import COMMANDS, run
 from seqaudio.files import read_midi, write_midi
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, FrameFacts, weights_of
+from seqaudio.models.config import ModelConfig
 from seqaudio.music import Score
+from tests.samples import random_model
 
 ROOT = Path(__file__).parents[2]
 PRIMER = ROOT / "examples" / "primer.mid"
@@ -268,6 +271,24 @@ def test_info_models_corpora_doctor(seqaudio) -> None:
     doctor = seqaudio("doctor")
     assert doctor.code == 0, doctor.out
     assert "everything works" in doctor.out
+
+
+def test_a_model_of_frames_says_what_it_is(seqaudio, tmp_path: Path) -> None:
+    config = ModelConfig(cell="gru", hidden_size=4, layers=1, head="joint")
+    model = random_model(config, keys=88, known_frames=np.eye(88, dtype=bool))
+    Checkpoint(config, None, weights_of(model), frames=FrameFacts(88, 21, 2)).save(tmp_path / WEIGHTS)
+    shown = seqaudio("info", tmp_path)
+    assert shown.code == 0
+    assert "frames: 88 keys from pitch 21, 2 steps to the quarter" in shown.out
+    facts = json.loads(seqaudio("info", tmp_path, "--json").out)
+    assert facts["model"]["head"] == "joint"
+    assert facts["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert "tokenizer" not in facts
+    words = ("model of frames", "seqaudio info", "Checkpoint.load")
+    for engine in ("auto", "onnx", "torch"):
+        fails(seqaudio("continue", PRIMER, "--model", tmp_path, "--engine", engine), 2, *words)
+    fails(seqaudio("generate", "--model", tmp_path), 2, *words)
+    fails(seqaudio("score", tmp_path, PRIMER), 2, *words)
 
 
 def test_doctor_names_what_is_broken_and_the_cure(seqaudio, monkeypatch: pytest.MonkeyPatch) -> None:
