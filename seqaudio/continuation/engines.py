@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files.atomic import shown
+from seqaudio.models.cells import state_shapes
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256, weights_path
+from seqaudio.models.config import why_no_graph
 
 if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
@@ -41,8 +43,8 @@ class Engine(Protocol):
 
 def _zero_state(checkpoint: Checkpoint, batch: int) -> EngineState:
     config = checkpoint.config
-    parts = 2 if config.cell == "lstm" else 1
-    return tuple(np.zeros((config.layers, batch, config.hidden_size), np.float32) for _ in range(parts))
+    shapes = state_shapes(config.cell, config.layers, batch, config.hidden_size)
+    return tuple(np.zeros(shape, np.float32) for shape in shapes)
 
 
 class OnnxEngine:
@@ -116,6 +118,8 @@ def load_engine(path: str | Path, engine: EngineName = "auto") -> Engine:
     has_graph = weights.name == WEIGHTS and graph.is_file()  # a graph borrows from no other file
     if engine == "torch" or (engine == "auto" and not has_graph):
         return TorchEngine(checkpoint)
+    if reason := why_no_graph(checkpoint.config):
+        raise CheckpointError(f"{shown(weights)}: has no ONNX graph, {reason}; use --engine torch")
     if not has_graph:
         raise CheckpointError(f"{shown(graph)}: no ONNX graph beside the weights; use --engine torch")
     return OnnxEngine(checkpoint, graph)

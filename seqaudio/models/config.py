@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seqaudio.errors import OptionError
+from seqaudio.models.cells import FUSED, WITH_CELL_STATE, WITH_FORGETTING, Cell
 
 if TYPE_CHECKING:
     from seqaudio.models.heads import Head
-    from seqaudio.models.recurrent import Cell, RecurrentStack
+    from seqaudio.models.recurrent import RecurrentStack
     from seqaudio.models.sequence_model import SequenceModel
     from seqaudio.music.frames import Frames
-else:
-    Cell = Literal["rnn", "gru", "lstm"]
 
 HeadName = Literal["categorical", "bernoulli", "notes", "joint"]
 
 
 class ModelConfig(BaseModel):
-    """Sizes of a stacked recurrent model, of tokens (head categorical) or of frames (the other heads)."""
+    """A stacked recurrent model, of tokens (head categorical) or of frames (the other heads).
+
+    The options of the layers are those of :class:`seqaudio.models.recurrent.RecurrentStack`; each is off unless asked
+    for, and refused with a cell that cannot honour it. What AWD-LSTM calls dropouti is ``input_dropout``, dropouth
+    ``layer_dropout``, dropout ``dropout``, dropoute ``embedding_dropout`` and wdrop ``weight_drop``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +46,13 @@ class ModelConfig(BaseModel):
     escape: Literal["bernoulli", "notes"] | None = Field(
         None, description="of the head joint: who gives frames not met in training; None: bernoulli"
     )
+    layer_dropout: float | None = Field(None, ge=0, lt=1, description="between layers; None: as dropout")
+    input_dropout: float = Field(0.0, ge=0, lt=1)
+    weight_drop: float = Field(0.0, ge=0, lt=1)
+    zoneout: float = Field(0.0, ge=0, lt=1)
+    zoneout_cell: float = Field(0.0, ge=0, lt=1)
+    chrono: int | None = Field(None, ge=3, description="longest memory to begin with, in steps; None: usual biases")
+    residual: bool = False
 
     @property
     def of_frames(self) -> bool:
@@ -57,6 +68,21 @@ class ModelConfig(BaseModel):
             raise ValueError(f"head_features goes with the head or escape notes, not with {self.head}; leave it out")
         if self.embedding_dropout and self.of_frames:
             raise ValueError(f"embedding_dropout is for tokens, and the head {self.head} for frames; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _cell_can_do_it(self) -> ModelConfig:
+        asked = (
+            ("zoneout_cell", self.zoneout_cell > 0, WITH_CELL_STATE),
+            ("chrono", self.chrono is not None, WITH_FORGETTING),
+        )
+        refused = [
+            f"{option} is not for the cell {self.cell!r}; it is for {', '.join(cells)}"
+            for option, is_on, cells in asked
+            if is_on and self.cell not in cells
+        ]
+        if refused:
+            raise ValueError("; ".join(refused))
         return self
 
 
@@ -98,7 +124,20 @@ def build_model(
 def _stack(config: ModelConfig, features: int) -> RecurrentStack:
     from seqaudio.models.recurrent import RecurrentStack
 
-    return RecurrentStack(config.cell, features, config.hidden_size, config.layers, config.dropout)
+    return RecurrentStack(
+        config.cell,
+        features,
+        config.hidden_size,
+        config.layers,
+        config.dropout,
+        layer_dropout=config.layer_dropout,
+        input_dropout=config.input_dropout,
+        weight_drop=config.weight_drop,
+        zoneout=config.zoneout,
+        zoneout_cell=config.zoneout_cell,
+        chrono=config.chrono,
+        residual=config.residual,
+    )
 
 
 def _frame_head(config: ModelConfig, keys: int, known_frames: Frames | None) -> Head:
@@ -117,3 +156,14 @@ def _frame_head(config: ModelConfig, keys: int, known_frames: Frames | None) -> 
         came = "none" if known_frames is None else f"shape {known_frames.shape}"
         raise OptionError(f"the head joint needs known_frames of shape (known, {keys}), got {came}")
     return JointHead(config.hidden_size, known_frames, of_all_frames(config.escape or "bernoulli"))
+
+
+def why_no_graph(config: ModelConfig) -> str | None:
+    """What keeps such a model from being an ONNX graph, in a few words; None: nothing does."""
+    if config.of_frames:
+        return "graphs read tokens, and this is a model of frames"
+    if config.cell not in FUSED:
+        return f"ONNX has no operator for the cell {config.cell!r}"
+    if config.zoneout or config.zoneout_cell:
+        return "ONNX has no operator for a cell with zoneout"
+    return None

@@ -17,31 +17,32 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from seqaudio.files.atomic import write_bytes
+from seqaudio.models.cells import STATE_PARTS
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256
-from seqaudio.models.config import ModelConfig
+from seqaudio.models.config import ModelConfig, why_no_graph
 
 OPSET, IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.12
 DTYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
-OPERATOR = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
+OPERATOR = {"rnn": "RNN", "irnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
+ATTRIBUTES: dict[str, dict[str, Any]] = {"irnn": {"activations": ["Relu"]}, "gru": {"linear_before_reset": 1}}
 # torch's gate rows in ONNX's order: LSTM i f g o -> i o f g; GRU r z n -> z r n
-GATE_ORDER = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 3, 1, 2]}
+GATE_ORDER = {"rnn": [0], "irnn": [0], "gru": [1, 0, 2], "lstm": [0, 3, 1, 2]}
 
 
 def state_names(config: ModelConfig) -> tuple[str, ...]:
     """The parts of the state, as the graph names them."""
-    return ("h", "c") if config.cell == "lstm" else ("h",)
+    return STATE_PARTS[config.cell]
 
 
-def write_graph(folder: str | Path) -> Path:
+def write_graph(folder: str | Path) -> Path | None:
     """Write ``model.onnx`` beside the ``model.safetensors`` of a folder; returns its path.
 
-    Raises:
-        OptionError: the model is one of frames, which has no graph.
+    None, and nothing is written, for a model that ONNX has no operators for (``why_no_graph``): it runs on torch.
     """
     folder = Path(folder)
-    checkpoint = Checkpoint.load(folder)
-    checkpoint.require_tokenizer()
-    config = checkpoint.config
+    config = Checkpoint.load(folder).config
+    if why_no_graph(config):
+        return None
     with open(folder / WEIGHTS, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
@@ -95,7 +96,8 @@ class _Graph:
         begins = {part: self._layers_of(part) for part in states}
         ends: dict[str, list[str]] = {part: [] for part in states}
         for layer in range(config.layers):
-            hidden, after = self._recurrent(layer, hidden, [begins[part][layer] for part in states])
+            above, after = self._recurrent(layer, hidden, [begins[part][layer] for part in states])
+            hidden = self.node("Add", hidden, above) if config.residual and layer > 0 else above
             for part, end in zip(states, after, strict=True):
                 ends[part].append(end)
         for part in states:
@@ -129,8 +131,8 @@ class _Graph:
             self.node("Unsqueeze", value, one) for value in (reordered("weight_ih"), reordered("weight_hh"), biases)
         ]
         names = tuple(f"layer{layer}_{what}" for what in ("all", "h_after", "c_after")[: 1 + len(begin)])
-        attributes = {"linear_before_reset": 1} if cell == "gru" else {}
-        self.node(OPERATOR[cell], inputs, *matrices, "", *begin, outputs=names, hidden_size=size, **attributes)
+        attributes = {"hidden_size": size, **ATTRIBUTES.get(cell, {})}
+        self.node(OPERATOR[cell], inputs, *matrices, "", *begin, outputs=names, **attributes)
         return self.node("Squeeze", names[0], self.constant([1])), list(names[1:])
 
     def _linear(self, values: str, weight: str, bias: str) -> str:

@@ -1,88 +1,83 @@
 """How do stacked recurrent layers read a sequence, and what do they carry on?
 
 Conventions: batch first, ``(batch, time, features)``. A state is a value: one tensor per part, ``(layers, batch,
-hidden)``; RNN and GRU have one part ``(h,)``, an LSTM two ``(h, c)``. Nothing is edited in place. Each layer is one of
-torch's fused kernels (oneDNN on CPU, cuDNN on GPU).
+hidden)``; plain RNNs and the GRU have one part ``(h,)``, LSTMs two ``(h, c)``. Nothing is edited in place. Layers are
+torch's fused kernels wherever these can do what is asked (:mod:`seqaudio.models.fused`), else a loop over time
+(:mod:`seqaudio.models.stepwise`).
 
-Sources: locked dropout: Gal & Ghahramani 2016; orthogonal recurrent matrices: Saxe et al. 2014; forget-gate bias 1:
-Gers et al. 2000, Jozefowicz et al. 2015. torch keeps two bias vectors per gate, so the one is set and the other zero.
+Sources: the places of dropout, and weight-drop: Merity, Keskar & Socher 2018 (AWD-LSTM); sums with the layer below: He
+et al. 2016; the others in the modules of the layers and of dropout.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-Cell = Literal["rnn", "gru", "lstm"]
-State = tuple[Tensor, ...]
+from seqaudio.models.cells import STATE_PARTS, Cell, state_shapes
+from seqaudio.models.dropout import LockedDropout, WeightDrop, Zoneout
+from seqaudio.models.fused import State, make_layer, run_fused
+from seqaudio.models.stepwise import LayerNormLSTM, run_stepwise
 
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-FORGET_GATE = 1  # place of the forget gate in torch's order: input, forget, cell, output
-
-
-class LockedDropout(nn.Module):
-    """Dropout with one mask for all time steps of a call, ``(batch, 1, features)``."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs (batch, time, features) with the same features silenced at every step; the identity in eval mode."""
-        if not self.training or self.rate == 0:
-            return inputs
-        kept = torch.full((inputs.shape[0], 1, inputs.shape[2]), 1 - self.rate, device=inputs.device)
-        return inputs * (torch.bernoulli(kept) / (1 - self.rate)).to(inputs.dtype)
-
-
-def make_layer(cell: Cell, input_size: int, hidden_size: int) -> nn.RNNBase:
-    """One fused recurrent layer, initialised."""
-    match cell:
-        case "rnn":
-            layer: nn.RNNBase = nn.RNN(input_size, hidden_size, nonlinearity="tanh", batch_first=True)
-        case "gru":
-            layer = nn.GRU(input_size, hidden_size, batch_first=True)
-        case "lstm":
-            layer = nn.LSTM(input_size, hidden_size, batch_first=True)
-    weights = dict(layer.named_parameters())
-    with torch.no_grad():
-        nn.init.zeros_(weights["bias_ih_l0"])
-        nn.init.zeros_(weights["bias_hh_l0"])
-        for gate in range(GATES[cell]):
-            rows = slice(gate * hidden_size, (gate + 1) * hidden_size)
-            nn.init.xavier_uniform_(weights["weight_ih_l0"][rows])
-            nn.init.orthogonal_(weights["weight_hh_l0"][rows])
-            if cell == "lstm" and gate == FORGET_GATE:
-                weights["bias_ih_l0"][rows] = 1.0
-    return layer
+__all__ = ["RecurrentStack", "State"]
 
 
 class RecurrentStack(nn.Module):
-    """Recurrent layers on top of each other, with locked dropout behind each.
+    """Recurrent layers on top of each other, with locked dropout before, between and behind them.
 
     Args:
-        cell: "rnn" (tanh), "gru" or "lstm".
-        input_size, hidden_size: features in and out.
+        cell: "rnn" (tanh), "irnn" (ReLU), "gru", "lstm" or "lnlstm" (layer-normalised).
+        input_size: features in.
+        hidden_size: features out.
         layers: how many.
-        dropout: rate behind each layer.
+        dropout: rate behind the last layer, and between layers where ``layer_dropout`` does not say another.
+        layer_dropout: rate between layers.
+        input_dropout: rate on the inputs.
+        weight_drop: rate on the entries of each layer's recurrent matrix, one mask for a call.
+        zoneout: chance that a unit of ``h`` keeps its value at a step; no fused kernel can do it.
+        zoneout_cell: the same for ``c`` of an LSTM.
+        chrono: the longest memory that gates begin with, in steps (GRU and LSTMs).
+        residual: add the inputs of each layer but the first to its outputs.
     """
 
-    def __init__(self, cell: Cell, input_size: int, hidden_size: int, layers: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        layers: int,
+        dropout: float = 0.0,
+        *,
+        layer_dropout: float | None = None,
+        input_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        zoneout: float = 0.0,
+        zoneout_cell: float = 0.0,
+        chrono: int | None = None,
+        residual: bool = False,
+    ) -> None:
         super().__init__()
-        self.cell = cell
+        self.cell: Cell = cell
         self.hidden_size = hidden_size
+        self.residual = residual
         sizes = [input_size] + [hidden_size] * (layers - 1)
-        self.layers = nn.ModuleList(make_layer(cell, size, hidden_size) for size in sizes)
+        self.layers = nn.ModuleList(
+            LayerNormLSTM(size, hidden_size, chrono)
+            if cell == "lnlstm"
+            else make_layer(cell, size, hidden_size, chrono)
+            for size in sizes
+        )
+        self.input_dropout = LockedDropout(input_dropout)
+        self.layer_dropout = LockedDropout(dropout if layer_dropout is None else layer_dropout)
         self.dropout = LockedDropout(dropout)
+        self.weight_drop = WeightDrop(weight_drop)
+        self.zoneout = Zoneout((zoneout, zoneout_cell)[: len(STATE_PARTS[cell])])
 
     def initial_state(self, batch: int) -> State:
         """Zeros: (layers, batch, hidden) for each part of the state."""
         weight = next(self.parameters())
-        parts = 2 if self.cell == "lstm" else 1
-        shape = (len(self.layers), batch, self.hidden_size)
-        return tuple(torch.zeros(shape, device=weight.device, dtype=weight.dtype) for _ in range(parts))
+        shapes = state_shapes(self.cell, len(self.layers), batch, self.hidden_size)
+        return tuple(torch.zeros(shape, device=weight.device, dtype=weight.dtype) for shape in shapes)
 
     def forward(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Outputs (batch, time, hidden) and the state behind the last step of each row.
@@ -93,20 +88,20 @@ class RecurrentStack(nn.Module):
             lengths: (batch,) real steps of each row; outputs behind them are zero. None: every step is real.
         """
         ends = []
-        outputs = inputs
+        outputs = self.input_dropout(inputs)
         for i, layer in enumerate(self.layers):
-            begin = tuple(part[i : i + 1] for part in state)  # (1, batch, hidden) each
-            outputs, end = self._run(layer, outputs, begin, lengths)
-            outputs = self.dropout(outputs)
+            below = self.layer_dropout(outputs) if i > 0 else outputs
+            begin = tuple(part[i] for part in state)  # (batch, hidden) each
+            above, end = self._run(layer, below, begin, lengths)
+            outputs = outputs + above if self.residual and i > 0 else above
             ends.append(end)
-        return outputs, tuple(torch.cat(parts) for parts in zip(*ends, strict=True))
+        return self.dropout(outputs), tuple(torch.stack(parts) for parts in zip(*ends, strict=True))
 
     def _run(self, layer: nn.Module, inputs: Tensor, begin: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        hidden = begin if self.cell == "lstm" else begin[0]
-        if lengths is None:
-            outputs, end = layer(inputs, hidden)
-        else:
-            packed = nn.utils.rnn.pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            outputs, end = layer(packed, hidden)
-            outputs, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=inputs.shape[1])
-        return outputs, end if self.cell == "lstm" else (end,)
+        """One layer: outputs (batch, time, hidden) and the parts (batch, hidden) of its state."""
+        assert isinstance(layer, (nn.RNNBase, LayerNormLSTM))
+        recurrent = self.weight_drop(layer.get_parameter("weight_hh_l0"))
+        if isinstance(layer, LayerNormLSTM) or self.zoneout.is_on:
+            return run_stepwise(self.cell, layer, recurrent, inputs, begin, lengths, self.zoneout)
+        outputs, end = run_fused(self.cell, layer, recurrent, inputs, tuple(part[None] for part in begin), lengths)
+        return outputs, tuple(part[0] for part in end)

@@ -8,6 +8,7 @@ import pytest
 from seqaudio.continuation.engines import load_engine
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS
+from seqaudio.models.config import ModelConfig
 from tests.samples import model_folder, run_python
 
 IDS = np.array([[1, 3, 20, 70]])
@@ -52,6 +53,22 @@ class TestRefused:
         (folder / GRAPH).unlink()
         with pytest.raises(CheckpointError, match=r"model\.onnx: no ONNX graph beside the weights; use --engine torch"):
             load_engine(folder, "onnx")
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ({"cell": "lnlstm"}, "ONNX has no operator for the cell 'lnlstm'"),
+            ({"zoneout": 0.1}, "ONNX has no operator for a cell with zoneout"),
+        ],
+    )
+    def test_a_model_that_onnx_has_no_operators_for(self, tmp_path, options, reason):
+        folder = model_folder(tmp_path / "other", ModelConfig(hidden_size=8, layers=2, **options))
+        engine = load_engine(folder)
+        assert engine.name == "torch"
+        assert logits(engine).shape == (1, 4, len(engine.checkpoint.tokenizer.vocabulary))
+        with pytest.raises(CheckpointError, match=rf"has no ONNX graph, {reason}; use --engine torch") as caught:
+            load_engine(folder, "onnx")
+        assert "\n" not in str(caught.value)
 
     def test_unknown_name(self, folder):
         with pytest.raises(OptionError, match="no engine is named 'tensorrt'; there are auto, onnx, torch"):

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
+from seqaudio.models.cells import CELLS, WITH_CELL_STATE, WITH_FORGETTING
 from seqaudio.models.config import ModelConfig
 from seqaudio.models.recurrent import RecurrentStack
 from seqaudio.models.sequence_model import SequenceModel
 from tests.contracts import model_laws as laws
 from tests.samples import random_model
 
-CELLS = ("rnn", "gru", "lstm")
 VOCABULARY, BATCH, TIME, HIDDEN, FEATURES = 11, 4, 9, 6, 3
 LENGTHS = torch.tensor([5, 9, 3, 7])
 KEYS = 6
@@ -21,6 +21,35 @@ FRAME_HEADS = (
     {"head": "joint"},
     {"head": "joint", "escape": "notes", "head_features": 4},
 )
+OPTIONS = {
+    "plain": {},
+    "weight_drop": {"weight_drop": 0.5},
+    "zoneout": {"zoneout": 0.3},
+    "residual": {"residual": True},
+    "all": {"weight_drop": 0.5, "zoneout": 0.3, "residual": True, "input_dropout": 0.2, "layer_dropout": 0.1},
+}
+
+
+def options_of(cell, name):
+    """A set of options, with those that only this cell and its like can honour."""
+    options = dict(OPTIONS[name])
+    if name in ("zoneout", "all") and cell in WITH_CELL_STATE:
+        options["zoneout_cell"] = 0.4
+    if name == "all" and cell in WITH_FORGETTING:
+        options["chrono"] = 20
+    return options
+
+
+def audible(cell, model):
+    """An IRNN that hears its inputs: at first they are so quiet that no tolerance would notice; some units are dead."""
+    for name, weight in model.named_parameters():
+        if cell == "irnn" and "weight_ih" in name:
+            nn.init.xavier_uniform_(weight)
+        if cell == "irnn" and "weight_hh" in name:
+            nn.init.normal_(weight, std=0.5 * len(weight) ** -0.5)
+        if cell == "irnn" and "bias_ih" in name:
+            nn.init.constant_(weight, 2.0)
+    return model
 
 
 @pytest.fixture(autouse=True)
@@ -30,20 +59,32 @@ def _seeded():
         yield
 
 
+SHAPES = [
+    *((layers, size, "plain") for layers in (1, 2, 3) for size in (None, 5)),
+    *((3, 5, name) for name in OPTIONS if name != "plain"),
+]
+
+
 @pytest.fixture(
-    params=[(cell, layers, size) for cell in CELLS for layers in (1, 2, 3) for size in (None, 5)],
-    ids=lambda p: f"{p[0]}-{p[1]}-{'tied' if p[2] is None else 'projected'}",
+    params=[(cell, layers, size, name) for cell in CELLS for layers, size, name in SHAPES],
+    ids=lambda p: f"{p[0]}-{p[1]}-{'tied' if p[2] is None else 'projected'}-{p[3]}",
 )
 def config(request):
-    cell, layers, embedding = request.param
+    cell, layers, embedding, options = request.param
     return ModelConfig(
-        cell=cell, hidden_size=HIDDEN, layers=layers, embedding_size=embedding, dropout=0.4, embedding_dropout=0.3
+        cell=cell,
+        hidden_size=HIDDEN,
+        layers=layers,
+        embedding_size=embedding,
+        dropout=0.4,
+        embedding_dropout=0.3,
+        **options_of(cell, options),
     )
 
 
 @pytest.fixture
 def model(config):
-    return random_model(config, VOCABULARY)
+    return audible(config.cell, random_model(config, VOCABULARY))
 
 
 @pytest.fixture
@@ -51,10 +92,11 @@ def ids():
     return torch.randint(VOCABULARY, (BATCH, TIME))
 
 
-@pytest.fixture(params=CELLS)
+@pytest.fixture(params=[(cell, name) for cell in CELLS for name in OPTIONS], ids=lambda p: f"{p[0]}-{p[1]}")
 def float_model(request):
     """A model of numbers, not tokens: its padding may be NaN."""
-    stack = RecurrentStack(request.param, HIDDEN, HIDDEN, 2, dropout=0.4)
+    cell, options = request.param
+    stack = audible(cell, RecurrentStack(cell, HIDDEN, HIDDEN, 2, dropout=0.4, **options_of(cell, options)))
     return SequenceModel(nn.Linear(FEATURES, HIDDEN), stack, nn.Linear(HIDDEN, 2)).eval()
 
 
@@ -145,7 +187,7 @@ def test_padded_outputs_do_not_see_the_future(model, ids):
 
 
 def test_initial_state_is_zeros(config, model, ids):
-    parts = 2 if config.cell == "lstm" else 1
+    parts = 2 if config.cell in WITH_CELL_STATE else 1
     laws.initial_state_is_zeros(model, ids, [(config.layers, BATCH, HIDDEN)] * parts)
 
 

@@ -6,12 +6,12 @@ import pytest
 from onnx import TensorProto
 
 from seqaudio.continuation.engines import OnnxEngine, TorchEngine
+from seqaudio.models.cells import FUSED
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, Checkpoint
 from seqaudio.models.config import ModelConfig
-from seqaudio.models.onnx_graph import state_names
+from seqaudio.models.onnx_graph import state_names, write_graph
 from tests.samples import MELODY, model_folder
 
-CELLS = ("rnn", "gru", "lstm")
 CLOSE = 1e-4  # the promise of the engines
 BATCH, TIME = 3, 7
 
@@ -56,13 +56,24 @@ def assert_same_runs(folder):
 @pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=["fp32", "fp16"])
 @pytest.mark.parametrize("embedding", [None, 5], ids=["tied", "projected"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", FUSED)
 def test_onnx_is_torch(tmp_path, cell, layers, embedding, dtype):
     config = ModelConfig(cell=cell, hidden_size=8, layers=layers, embedding_size=embedding)
     assert_same_runs(model_folder(tmp_path, config, dtype=dtype))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", FUSED)
+def test_onnx_is_torch_with_sums_of_layers(tmp_path, cell):
+    plain, residual = (
+        assert_same_runs(
+            model_folder(tmp_path / str(flag), ModelConfig(cell=cell, hidden_size=8, layers=3, residual=flag))
+        )
+        for flag in (False, True)
+    )
+    assert np.abs(plain - residual).max() > 0.1
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_onnx_is_torch_with_saturated_gates(tmp_path, cell):
     config = ModelConfig(cell=cell, hidden_size=8, layers=2)
     folder = model_folder(tmp_path, config, scale=6.0)
@@ -72,7 +83,7 @@ def test_onnx_is_torch_with_saturated_gates(tmp_path, cell):
     assert (np.abs(state[0]) > 0.9).any()  # it does saturate
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", FUSED)
 @pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=["fp32", "fp16"])
 def test_graph_is_valid_and_holds_no_weights(tmp_path, cell, dtype):
     config = ModelConfig(cell=cell, hidden_size=32, layers=3, embedding_size=16)
@@ -109,3 +120,15 @@ def test_external_data_are_the_weights(tmp_path):
 def test_same_model_same_bytes(tmp_path):
     one, two = model_folder(tmp_path / "one"), model_folder(tmp_path / "two")
     assert (one / GRAPH).read_bytes() == (two / GRAPH).read_bytes()
+
+
+@pytest.mark.parametrize("options", [{"cell": "lnlstm"}, {"zoneout": 0.1}, {"cell": "gru", "zoneout": 0.1}], ids=str)
+def test_no_graph_without_operators(tmp_path, options):
+    folder = model_folder(tmp_path, ModelConfig(hidden_size=8, **options))
+    assert write_graph(folder) is None
+    assert sorted(path.name for path in folder.iterdir()) == [WEIGHTS]
+
+
+def test_what_is_off_when_evaluating_is_not_in_the_graph(tmp_path):
+    options = {"weight_drop": 0.5, "input_dropout": 0.5, "layer_dropout": 0.5, "chrono": 50}
+    assert_same_runs(model_folder(tmp_path, ModelConfig(hidden_size=8, **options)))

@@ -3,10 +3,22 @@
 import pytest
 import torch
 
-from seqaudio.models.recurrent import GATES, LockedDropout, RecurrentStack, make_layer
+from seqaudio.models import recurrent
+from seqaudio.models.cells import CELLS, FUSED, GATES
+from seqaudio.models.dropout import LockedDropout
+from seqaudio.models.recurrent import RecurrentStack
 
-CELLS = ("rnn", "gru", "lstm")
+ORTHOGONAL = ("rnn", "gru", "lstm", "lnlstm")
 INPUTS, HIDDEN = 5, 8
+
+
+def layer_of(cell, inputs=INPUTS, hidden=HIDDEN, **options):
+    return RecurrentStack(cell, inputs, hidden, 1, **options).layers[0]
+
+
+def bias_of(layer):
+    """The bias of all gates (gates, hidden): what torch keeps in two parts added up."""
+    return sum(value for name, value in layer.named_parameters() if name.startswith("bias")).unflatten(0, (-1, HIDDEN))
 
 
 @pytest.fixture(autouse=True)
@@ -16,27 +28,40 @@ def _seeded():
         yield
 
 
-@pytest.mark.parametrize("cell", CELLS)
 class TestInitialisation:
+    @pytest.mark.parametrize("cell", ORTHOGONAL)
     def test_each_gate_has_an_orthogonal_recurrent_matrix(self, cell):
-        matrix = make_layer(cell, INPUTS, HIDDEN).weight_hh_l0
+        matrix = layer_of(cell).weight_hh_l0
         gates = matrix.split(HIDDEN)
-        assert len(gates) == GATES[cell] == {"rnn": 1, "gru": 3, "lstm": 4}[cell]
+        assert len(gates) == GATES[cell] == {"rnn": 1, "gru": 3, "lstm": 4, "lnlstm": 4}[cell]
         for gate in gates:
             torch.testing.assert_close(gate @ gate.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)
 
+    @pytest.mark.parametrize("cell", ORTHOGONAL)
     def test_gates_are_drawn_one_by_one(self, cell):
-        layer = make_layer(cell, INPUTS, HIDDEN)
+        layer = layer_of(cell)
         bound = (6 / (INPUTS + HIDDEN)) ** 0.5  # Glorot & Bengio 2010, for one gate's matrix
         for gate in layer.weight_ih_l0.split(HIDDEN):
             assert 0.7 * bound < gate.abs().max() <= bound
 
+    @pytest.mark.parametrize("cell", CELLS)
     def test_only_the_forget_gate_has_a_bias(self, cell):
-        layer = make_layer(cell, INPUTS, HIDDEN)
         expected = torch.zeros(GATES[cell], HIDDEN)
-        if cell == "lstm":
+        if cell in ("lstm", "lnlstm"):
             expected[1] = 1.0  # torch's order: input, forget, cell, output
-        assert torch.equal((layer.bias_ih_l0 + layer.bias_hh_l0).reshape(GATES[cell], HIDDEN), expected)
+        assert torch.equal(bias_of(layer_of(cell)), expected)
+
+    def test_an_irnn_begins_by_keeping_everything(self):
+        """Le, Jaitly & Hinton 2015: the identity behind small inputs, so the state is the sum of what was heard."""
+        stack = RecurrentStack("irnn", 64, 64, 1)
+        layer = stack.layers[0]
+        assert torch.equal(layer.weight_hh_l0, torch.eye(64))
+        assert 0.8e-3 < layer.weight_ih_l0.std() < 1.2e-3
+        heard = torch.randn(1, 1, 64)
+        silence = torch.zeros(1, 500, 64)
+        outputs, _ = stack(torch.cat([heard, silence], dim=1), stack.initial_state(1))
+        assert (outputs[0, 0] > 0).any()
+        assert torch.equal(outputs[0], outputs[0, :1].expand(501, 64))
 
 
 class TestLockedDropout:
@@ -70,16 +95,28 @@ class TestLockedDropout:
         outputs.sum().backward()
         assert torch.equal(inputs.grad, outputs.detach())
 
-    def test_dropout_stands_behind_every_layer(self):
-        """A unit silenced behind layer 1 reaches nothing of layer 2; behind the last, it is zero in the outputs."""
-        stack = RecurrentStack("gru", INPUTS, HIDDEN, 2, dropout=0.5).train()
+    @pytest.mark.parametrize("cell", ["gru", "lnlstm"])
+    @pytest.mark.parametrize(
+        ("rates", "silenced"),
+        [
+            ({"dropout": 0.5}, [False, True, True]),
+            ({"dropout": 0.5, "layer_dropout": 0.0}, [False, False, True]),
+            ({"layer_dropout": 0.5}, [False, True, False]),
+            ({"input_dropout": 0.5}, [True, False, False]),
+        ],
+    )
+    def test_where_dropout_stands(self, monkeypatch, cell, rates, silenced):
+        """What layers 1 and 2 are given, and the outputs: a silenced unit is zero at all steps, others are not."""
         seen = []
-        handle = stack.layers[1].register_forward_pre_hook(lambda layer, arguments: seen.append(arguments[0]))
-        outputs, state = stack(torch.randn(3, 7, INPUTS), stack.initial_state(3))
-        handle.remove()
-        for values in (seen[0], outputs):
-            silent = (values == 0).all(dim=1)  # (batch, hidden)
-            assert silent.any()
+        name = "run_fused" if cell == "gru" else "run_stepwise"
+        run = getattr(recurrent, name)
+        monkeypatch.setattr(recurrent, name, lambda *arguments: seen.append(arguments[3]) or run(*arguments))
+        stack = RecurrentStack(cell, INPUTS, HIDDEN, 2, **rates).train()
+        outputs, state = stack(torch.randn(4, 7, INPUTS), stack.initial_state(4))
+        assert len(seen) == 2
+        for values, is_silenced in zip((*seen, outputs), silenced, strict=True):
+            silent = (values == 0).all(dim=1)  # (batch, features)
+            assert silent.any() == is_silenced
             assert (values != 0).any(dim=1)[~silent].all()
         assert (state[0] != 0).all()  # the state itself is not silenced
 
@@ -89,6 +126,11 @@ class TestLockedDropout:
 
 def slow_rnn(x, state, w_ih, w_hh, b_ih, b_hh):
     h = torch.tanh(w_ih @ x + b_ih + w_hh @ state[0] + b_hh)
+    return h, (h,)
+
+
+def slow_irnn(x, state, w_ih, w_hh, b_ih, b_hh):
+    h = torch.clamp(w_ih @ x + b_ih + w_hh @ state[0] + b_hh, min=0)
     return h, (h,)
 
 
@@ -111,13 +153,22 @@ def slow_lstm(x, state, w_ih, w_hh, b_ih, b_hh):
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize(("cell", "slow"), [("rnn", slow_rnn), ("gru", slow_gru), ("lstm", slow_lstm)])
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("zoneout", [0.0, 0.3])
+@pytest.mark.parametrize("cell", CELLS)
 @torch.no_grad()
-def test_fused_kernels_compute_the_formulas(cell, slow, layers):
-    stack = RecurrentStack(cell, INPUTS, HIDDEN, layers).double()
+def test_cells_compute_the_formulas(cell, zoneout, residual, layers):
+    """Against the published equations, one row, step and gate at a time; zoneout in expectation, as when evaluating."""
+    slow = {"rnn": slow_rnn, "irnn": slow_irnn, "gru": slow_gru, "lstm": slow_lstm, "lnlstm": slow_lnlstm}[cell]
+    rates = (zoneout, 0.4 if zoneout and cell in ("lstm", "lnlstm") else 0.0)
+    stack = (
+        RecurrentStack(cell, INPUTS, HIDDEN, layers, zoneout=rates[0], zoneout_cell=rates[1], residual=residual)
+        .double()
+        .eval()
+    )
     for name, parameter in stack.named_parameters():
-        if "bias" in name:
-            parameter.normal_()  # a bias of zero would hide where it is added
+        if "bias" in name or "gain" in name or "norm" in name or cell == "irnn":
+            parameter.normal_(std=0.5)  # a bias of zero would hide where it is added
     inputs = torch.randn(2, 6, INPUTS, dtype=torch.float64)
     state = tuple(torch.randn_like(part) for part in stack.initial_state(2))
     outputs, end = stack(inputs, state)
@@ -126,17 +177,65 @@ def test_fused_kernels_compute_the_formulas(cell, slow, layers):
         for number, layer in enumerate(stack.layers):
             now = tuple(part[number, row] for part in state)
             for t, x in enumerate(sequence):
-                sequence[t], now = slow(
-                    x, now, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0
-                )
+                _, after = slow(x, now, *layer.parameters())
+                now = tuple(z * old + (1 - z) * new for z, old, new in zip(rates, now, after, strict=False))
+                sequence[t] = x + now[0] if residual and number > 0 else now[0]
             for part, expected in zip(end, now, strict=True):
                 torch.testing.assert_close(part[number, row], expected, rtol=0, atol=1e-12)
         torch.testing.assert_close(outputs[row], torch.stack(sequence), rtol=0, atol=1e-12)
 
 
-def test_outputs_behind_the_lengths_are_zero():
-    stack = RecurrentStack("lstm", INPUTS, HIDDEN, 2)
+def slow_norm(x, gain, shift=0.0):
+    return gain * (x - x.mean()) / (x.var(correction=0) + 1e-5).sqrt() + shift
+
+
+def slow_lnlstm(x, state, w_ih, w_hh, bias, gain_ih, gain_hh, gain, shift):
+    h, c = state
+    i, f, g, o = (
+        slow_norm(a @ x, gain_a) + slow_norm(b @ h, gain_b) + shift_ab
+        for a, b, gain_a, gain_b, shift_ab in zip(
+            w_ih.chunk(4), w_hh.chunk(4), gain_ih, gain_hh, bias.chunk(4), strict=True
+        )
+    )
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    h = torch.sigmoid(o) * torch.tanh(slow_norm(c, gain, shift))
+    return h, (h, c)
+
+
+@pytest.mark.parametrize("cell", FUSED)
+def test_stepwise_is_fused(cell):
+    """Values and all gradients, so a cell with zoneout is that cell; a rate next to nothing turns the kernels off."""
+    stack = RecurrentStack(cell, INPUTS, HIDDEN, 2)
+    stepwise = RecurrentStack(cell, INPUTS, HIDDEN, 2, zoneout=1e-12).eval()
+    stepwise.load_state_dict(stack.state_dict())
+    inputs, lengths = torch.randn(3, 20, INPUTS), torch.tensor([20, 7, 1])
+    for real in (None, lengths):
+        found = []
+        for one in (stack.eval(), stepwise):
+            outputs, end = one(inputs, tuple(part + 0.3 for part in one.initial_state(3)), real)
+            (outputs.square().sum() + sum(part.sum() for part in end)).backward()
+            found.append([outputs, *end, *(parameter.grad for parameter in one.parameters())])
+            one.zero_grad()
+        for ours, expected in zip(*found, strict=True):
+            torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_half_precision_is_near(cell):
+    """Under bf16 autocast: outputs within its 8 bits, and a state in full precision where the loop is ours."""
+    stack = RecurrentStack(cell, INPUTS, HIDDEN, 2, zoneout=0.1).eval()
+    inputs = torch.randn(3, 20, INPUTS)
+    expected, _ = stack(inputs, stack.initial_state(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, end = stack(inputs, stack.initial_state(3))
+    torch.testing.assert_close(outputs.float(), expected, rtol=0.05, atol=0.05)
+    assert all(part.dtype == torch.float32 for part in end)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_outputs_behind_the_lengths_are_zero(cell):
+    stack = RecurrentStack(cell, INPUTS, HIDDEN, 2)
     outputs, _ = stack(torch.randn(2, 5, INPUTS), stack.initial_state(2), torch.tensor([5, 2]))
     assert (outputs[1, 2:] == 0).all()
-    assert (outputs[1, :2] != 0).all()
+    assert (outputs[1, :2] != 0).any(dim=-1).all()  # each step, if not each unit of an IRNN
     assert outputs.shape == (2, 5, HIDDEN)
