@@ -8,26 +8,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqaudio.corpus.batches import in_order
+from seqaudio.corpus.batches import Piece, in_order
 from seqaudio.models.sequence_model import SequenceModel
 
 
 @torch.no_grad()
 def piece_nats(
-    model: SequenceModel, pieces: Sequence[NDArray[np.integer]], *, batch_size: int = 32, chunk: int = 512
+    model: SequenceModel, pieces: Sequence[Piece], *, batch_size: int = 32, chunk: int = 512
 ) -> list[NDArray[np.float64]]:
-    """Nats of every token but the first of each piece, in float32: one array (tokens - 1,) per piece."""
+    """Nats of every token or frame but the first of each piece, in float32: one array (steps - 1,) per piece."""
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
     nats: list[NDArray[np.float64]] = [np.zeros(0)] * len(pieces)
     for numbers, batch in in_order(pieces, batch_size):
-        ids = torch.from_numpy(batch.ids).to(device)
-        state = model.initial_state(len(ids))
-        rows = [np.zeros((len(ids), 0))]  # a piece of one token has no nats
-        for start in range(0, ids.shape[1] - 1, chunk):
-            outputs, state = model(ids[:, start : start + chunk], state)
-            targets = ids[:, start + 1 : start + 1 + chunk]
+        steps = torch.from_numpy(batch.steps).to(device)
+        state = model.initial_state(len(steps))
+        rows = [np.zeros((len(steps), 0))]  # a piece of one step has no nats
+        for start in range(0, steps.shape[1] - 1, chunk):
+            outputs, state = model(steps[:, start : start + chunk], state)
+            targets = steps[:, start + 1 : start + 1 + chunk]
             rows.append(model.head.nats(outputs[:, : targets.shape[1]], targets).double().cpu().numpy())
         together = np.concatenate(rows, axis=1)  # (pieces, longest - 1)
         for number, row, length in zip(numbers, together, batch.lengths, strict=True):

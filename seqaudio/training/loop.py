@@ -18,14 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqaudio.corpus.batches import Batch, batch_order, stack
+from seqaudio.corpus.batches import Batch, Piece, batch_order, stack
 from seqaudio.models.recurrent import State
 from seqaudio.models.sequence_model import SequenceModel
-from seqaudio.tokens import Tokenizer
 from seqaudio.training.config import TrainingConfig
 from seqaudio.training.evaluate import piece_nats
-
-LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # augmentation stays on the piano
+from seqaudio.training.transposition import Transposition, room
 
 
 @dataclass
@@ -47,7 +45,8 @@ class Trainer:
 
     Args:
         model: trained in place.
-        train, valid: pieces as token ids.
+        transposition: how a piece is moved to another key.
+        train, valid: pieces of tokens (steps,), or of frames (steps, keys).
         log: called with one plain dict per step and per epoch.
         keep_best: called when validation improved.
         save: called when the run may be interrupted here; must keep model, optimizer and progress.
@@ -55,10 +54,10 @@ class Trainer:
     """
 
     model: SequenceModel
-    tokenizer: Tokenizer
+    transposition: Transposition
     config: TrainingConfig
-    train: Sequence[NDArray[np.integer]]
-    valid: Sequence[NDArray[np.integer]]
+    train: Sequence[Piece]
+    valid: Sequence[Piece]
     log: Callable[[dict[str, object]], None]
     keep_best: Callable[[], None]
     save: Callable[[], None]
@@ -113,23 +112,20 @@ class Trainer:
         generator = np.random.default_rng((self.config.seed, self.progress.epoch, int(numbers[0]), 1))
         moved = []
         for number in numbers.tolist():
-            piece = np.asarray(self.train[number], dtype=np.int64)
-            pitch = self.tokenizer.pitch_of_token[piece]
-            pitch = pitch[pitch >= 0]
-            room_down = max(0, min(self.config.transpose, int(pitch.min(initial=127)) - LOWEST_PITCH))
-            room_up = max(0, min(self.config.transpose, HIGHEST_PITCH - int(pitch.max(initial=0))))
-            moved.append(self.tokenizer.transpose(piece, int(generator.integers(-room_down, room_up + 1))))
+            piece = self.train[number]
+            down, up = room(self.transposition.pitch_range(piece), self.config.transpose)
+            moved.append(self.transposition.moved(piece, int(generator.integers(-down, up + 1))))
         return stack(moved)
 
     def _batch(self, batch: Batch) -> None:
         device = next(self.model.parameters()).device
-        ids, lengths = torch.from_numpy(batch.ids).to(device), torch.from_numpy(batch.lengths).to(device)
-        state = self.model.initial_state(len(ids))
-        for inputs, targets, real in chunks(ids, lengths, self.config.chunk):
+        steps, lengths = torch.from_numpy(batch.steps).to(device), torch.from_numpy(batch.lengths).to(device)
+        state = self.model.initial_state(len(steps))
+        for inputs, targets, real in chunks(steps, lengths, self.config.chunk):
             state = self._step(inputs, targets, real, state)
 
     def _step(self, inputs: Tensor, targets: Tensor, real: Tensor, state: State) -> State:
-        """One optimizer step on a chunk (batch, time); the state behind it, cut from the gradient."""
+        """One optimizer step on a chunk (batch, time, ...); the state behind it, cut from the gradient."""
         started, progress = time.perf_counter(), self.progress
         torch.manual_seed(self.config.seed * 1_000_003 + progress.step)
         self.model.train()
@@ -185,9 +181,9 @@ class Trainer:
         progress.finished = progress.epoch >= self.config.epochs or stale
 
 
-def chunks(ids: Tensor, lengths: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Inputs, targets and which targets are real, (batch, up to size) each, along a padded batch of whole pieces."""
-    for start in range(0, ids.shape[1] - 1, size):
-        targets = ids[:, start + 1 : start + 1 + size]
-        places = torch.arange(start + 1, start + 1 + targets.shape[1], device=ids.device)
-        yield ids[:, start : start + targets.shape[1]], targets, places < lengths[:, None]
+def chunks(steps: Tensor, lengths: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Inputs, targets (batch, up to size, ...) and which targets are real, along a padded batch of whole pieces."""
+    for start in range(0, steps.shape[1] - 1, size):
+        targets = steps[:, start + 1 : start + 1 + size]
+        places = torch.arange(start + 1, start + 1 + targets.shape[1], device=steps.device)
+        yield steps[:, start : start + targets.shape[1]], targets, places < lengths[:, None]

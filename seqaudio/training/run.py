@@ -36,7 +36,8 @@ from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weig
 from seqaudio.models.config import build_model
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.training.config import Experiment
-from seqaudio.training.loop import HIGHEST_PITCH, LOWEST_PITCH, Progress, Trainer
+from seqaudio.training.loop import Progress, Trainer
+from seqaudio.training.transposition import HIGHEST_PITCH, LOWEST_PITCH, TokenTransposition
 
 LogLine = dict[str, object]
 STATE = "state.safetensors"
@@ -145,7 +146,10 @@ class Run:
                 f"{len(train)} training and {len(valid)} validation pieces: both are needed; "
                 "prepare more music, or raise --valid-share"
             )
-        return Trainer(model, tokenizer, self.experiment.training, train, valid, self._log, self._keep_best, self._save)
+        transposition = TokenTransposition(tokenizer)
+        return Trainer(
+            model, transposition, self.experiment.training, train, valid, self._log, self._keep_best, self._save
+        )
 
     def _log(self, line: LogLine) -> None:
         self._log_file.write(json.dumps(line) + "\n")

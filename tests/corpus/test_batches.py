@@ -50,10 +50,10 @@ def test_nine_places_in_ten_are_real() -> None:
 @given(st.lists(st.lists(st.integers(1, 999), min_size=1, max_size=9), min_size=1, max_size=6))
 def test_a_batch_is_its_pieces_and_zeros(pieces: list[list[int]]) -> None:
     batch = stack([np.array(piece, dtype=np.uint16) for piece in pieces])
-    assert batch.ids.dtype == np.int64
-    assert batch.ids.shape == (len(pieces), max(map(len, pieces)))
-    assert [row[:n].tolist() for row, n in zip(batch.ids, batch.lengths, strict=True)] == pieces
-    assert all((row[n:] == 0).all() for row, n in zip(batch.ids, batch.lengths, strict=True))
+    assert batch.steps.dtype == np.int64
+    assert batch.steps.shape == (len(pieces), max(map(len, pieces)))
+    assert [row[:n].tolist() for row, n in zip(batch.steps, batch.lengths, strict=True)] == pieces
+    assert all((row[n:] == 0).all() for row, n in zip(batch.steps, batch.lengths, strict=True))
 
 
 def test_in_order_is_longest_first_with_numbers() -> None:

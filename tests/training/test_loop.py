@@ -10,7 +10,8 @@ from seqaudio.corpus.batches import stack
 from seqaudio.models.config import ModelConfig
 from seqaudio.training.config import TrainingConfig
 from seqaudio.training.evaluate import piece_nats
-from seqaudio.training.loop import HIGHEST_PITCH, LOWEST_PITCH, Trainer, chunks
+from seqaudio.training.loop import Trainer, chunks
+from seqaudio.training.transposition import HIGHEST_PITCH, LOWEST_PITCH, TokenTransposition
 from tests.samples import MELODY, random_model, repetitive_pieces
 
 VOCABULARY = len(MELODY.vocabulary)
@@ -43,7 +44,7 @@ def make_trainer(model_config=SMALL, pieces=8, **options):
     settings = {"epochs": 2, "batch_size": 3, "chunk": 16, "warmup_steps": 4, "learning_rate": 1e-2} | options
     trainer = Trainer(
         random_model(model_config, VOCABULARY),
-        MELODY,
+        TokenTransposition(MELODY),
         TrainingConfig(**settings),
         repetitive_pieces(pieces),
         repetitive_pieces(3, seed=9),
@@ -89,7 +90,7 @@ class TestChunks:
     def test_every_real_target_once(self, size):
         pieces = repetitive_pieces(4)
         batch = stack([piece.astype(np.int64) for piece in pieces])
-        ids, lengths = torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)
+        ids, lengths = torch.from_numpy(batch.steps), torch.from_numpy(batch.lengths)
         seen = [[] for _ in pieces]
         for inputs, targets, real in chunks(ids, lengths, size):
             assert inputs.shape == targets.shape == real.shape
@@ -104,7 +105,7 @@ class TestChunks:
         model = random_model(SMALL, VOCABULARY)
         pieces = repetitive_pieces(3)
         batch = stack([piece.astype(np.int64) for piece in pieces])
-        ids, lengths = torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)
+        ids, lengths = torch.from_numpy(batch.steps), torch.from_numpy(batch.lengths)
         total, state = 0.0, model.initial_state(len(pieces))
         for inputs, targets, real in chunks(ids, lengths, 7):
             outputs, state = model(inputs, state)
@@ -227,7 +228,7 @@ class TestAugmentation:
             trainer.progress.epoch = epoch
             for numbers in trainer._order(epoch):
                 batch = trainer._augmented(numbers)
-                for row, number in zip(batch.ids, numbers, strict=True):
+                for row, number in zip(batch.steps, numbers, strict=True):
                     piece = trainer.train[number].astype(int)
                     moved = row[: len(piece)]
                     is_pitch = (piece >= pitches.start) & (piece < pitches.stop)
@@ -242,7 +243,7 @@ class TestAugmentation:
     def test_off(self):
         trainer, _ = make_trainer(transpose=0)
         numbers = trainer._order(0)[0]
-        for row, number in zip(trainer._augmented(numbers).ids, numbers, strict=True):
+        for row, number in zip(trainer._augmented(numbers).steps, numbers, strict=True):
             assert np.array_equal(row[: len(trainer.train[number])], trainer.train[number])
 
     def test_every_piece_once_an_epoch_in_an_order_of_its_own(self):

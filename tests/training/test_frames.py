@@ -1,0 +1,143 @@
+"""Pieces of frames are trained on as pieces of tokens are: transposed as whole keys, read in chunks, scored exactly."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seqaudio.corpus.batches import in_order, stack
+from seqaudio.corpus.frames import FrameCorpus
+from seqaudio.errors import BadFileError
+from seqaudio.models.recurrent import RecurrentStack
+from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.training.config import TrainingConfig
+from seqaudio.training.evaluate import piece_nats
+from seqaudio.training.loop import Trainer
+from seqaudio.training.transposition import FrameTransposition, room
+
+KEYS = 88
+
+
+class AsFloat(nn.Module):
+    def forward(self, frames):
+        return frames.float()
+
+
+class IndependentKeys(nn.Linear):
+    @staticmethod
+    def nats(logits, targets):
+        return nn.functional.binary_cross_entropy_with_logits(logits, targets.float(), reduction="none").sum(-1)
+
+
+def frame_model(keys=KEYS):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return SequenceModel(AsFloat(), RecurrentStack("lstm", keys, 12, 1), IndependentKeys(12, keys)).eval()
+
+
+def arpeggios(count, *, seed=0):
+    """Frames that hold one key at a time and repeat a bar, each piece on its own pitch."""
+    rng = np.random.default_rng(seed)
+    pieces = []
+    for _ in range(count):
+        keys = rng.integers(20, 60) + np.tile([0, 4, 7, 4], int(rng.integers(3, 12)))
+        pieces.append(np.eye(KEYS, dtype=bool)[keys])
+    return pieces
+
+
+def make_trainer(**options):
+    lines = []
+    settings = {"epochs": 2, "batch_size": 3, "chunk": 16, "warmup_steps": 4, "learning_rate": 1e-2} | options
+    trainer = Trainer(
+        frame_model(),
+        FrameTransposition(21),
+        TrainingConfig(**settings),
+        arpeggios(8),
+        arpeggios(3, seed=9),
+        lines.append,
+        lambda: None,
+        lambda: None,
+    )
+    return trainer, lines
+
+
+def test_learns():
+    trainer, lines = make_trainer(epochs=12)
+    trainer.run()
+    valid = [line["valid_nats"] for line in lines if "valid_nats" in line]
+    assert len(valid) == 12
+    assert valid[-1] < 0.2 * valid[0]
+    tokens = sum(line["tokens"] for line in lines if line.get("epoch") == 0 and "step" in line)
+    assert tokens == sum(len(piece) - 1 for piece in trainer.train)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("chunk", [7, 512])
+def test_nats_of_frames_as_if_scored_alone(chunk):
+    model, pieces = frame_model(), [*arpeggios(4), np.ones((1, KEYS), bool)]
+    found = piece_nats(model, pieces, batch_size=3, chunk=chunk)
+    assert [len(nats) for nats in found] == [len(piece) - 1 for piece in pieces]
+    for piece, nats in zip(pieces, found, strict=True):
+        frames = torch.from_numpy(piece)[None]
+        outputs, _ = model(frames)
+        p = torch.sigmoid(outputs[0, :-1].double()).numpy()
+        expected = -np.log(np.where(piece[1:], p, 1 - p)).sum(axis=1)
+        np.testing.assert_allclose(nats, expected, rtol=1e-5)
+
+
+def test_a_batch_is_its_pieces_and_silence():
+    pieces = arpeggios(5)
+    batch = stack(pieces)
+    assert batch.steps.dtype == bool
+    assert batch.steps.shape == (5, max(map(len, pieces)), KEYS)
+    for row, length, piece in zip(batch.steps, batch.lengths, pieces, strict=True):
+        assert np.array_equal(row[:length], piece)
+        assert not row[length:].any()
+    assert sum(len(numbers) for numbers, _ in in_order(pieces, 2)) == 5
+
+
+@pytest.mark.parametrize(("keys", "lowest"), [(88, 21), (128, 0)])
+def test_keys_roll_and_never_off_the_keyboard(keys, lowest):
+    transposition, moves = FrameTransposition(lowest), set()
+    for low, high in [(21, 30), (60, 61), (100, 108), (21, 108), (64, 64)]:
+        piece = np.zeros((3, keys), bool)
+        piece[1, [low - lowest, high - lowest]] = True
+        assert transposition.pitch_range(piece) == (low, high)
+        down, up = room((low, high), 5)
+        for semitones in range(-down, up + 1):
+            moved = transposition.moved(piece, semitones)
+            expected = {pitch - lowest + semitones for pitch in (low, high)}
+            assert set(np.flatnonzero(moved[1]).tolist()) == expected
+            assert not moved[[0, 2]].any()
+            assert 21 <= min(expected) + lowest <= max(expected) + lowest <= 108
+            moves.add(semitones)
+    assert moves == set(range(-5, 6))
+    silent = np.zeros((3, keys), bool)
+    assert room(transposition.pitch_range(silent), 5) == (5, 5)
+    assert not transposition.moved(silent, 5).any()
+
+
+class TestCorpus:
+    def test_splits_of_the_set(self, tmp_path):
+        train, valid = arpeggios(3), arpeggios(2, seed=4)
+        named = {f"train_{i}": piece for i, piece in enumerate(train)} | {f"valid_{i}": p for i, p in enumerate(valid)}
+        np.savez(tmp_path / "nottingham.npz", **named)
+        corpus = FrameCorpus.open(tmp_path / "nottingham.npz")
+        assert (corpus.keys, corpus.lowest_pitch, corpus.steps_per_quarter) == (88, 21, 2)
+        for name, pieces in (("train", train), ("valid", valid), ("test", [])):
+            assert len(corpus.split(name)) == len(pieces)
+            assert all(np.array_equal(*pair) for pair in zip(corpus.split(name), pieces, strict=True))
+        np.savez(tmp_path / "other.npz", **named | {"valid_0": valid[0][:-1]})
+        assert FrameCorpus.open(tmp_path / "other.npz").fingerprint != corpus.fingerprint
+
+    @pytest.mark.parametrize(
+        ("arrays", "reason"),
+        [
+            ({"a": np.ones((3, 88))}, "does not say which pieces are train"),
+            ({"train_1": np.ones((3, 88)), "valid_1": np.ones((3, 128))}, "88 and of 128 keys"),
+        ],
+    )
+    def test_refused(self, tmp_path, arrays, reason):
+        np.savez(tmp_path / "set.npz", **arrays)
+        with pytest.raises(BadFileError, match=reason):
+            FrameCorpus.open(tmp_path / "set.npz")
