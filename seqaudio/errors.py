@@ -39,6 +39,10 @@ class CheckpointError(SeqAudioError):
     """A model folder or weights file is missing something, damaged, or from a newer seqaudio."""
 
 
+class DivergedError(SeqAudioError):
+    """Training ran into numbers that are none; the text says at which step and what to change."""
+
+
 class MissingDependencyError(SeqAudioError):
     """An optional package is not installed or does not work here; the text says how to get it."""
 

@@ -31,6 +31,7 @@ ONE_ROOM = {
     "onnxruntime": "continuation",
     "onnx": "models",
     "safetensors": None,  # weights in models, the training state in training
+    "accelerate": "training",
     "matplotlib": "report",
     "click": "cli",
     "rich": "cli",

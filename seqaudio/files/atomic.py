@@ -1,7 +1,11 @@
-"""How is a file read whole and written whole? Bounded reads; writes that leave the old file or the new, never half."""
+"""How is a file read whole and written whole? Bounded reads; writes that leave the old file or the new, never half.
+
+The one exception is a log, which grows line by line.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -52,9 +56,16 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     except (OSError, ValueError) as error:
         with suppress(OSError, ValueError):
             part.unlink(missing_ok=True)
-        raise BadFileError(
-            f"{name}: cannot be written: {_reason(error)}; check the folder and its permissions"
-        ) from None
+        raise _unwritable(name, error) from None
+
+
+def append_line(path: str | os.PathLike[str], line: str) -> None:
+    """Write a line behind those of a log. Raises BadFileError when it cannot be written."""
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise _unwritable(shown(path), error) from None
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -63,6 +74,12 @@ def shown(path: str | os.PathLike[str]) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _unwritable(name: str, error: Exception) -> BadFileError:
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    advice = "make room on the disk" if full else "check the folder and its permissions"
+    return BadFileError(f"{name}: cannot be written: {_reason(error)}; {advice}")
 
 
 def _reason(error: Exception) -> str:

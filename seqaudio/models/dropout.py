@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqaudio.models.row_masks import row_masks
+
 
 class LockedDropout(nn.Module):
     """Dropout with one mask for all time steps of a call, ``(batch, 1, features)``."""
@@ -25,8 +27,8 @@ class LockedDropout(nn.Module):
         """Inputs (batch, time, features) with the same features silenced at every step; the identity in eval mode."""
         if not self.training or self.rate == 0:
             return inputs
-        kept = torch.full((inputs.shape[0], 1, inputs.shape[2]), 1 - self.rate, device=inputs.device)
-        return inputs * (torch.bernoulli(kept) / (1 - self.rate)).to(inputs.dtype)
+        masks = row_masks(inputs.shape[0], (1, inputs.shape[2]), 1 - self.rate, inputs.device)
+        return inputs * (masks / (1 - self.rate)).to(inputs.dtype)
 
 
 class WeightDrop(nn.Module):
@@ -68,4 +70,5 @@ class Zoneout(nn.Module):
             return after
         if not self.training:
             return torch.lerp(after, before, rate)
-        return torch.where(torch.bernoulli(torch.full_like(before, rate)).bool(), before, after)
+        stays = row_masks(len(before), before.shape[1:], rate, before.device)
+        return torch.where(stays.bool(), before, after)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seqaudio.corpus.options import PrepareOptions
 from seqaudio.errors import BadFileError, OptionError
@@ -35,15 +35,41 @@ class TrainingConfig(BaseModel):
     chunk: int = Field(256, ge=2, description="tokens per step; the state is carried from chunk to chunk of a piece")
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(200, ge=0)
-    final_rate: float = Field(0.02, ge=0, le=1, description="share of the learning rate left at the end (cosine decay)")
-    weight_decay: float = Field(0.01, ge=0)
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="of the rate behind the warm-up")
+    final_rate: float | None = Field(
+        None, ge=0, le=1, description="share of the learning rate left at the end; None: 0.02; not for constant"
+    )
+    weight_decay: float = Field(0.01, ge=0, description="of matrices; vectors such as biases are left alone")
     clip: float = Field(1.0, gt=0, description="largest global gradient norm")
+    accumulate: int = Field(
+        1, ge=1, description="parts a batch is read in, for less memory; the same step but for rounding"
+    )
+    averaging: Literal["none", "ema", "mean"] = Field(
+        "none", description="weights that validation judges and the model keeps: the last, or an average"
+    )
+    decay: float | None = Field(None, ge=0, lt=1, description="of averaging ema; None: 0.999")
+    mean_from: float | None = Field(
+        None, ge=0, lt=1, description="of averaging mean: share of the run's steps before it begins; None: 0.5"
+    )
     transpose: int = Field(5, ge=0, le=11, description="each piece moves by up to so many semitones, anew each epoch")
     patience: int = Field(5, ge=1, description="epochs without a better validation before stopping")
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 leaves torch's choice")
     save_minutes: float = Field(5.0, gt=0, description="how often an unfinished epoch is saved")
     seed: int = Field(0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _of_use(self) -> TrainingConfig:
+        """Refuse what the other settings make idle."""
+        if self.decay is not None and self.averaging != "ema":
+            raise ValueError(f"decay goes with averaging: ema, not with {self.averaging}; leave it out")
+        if self.mean_from is not None and self.averaging != "mean":
+            raise ValueError(f"mean_from goes with averaging: mean, not with {self.averaging}; leave it out")
+        if self.final_rate is not None and self.schedule == "constant":
+            raise ValueError("final_rate goes with the schedules cosine and linear, not with constant; leave it out")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate {self.accumulate} is more than the {self.batch_size} pieces of batch_size")
+        return self
 
 
 class Experiment(BaseModel):

@@ -1,16 +1,19 @@
 """How is a sequence model trained?
 
 Batches of whole pieces; each is read in chunks, the state carried from one chunk to the next and cut from the gradient
-there. Every step: forward, backward, clip the global norm, AdamW. After every epoch the validation pieces are scored;
-the best weights are kept. All that is random in a step depends on (seed, epoch) or (seed, step) alone, so a run that
-was stopped and goes on is the run that was never stopped.
+there; rows whose piece has ended are left out. Every step: forward, backward, clip the global norm, AdamW. After every
+epoch the validation pieces are scored; the best weights are kept. All that is random in a step depends on (seed, epoch)
+or (seed, step) alone, and dropout masks belong to the rows of the whole batch. So a run that was stopped behind any
+step and goes on is the run that was never stopped; and a batch read in parts, one after the other or in several
+processes, makes the step of the undivided batch but for rounding.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,19 +22,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.corpus.batches import Batch, Piece, batch_order, stack
+from seqaudio.errors import DivergedError
 from seqaudio.models.recurrent import State
+from seqaudio.models.row_masks import part_of_batch
 from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.training.average import Average
 from seqaudio.training.config import TrainingConfig
+from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
+from seqaudio.training.optimizer import make_optimizer, rate_at
 from seqaudio.training.transposition import Transposition, room
+
+EMA_DECAY, MEAN_FROM = 0.999, 0.5  # where the config names none
 
 
 @dataclass
 class Progress:
-    """Where a run stands; with the weights and the optimizer, all that is needed to go on."""
+    """Where a run stands; with weights, optimizer, averages and the carried state, all that is needed to go on."""
 
     epoch: int = 0
-    batch: int = 0  # next in this epoch
+    place: int = 0  # steps done in this epoch
     step: int = 0
     seconds: float = 0.0
     best_nats: float = math.inf
@@ -48,9 +58,16 @@ class Trainer:
         transposition: how a piece is moved to another key.
         train, valid: pieces of tokens (steps,), or of frames (steps, keys).
         log: called with one plain dict per step and per epoch.
-        keep_best: called when validation improved.
-        save: called when the run may be interrupted here; must keep model, optimizer and progress.
-        should_stop: asked between batches.
+        keep_best: called when validation improved, while the model has the weights that were judged.
+        save: called when the run may be interrupted here; must keep model, optimizer, average, state and progress.
+        should_stop: asked between steps.
+
+    Attributes:
+        average: the averaged weights, if the config asks for them.
+        state: carried into the next step, of this process's rows; () where the next step begins a batch.
+
+    Raises:
+        DivergedError: a loss, a gradient or a validation is not finite.
     """
 
     model: SequenceModel
@@ -65,47 +82,52 @@ class Trainer:
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
-        lengths = np.array([len(piece) for piece in self.train])
-        self._lengths = lengths
-        steps_of = [
-            sum(-(-(int(lengths[numbers].max()) - 1) // self.config.chunk) for numbers in self._order(epoch))
-            for epoch in range(self.config.epochs)
-        ]
-        self.total_steps = sum(steps_of)
+        config, self.devices = self.config, Devices()
+        self._lengths = np.array([len(piece) for piece in self.train])
+        self.total_steps = sum(len(self._plan(epoch)[1]) for epoch in range(config.epochs))
+        self.model.to(self.devices.device)
+        self.optimizer = make_optimizer(self.model, config)
+        self.state: State = ()
+        self.average: Average | None = None
+        if config.averaging == "ema":
+            self.average = Average(self.model, EMA_DECAY if config.decay is None else config.decay)
+        elif config.averaging == "mean":
+            share = MEAN_FROM if config.mean_from is None else config.mean_from
+            self.average = Average(self.model, None, int(share * self.total_steps))
 
     def run(self) -> Progress:
         """Train until the epochs are over, validation has stopped improving, or ``should_stop`` says so."""
         progress = self.progress
-        with torch.random.fork_rng(devices=[]):
-            while not progress.finished:
-                if not self._epoch():
-                    self.save()
-                    return progress
+        with torch.random.fork_rng(self.devices.generators):
+            while not progress.finished and self._epoch():
                 self._validate()
                 self.save()
         return progress
 
     def _epoch(self) -> bool:
-        """The rest of the current epoch; False when it was stopped on the way."""
-        progress = self.progress
-        order = self._order(progress.epoch)
-        saved = time.monotonic()
-        while progress.batch < len(order):
-            if self.should_stop():
-                return False
-            if time.monotonic() - saved > 60 * self.config.save_minutes:
+        """The rest of the current epoch; False when it was stopped, and saved, on the way."""
+        progress, saved, batch = self.progress, time.monotonic(), None
+        order, places = self._plan(progress.epoch)
+        for number, chunk in [*places[progress.place :], (len(order), 0)]:
+            due = time.monotonic() - saved > 60 * self.config.save_minutes
+            stop, due = self.devices.any(self.should_stop(), due)
+            if stop or due:
                 self.save()
                 saved = time.monotonic()
-            self._batch(self._augmented(order[progress.batch]))
-            progress.batch += 1
-        return True
+            if stop or number == len(order):
+                break
+            if batch is None or chunk == 0:
+                batch = self._augmented(order[number])
+            self._step(batch, chunk)
+        return not stop
 
-    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+    def _plan(self, epoch: int) -> tuple[list[NDArray[np.int64]], list[tuple[int, int]]]:
+        """The piece numbers of each batch of an epoch, and for each of its steps the batch and the chunk."""
         generator = np.random.default_rng((self.config.seed, epoch))
-        return batch_order(self._lengths, self.config.batch_size, generator)
+        order = batch_order(self._lengths, self.config.batch_size, generator)
+        longest = [int(self._lengths[numbers].max()) for numbers in order]
+        counts = [-(-(length - 1) // self.config.chunk) for length in longest]
+        return order, [(number, chunk) for number, count in enumerate(counts) for chunk in range(count)]
 
     def _augmented(self, numbers: NDArray[np.int64]) -> Batch:
         """The pieces of a batch, each moved by a random interval that keeps it on the piano."""
@@ -117,73 +139,108 @@ class Trainer:
             moved.append(self.transposition.moved(piece, int(generator.integers(-down, up + 1))))
         return stack(moved)
 
-    def _batch(self, batch: Batch) -> None:
-        device = next(self.model.parameters()).device
-        steps, lengths = torch.from_numpy(batch.steps).to(device), torch.from_numpy(batch.lengths).to(device)
-        state = self.model.initial_state(len(steps))
-        for inputs, targets, real in chunks(steps, lengths, self.config.chunk):
-            state = self._step(inputs, targets, real, state)
-
-    def _step(self, inputs: Tensor, targets: Tensor, real: Tensor, state: State) -> State:
-        """One optimizer step on a chunk (batch, time, ...); the state behind it, cut from the gradient."""
-        started, progress = time.perf_counter(), self.progress
-        torch.manual_seed(self.config.seed * 1_000_003 + progress.step)
+    def _step(self, batch: Batch, chunk: int) -> None:
+        """One optimizer step on a chunk of a batch."""
+        started, progress, config = time.perf_counter(), self.progress, self.config
         self.model.train()
-        rate = self._rate(progress.step)
+        rate = rate_at(config, progress.step, self.total_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            outputs, state = self.model(inputs, tuple(part.detach() for part in state))
-            nats = self.model.head.nats(outputs, targets)  # (batch, time)
-        total = (nats * real).sum()
-        # a fixed divisor: the short last chunk of a batch must not weigh as much as a full one
-        loss = total / (self.config.batch_size * self.config.chunk)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        total, count = self.devices.sum(self._gradients(batch, chunk)).tolist()
+        parameters = list(self.model.parameters())
+        self.devices.sum_gradients(parameters)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip).item()
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            raise DivergedError(
+                f"step {progress.step + 1}: the loss is {total / count:.4g} nats, the norm of its gradient {norm:.4g}; "
+                "lower training.learning_rate or raise training.warmup_steps, and start in a new folder"
+            )
         self.optimizer.step()
-        progress.step += 1
+        progress.step, progress.place = progress.step + 1, progress.place + 1
+        if self.average:
+            self.average.update(self.model, progress.step)
         seconds = time.perf_counter() - started
         progress.seconds += seconds
-        self.log(
-            {
-                "step": progress.step,
-                "epoch": progress.epoch,
-                "nats": round(total.item() / int(real.sum()), 6),
-                "rate": rate,
-                "gradient_norm": round(norm.item(), 6),
-                "tokens": int(real.sum()),
-                "seconds": round(seconds, 4),
-            }
-        )
-        return tuple(part.detach().float() for part in state)
+        line = {"step": progress.step, "epoch": progress.epoch, "nats": round(total / count, 6), "rate": rate}
+        self.log(line | {"gradient_norm": round(norm, 6), "tokens": int(count), "seconds": round(seconds, 4)})
 
-    def _rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to the final rate."""
-        config = self.config
-        warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
-        done = min(1.0, step / max(self.total_steps, 1))
-        decay = config.final_rate + (1 - config.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
-        return config.learning_rate * warm * decay
+    def _gradients(self, batch: Batch, chunk: int) -> Tensor:
+        """Backward for this process's rows of a chunk: (2,) sum of their nats and number of their targets."""
+        device, size, begin = self.devices.device, self.config.chunk, chunk * self.config.chunk
+        rows = self._own(batch, begin)
+        states = tuple(part[:, : len(rows)] for part in self.state) if chunk else self.model.initial_state(len(rows))
+        sums, ends = torch.zeros(2, device=device), []
+        for part in np.array_split(np.arange(len(rows)), self.config.accumulate):
+            if not len(part):
+                continue
+            inputs, targets, real = (t.to(device) for t in window(batch, rows[part], begin, size))
+            torch.manual_seed(self.config.seed * 1_000_003 + self.progress.step)
+            with (
+                part_of_batch(rows[part].tolist(), len(batch.lengths)),
+                torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bf16"),
+            ):
+                outputs, end = self.model(inputs, tuple(s[:, part[0] : part[-1] + 1].contiguous() for s in states))
+                nats = self.model.head.nats(outputs, targets)  # (rows, time)
+            total = (nats * real).sum()
+            # a fixed divisor: the short last chunk of a batch must not weigh as much as a full one
+            (total / (self.config.batch_size * size)).backward()  # type: ignore[no-untyped-call]
+            sums += torch.stack([total.detach(), real.sum()])
+            ends.append([s.detach().float() for s in end])
+        if begin + size >= batch.lengths.max() - 1:
+            self.state = ()
+        else:
+            self.state = tuple(torch.cat(s, dim=1) for s in zip(*ends, strict=True)) if ends else states
+        return sums
+
+    def _own(self, batch: Batch, begin: int) -> NDArray[np.int64]:
+        """This process's rows that have something to predict behind step ``begin``: every so many of the batch."""
+        rows = np.flatnonzero(batch.lengths - 1 > begin)
+        assert len(rows) == rows[-1] + 1, "the longest pieces come first"
+        return rows[self.devices.process :: self.devices.processes]
+
+    def carried(self) -> State:
+        """The state carried into the next step, (layers, rows, ...), of all rows; all processes must ask for it."""
+        if self.devices.processes == 1 or not self.state:
+            return self.state
+        count = torch.tensor([self.state[0].shape[1]], device=self.devices.device)
+        rows = int(self.devices.sum(count).item())
+        whole = [part.new_zeros((part.shape[0], rows, *part.shape[2:])) for part in self.state]
+        for part, own in zip(whole, self.state, strict=True):
+            part[:, self.devices.process :: self.devices.processes] = own
+        return tuple(self.devices.sum(part) for part in whole)
+
+    def carry(self, whole: State) -> None:
+        """Carry this process's rows of such a state into the next step."""
+        own = slice(self.devices.process, None, self.devices.processes)
+        self.state = tuple(part[:, own].contiguous().to(self.devices.device) for part in whole)
 
     def _validate(self) -> None:
         started, progress = time.perf_counter(), self.progress
-        nats = np.concatenate(piece_nats(self.model, self.valid))
-        progress.seconds += time.perf_counter() - started
-        mean = float(nats.mean())
-        better = mean < progress.best_nats
-        if better:
-            progress.best_nats, progress.best_epoch = mean, progress.epoch
-            self.keep_best()
+        with self.average.in_place_of(self.model) if self.average else nullcontext():
+            own = self.valid[self.devices.process :: self.devices.processes]
+            nats = np.concatenate([np.zeros(0), *piece_nats(self.model, own)])
+            sums = torch.tensor([nats.sum(), len(nats)], dtype=torch.float64)
+            total, count = self.devices.sum(sums.to(self.devices.device)).tolist()
+            mean = total / count
+            if not math.isfinite(mean):
+                raise DivergedError(
+                    f"epoch {progress.epoch + 1}: validation is {mean:.4g} nats; lower training.learning_rate"
+                )
+            progress.seconds += time.perf_counter() - started
+            better = mean < progress.best_nats
+            if better:
+                progress.best_nats, progress.best_epoch = mean, progress.epoch
+                self.keep_best()
         self.log({"epoch": progress.epoch, "valid_nats": mean, "best": better, "seconds": round(progress.seconds, 1)})
-        progress.epoch, progress.batch = progress.epoch + 1, 0
+        progress.epoch, progress.place = progress.epoch + 1, 0
         stale = progress.epoch - 1 - progress.best_epoch >= self.config.patience
         progress.finished = progress.epoch >= self.config.epochs or stale
 
 
-def chunks(steps: Tensor, lengths: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Inputs, targets (batch, up to size, ...) and which targets are real, along a padded batch of whole pieces."""
-    for start in range(0, steps.shape[1] - 1, size):
-        targets = steps[:, start + 1 : start + 1 + size]
-        places = torch.arange(start + 1, start + 1 + targets.shape[1], device=steps.device)
-        yield steps[:, start : start + targets.shape[1]], targets, places < lengths[:, None]
+def window(batch: Batch, rows: NDArray[np.int64], begin: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of these rows, up to ``size`` inputs from step ``begin`` on, their targets, and which targets are real."""
+    lengths = torch.from_numpy(batch.lengths[rows])
+    end = min(begin + size, int(lengths.max()) - 1)
+    steps = torch.from_numpy(batch.steps[rows, begin : end + 1])  # (rows, up to size + 1, ...)
+    return steps[:, :-1], steps[:, 1:], torch.arange(begin + 1, end + 1) < lengths[:, None]

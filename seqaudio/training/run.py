@@ -18,7 +18,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -26,17 +25,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load, save
 
 from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
-from seqaudio.files.atomic import read_bytes, shown, write_bytes
+from seqaudio.files.atomic import append_line, read_bytes, shown, write_bytes
 from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.config import build_model
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.training.config import Experiment
+from seqaudio.training.devices import Devices
 from seqaudio.training.loop import Progress, Trainer
+from seqaudio.training.saved import restore, saved
 from seqaudio.training.transposition import HIGHEST_PITCH, LOWEST_PITCH, TokenTransposition
 
 LogLine = dict[str, object]
@@ -83,15 +83,19 @@ class Run:
         self.corpus = corpus
         self._show = show
         self._stopped = False
-        self._check_folder(resume)
+        self._devices = Devices()
         if experiment.training.threads:
             torch.set_num_threads(experiment.training.threads)
-        self._trainer = self._new_trainer()  # what cannot be trained leaves no folder behind
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.folder / "experiment.json", experiment.model_dump_json(indent=1).encode())
-        if resume and (self.folder / "last" / STATE).is_file():
-            self._go_on()
-        self._cut_log(self.progress.step, self.progress.epoch)
+        with self._devices.main_first():
+            if self._devices.main:
+                self._check_folder(resume)
+            self._trainer = self._new_trainer()  # what cannot be trained leaves no folder behind
+            if resume and (self.folder / "last" / STATE).is_file():
+                self._go_on()
+            if self._devices.main:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_bytes(self.folder / "experiment.json", experiment.model_dump_json(indent=1).encode())
+                self._cut_log(self.progress.step, self.progress.epoch)
 
     @property
     def progress(self) -> Progress:
@@ -107,10 +111,9 @@ class Run:
         """Train until finished, the time is up, or a signal asks to stop; the state is saved in each case."""
         deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
         self._trainer.should_stop = lambda: self._stopped or (deadline is not None and time.monotonic() > deadline)
-        with open(self.folder / "log.jsonl", "a", encoding="utf-8") as log, self._stopping_on_signals():
-            self._log_file = log
+        with self._stopping_on_signals():
             progress = self._trainer.run()
-        if (self.folder / WEIGHTS).is_file():
+        if self._devices.main and (self.folder / WEIGHTS).is_file():
             write_graph(self.folder)
         return progress
 
@@ -152,11 +155,13 @@ class Run:
         )
 
     def _log(self, line: LogLine) -> None:
-        self._log_file.write(json.dumps(line) + "\n")
-        self._log_file.flush()
-        self._show(line)
+        if self._devices.main:
+            append_line(self.folder / "log.jsonl", json.dumps(line))
+            self._show(line)
 
     def _keep_best(self) -> None:
+        if not self._devices.main:
+            return
         progress = self.progress
         facts = {
             "seqaudio": version("seqaudio"),
@@ -191,63 +196,39 @@ class Run:
         return min(low, max(low - moved, LOWEST_PITCH)), max(high, min(high + moved, HIGHEST_PITCH))
 
     def _save(self) -> None:
-        """Weights, optimizer and position in one file, so that they can never disagree."""
-        last = self.folder / "last"
-        last.mkdir(exist_ok=True)
-        tensors = {f"model.{name}": tensor for name, tensor in self._trainer.model.state_dict().items()}
-        for number, state in self._trainer.optimizer.state_dict()["state"].items():
-            tensors.update({f"optimizer.{number}.{name}": tensor for name, tensor in state.items()})
-        tensors = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-        write_bytes(
-            last / STATE,
-            save(tensors, {"progress": json.dumps(asdict(self.progress)), "corpus": self.corpus.fingerprint}),
-        )
+        data = saved(self._trainer, self.corpus.fingerprint)
+        if self._devices.main:
+            (self.folder / "last").mkdir(exist_ok=True)
+            write_bytes(self.folder / "last" / STATE, data)
 
     def _go_on(self) -> None:
         path = self.folder / "last" / STATE
-        trainer = self._trainer
         try:
-            data = read_bytes(path, LARGEST)
-            tensors = load(data)
-            length = int.from_bytes(data[:8], "little")
-            header = json.loads(data[8 : 8 + length])["__metadata__"]
-            progress = Progress(**json.loads(header["progress"]))
-            parts = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-            trainer.model.load_state_dict(parts)
-            state: dict[int, dict[str, torch.Tensor]] = {}
-            for name, tensor in tensors.items():
-                if name.startswith("optimizer."):
-                    _, number, part = name.split(".")
-                    state.setdefault(int(number), {})[part] = tensor
-            known = trainer.optimizer.state_dict()["param_groups"]
-            if progress.step and len(state) != len(known[0]["params"]):
-                raise ValueError("the optimizer's state is missing")
-            trainer.optimizer.load_state_dict({"state": state, "param_groups": known})
+            fingerprint = restore(self._trainer, read_bytes(path, LARGEST))
         except Exception as problem:
             reason = " ".join(str(problem).split())
             raise CheckpointError(
                 f"{shown(path)}: cannot be resumed from ({reason}); start again in a new folder"
             ) from None
-        if header.get("corpus") != self.corpus.fingerprint:
+        if fingerprint != self.corpus.fingerprint:
             raise OptionError(
                 f"{shown(self.folder)}: the corpus is not the one this run began with; prepare that again"
             )
-        trainer.progress = progress
 
     def _cut_log(self, step: int, epoch: int) -> None:
         """Forget the lines behind the last save: their steps will be done again."""
-        path = self.folder / "log.jsonl"
+        path, kept = self.folder / "log.jsonl", []
         if path.is_file():
             lines = [line for line in path.read_text("utf-8", "replace").splitlines() if line.endswith("}")]
             try:
                 kept = [text for text in lines if _is_done(json.loads(text), step, epoch)]
             except (ValueError, TypeError, KeyError, AttributeError):
                 raise CheckpointError(f"{shown(path)}: damaged, not a run's log; remove it") from None
-            write_bytes(path, "".join(text + "\n" for text in kept).encode())
+        write_bytes(path, "".join(text + "\n" for text in kept).encode())
 
     @contextmanager
     def _stopping_on_signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM finish the batch and save; a second one stops at once."""
+        """Ctrl-C and SIGTERM finish the step and save; a second one stops at once."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             if self._stopped:

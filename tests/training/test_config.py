@@ -100,6 +100,18 @@ class TestMistakes:
     def test_values_out_of_range(self, write, line):
         refused(write(f"corpus: {{prepared: x}}\n{line}\n"))
 
+    @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            ("{decay: 0.9}", "decay goes with averaging: ema, not with none"),
+            ("{averaging: ema, mean_from: 0.1}", "mean_from goes with averaging: mean"),
+            ("{schedule: constant, final_rate: 0.1}", "final_rate goes with the schedules"),
+            ("{batch_size: 4, accumulate: 5}", "accumulate 5 is more than the 4 pieces"),
+        ],
+    )
+    def test_settings_that_would_be_idle(self, write, line, reason):
+        assert reason in refused(write(f"corpus: {{prepared: x}}\ntraining: {line}\n"))
+
     @pytest.mark.parametrize("text", ["", "[]", "just words", "3"])
     def test_no_settings_at_all(self, write, text):
         assert "no settings" in refused(write(text))

@@ -62,11 +62,11 @@ def make_trainer(**options):
 
 
 def test_learns():
-    trainer, lines = make_trainer(epochs=12)
+    trainer, lines = make_trainer(epochs=8)
     trainer.run()
     valid = [line["valid_nats"] for line in lines if "valid_nats" in line]
-    assert len(valid) == 12
-    assert valid[-1] < 0.2 * valid[0]
+    assert len(valid) == 8
+    assert valid[-1] < 0.3 * valid[0]
     tokens = sum(line["tokens"] for line in lines if line.get("epoch") == 0 and "step" in line)
     assert tokens == sum(len(piece) - 1 for piece in trainer.train)
 

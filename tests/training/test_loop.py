@@ -1,16 +1,17 @@
 """The loop learns, clips what it says it clips, keeps to its schedule, and its chunks lose nothing but gradient."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from seqaudio.corpus.batches import stack
+from seqaudio.errors import DivergedError
 from seqaudio.models.config import ModelConfig
 from seqaudio.training.config import TrainingConfig
 from seqaudio.training.evaluate import piece_nats
-from seqaudio.training.loop import Trainer, chunks
+from seqaudio.training.loop import Trainer, window
 from seqaudio.training.transposition import HIGHEST_PITCH, LOWEST_PITCH, TokenTransposition
 from tests.samples import MELODY, random_model, repetitive_pieces
 
@@ -70,6 +71,15 @@ class TestRate:
         assert rates[4:] == sorted(rates[4:], reverse=True)
         assert rates[-1] < 0.01 * 0.2
 
+    @pytest.mark.parametrize(("schedule", "share"), [("linear", lambda done: 1 - done), ("constant", lambda done: 1)])
+    def test_other_schedules(self, schedule, share):
+        trainer, journal = make_trainer(schedule=schedule, warmup_steps=4, learning_rate=0.01)
+        trainer.run()
+        for step, line in enumerate(journal.steps):
+            left = 0.02 + 0.98 * share(step / trainer.total_steps)
+            assert line["rate"] == pytest.approx(0.01 * min(1, (step + 1) / 4) * left)
+        assert len(journal.steps) == trainer.total_steps
+
     def test_the_optimizer_uses_it(self):
         trainer, journal = make_trainer()
         used = []
@@ -87,30 +97,22 @@ class TestRate:
 
 class TestChunks:
     @pytest.mark.parametrize("size", [2, 5, 16, 1000])
-    def test_every_real_target_once(self, size):
-        pieces = repetitive_pieces(4)
-        batch = stack([piece.astype(np.int64) for piece in pieces])
-        ids, lengths = torch.from_numpy(batch.steps), torch.from_numpy(batch.lengths)
-        seen = [[] for _ in pieces]
-        for inputs, targets, real in chunks(ids, lengths, size):
+    def test_every_real_target_once_and_no_row_behind_its_end(self, size):
+        trainer, _ = make_trainer(pieces=4, batch_size=4, chunk=size, transpose=0)
+        ((numbers,), places) = trainer._plan(0)
+        batch = trainer._augmented(numbers)
+        seen = [[] for _ in numbers]
+        for _, chunk in places:
+            rows = trainer._own(batch, chunk * size)
+            inputs, targets, real = window(batch, rows, chunk * size, size)
             assert inputs.shape == targets.shape == real.shape
             assert inputs.shape[1] <= size
-            for row in range(len(pieces)):
-                seen[row] += list(zip(inputs[row][real[row]].tolist(), targets[row][real[row]].tolist(), strict=True))
-        for pairs, piece in zip(seen, pieces, strict=True):
-            assert pairs == list(zip(piece[:-1].tolist(), piece[1:].tolist(), strict=True))
-
-    @torch.no_grad()
-    def test_carried_state_makes_chunks_one_pass(self):
-        model = random_model(SMALL, VOCABULARY)
-        pieces = repetitive_pieces(3)
-        batch = stack([piece.astype(np.int64) for piece in pieces])
-        ids, lengths = torch.from_numpy(batch.steps), torch.from_numpy(batch.lengths)
-        total, state = 0.0, model.initial_state(len(pieces))
-        for inputs, targets, real in chunks(ids, lengths, 7):
-            outputs, state = model(inputs, state)
-            total += (model.head.nats(outputs, targets) * real).sum().item()
-        assert total == pytest.approx(sum(nats.sum() for nats in piece_nats(model, pieces)), rel=1e-5)
+            assert real.any(dim=1).all()
+            for i, row in enumerate(rows):
+                seen[row] += list(zip(inputs[i][real[i]].tolist(), targets[i][real[i]].tolist(), strict=True))
+        for pairs, number in zip(seen, numbers, strict=True):
+            piece = trainer.train[number].tolist()
+            assert pairs == list(pairwise(piece))
 
     def test_the_loop_carries_the_state(self):
         """With a rate too small to move a weight, the logged losses of a batch add up to those of whole pieces."""
@@ -219,6 +221,144 @@ class TestClip:
         assert journal.steps[0]["gradient_norm"] == pytest.approx(norm, rel=1e-3)
 
 
+def test_matrices_decay_and_vectors_do_not():
+    """Without a gradient, decay alone moves weights."""
+    trainer, _ = make_trainer(weight_decay=0.1, learning_rate=0.5)
+    before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+    for parameter in trainer.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    trainer.optimizer.step()
+    kinds = set()
+    for name, parameter in trainer.model.named_parameters():
+        share = 0.95 if parameter.dim() > 1 else 1
+        torch.testing.assert_close(parameter.detach(), share * before[name])
+        kinds.add((parameter.dim() > 1, "bias" in name))
+    assert kinds == {(True, False), (False, True)}
+
+
+class TestAccumulation:
+    @pytest.mark.parametrize("parts", [2, 3])
+    def test_the_same_run_but_for_rounding(self, parts):
+        """Dropout on: its masks belong to the rows of the whole batch."""
+        config = SMALL.model_copy(update={"dropout": 0.4, "embedding_dropout": 0.2})
+        whole, whole_journal = make_trainer(config, batch_size=4, clip=0.05)
+        parted, parted_journal = make_trainer(config, batch_size=4, clip=0.05, accumulate=parts)
+        whole.run()
+        parted.run()
+        for what in ("nats", "gradient_norm", "tokens"):
+            one, other = ([line[what] for line in journal.steps] for journal in (whole_journal, parted_journal))
+            assert len(one) > 10
+            np.testing.assert_allclose(other, one, rtol=1e-3)
+        one, other = (journal.epochs[-1]["valid_nats"] for journal in (whole_journal, parted_journal))
+        assert other == pytest.approx(one, rel=1e-4)
+
+    def test_parts_are_read_one_by_one(self):
+        trainer, journal = make_trainer(epochs=1, batch_size=4, accumulate=3)
+        sizes = []
+        trainer.model.stack.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+        trainer.run()
+        assert max(sizes[:6]) <= 2
+        assert len(sizes) > 2 * len(journal.steps)
+
+
+class TestAverage:
+    def run_and_look(self, **options):
+        """The trainer, its weights behind each step, and what was judged at each improvement."""
+        trainer, journal = make_trainer(**options)
+        behind, judged = [], []
+        start = [p.detach().double().numpy().copy() for p in trainer.model.parameters()]
+        trainer.optimizer.register_step_post_hook(
+            lambda *_: behind.append([p.detach().double().numpy().copy() for p in trainer.model.parameters()])
+        )
+        trainer.keep_best = lambda: judged.append([p.detach().clone() for p in trainer.model.parameters()])
+        trainer.run()
+        return trainer, journal, start, behind, judged
+
+    def check(self, trainer, journal, average, behind, judged):
+        for found, expected in zip(trainer.average.weights.values(), average, strict=True):
+            np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
+        for own, last in zip(trainer.model.parameters(), behind[-1], strict=True):
+            np.testing.assert_array_equal(own.detach().double().numpy(), last)  # training goes on with its own
+        assert journal.epochs[-1]["best"]
+        for shown, kept in zip(judged[-1], trainer.average.weights.values(), strict=True):
+            assert torch.equal(shown, kept)
+        with trainer.average.in_place_of(trainer.model):
+            nats = np.concatenate(piece_nats(trainer.model, trainer.valid)).mean()
+        assert journal.epochs[-1]["valid_nats"] == pytest.approx(nats, rel=1e-12)
+        own = np.concatenate(piece_nats(trainer.model, trainer.valid)).mean()
+        assert abs(own - nats) > 1e-6
+
+    @pytest.mark.parametrize("decay", [None, 0.5])
+    def test_ema(self, decay):
+        trainer, journal, average, behind, judged = self.run_and_look(averaging="ema", decay=decay)
+        for step, weights in enumerate(behind, 1):
+            d = min(decay or 0.999, (1 + step) / (10 + step))
+            average = [d * old + (1 - d) * new for old, new in zip(average, weights, strict=True)]
+        self.check(trainer, journal, average, behind, judged)
+
+    def test_mean(self):
+        trainer, journal, _, behind, judged = self.run_and_look(averaging="mean", mean_from=0.4)
+        counted = behind[int(0.4 * trainer.total_steps) :]
+        assert 3 < len(counted) < len(behind)
+        average = [np.mean(of_parameter, axis=0) for of_parameter in zip(*counted, strict=True)]
+        self.check(trainer, journal, average, behind, judged)
+
+
+class TestDiverged:
+    def test_at_which_step_and_weights_stay(self):
+        trainer, journal = make_trainer()
+        trainer.should_stop = lambda: len(journal.steps) == 3
+        trainer.run()
+        before = [parameter.detach().clone() for parameter in trainer.model.parameters()]
+        saves = journal.saves
+        trainer.should_stop = lambda: False
+        nats = trainer.model.head.nats
+        trainer.model.head.nats = lambda *given: nats(*given) * math.inf
+        with pytest.raises(DivergedError, match=r"step 4: the loss is inf .*lower training.learning_rate"):
+            trainer.run()
+        assert all(torch.equal(one, other) for one, other in zip(before, trainer.model.parameters(), strict=True))
+        assert journal.saves == saves
+        assert len(journal.steps) == 3
+
+    def test_a_gradient_that_is_none(self):
+        trainer, _ = make_trainer()
+        next(trainer.model.parameters()).register_hook(lambda gradient: gradient * math.nan)
+        with pytest.raises(DivergedError, match=r"step 1: .* norm of its gradient nan"):
+            trainer.run()
+
+    def test_validation(self):
+        trainer, journal = make_trainer(epochs=1)
+        trainer.save = lambda: None
+        trainer.optimizer.register_step_post_hook(lambda *_: next(trainer.model.parameters()).data.fill_(math.nan))
+        trainer.should_stop = lambda: len(journal.steps) == 1
+        trainer.run()
+        with pytest.raises(DivergedError, match="epoch 1: validation is nan"):
+            trainer._validate()
+        assert journal.best == 0
+
+
+def test_validation_and_sampling_do_not_touch_the_training():
+    def play(trainer):
+        with torch.no_grad():
+            state = trainer.model.eval().initial_state(1)
+            for _ in range(3):
+                logits, state = trainer.model.step(torch.multinomial(torch.ones(VOCABULARY), 1), state)
+                torch.multinomial(logits.softmax(-1), 1)
+        piece_nats(trainer.model, trainer.valid)
+        np.random.default_rng().random()
+        torch.manual_seed(7)
+
+    trainer, journal = make_trainer()
+    trainer.run()
+    disturbed, other = make_trainer()
+    disturbed.log = lambda line: (other.lines.append(line), play(disturbed))
+    disturbed.run()
+    assert len(other.steps) == len(journal.steps) > 10
+    assert [line["nats"] for line in other.steps] == [line["nats"] for line in journal.steps]
+    for one, two in zip(trainer.model.parameters(), disturbed.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
 class TestAugmentation:
     def test_pieces_move_within_the_piano_and_keep_their_shape(self):
         trainer, _ = make_trainer(transpose=11)
@@ -226,7 +366,7 @@ class TestAugmentation:
         shifts = set()
         for epoch in range(12):
             trainer.progress.epoch = epoch
-            for numbers in trainer._order(epoch):
+            for numbers in trainer._plan(epoch)[0]:
                 batch = trainer._augmented(numbers)
                 for row, number in zip(batch.steps, numbers, strict=True):
                     piece = trainer.train[number].astype(int)
@@ -242,16 +382,16 @@ class TestAugmentation:
 
     def test_off(self):
         trainer, _ = make_trainer(transpose=0)
-        numbers = trainer._order(0)[0]
+        numbers = trainer._plan(0)[0][0]
         for row, number in zip(trainer._augmented(numbers).steps, numbers, strict=True):
             assert np.array_equal(row[: len(trainer.train[number])], trainer.train[number])
 
     def test_every_piece_once_an_epoch_in_an_order_of_its_own(self):
         trainer, _ = make_trainer()
-        orders = [np.concatenate(trainer._order(epoch)).tolist() for epoch in range(3)]
+        orders = [np.concatenate(trainer._plan(epoch)[0]).tolist() for epoch in range(3)]
         assert all(sorted(order) == list(range(8)) for order in orders)
         assert orders[0] != orders[1]
-        assert np.concatenate(trainer._order(0)).tolist() == orders[0]
+        assert np.concatenate(trainer._plan(0)[0]).tolist() == orders[0]
 
 
 def test_training_leaves_torchs_random_stream_alone():

@@ -1,6 +1,7 @@
 """The law of runs: a run that was stopped anywhere, or killed, and goes on is the run that was never stopped.
 
-Bit-equal weights, optimizer and model file, and the same log but for what was timed. Dropout and augmentation are on.
+Bit-equal weights, optimizer, averages and model file, and the same log but for what was timed. Dropout, shuffling,
+augmentation, accumulation and averaging are on.
 """
 
 import json
@@ -14,11 +15,11 @@ from safetensors.numpy import load_file
 
 from seqaudio.continuation.engines import load_engine
 from seqaudio.corpus.prepared import PreparedCorpus
-from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
+from seqaudio.errors import BadFileError, CheckpointError, DivergedError, NoNotesError, OptionError
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, Checkpoint
 from seqaudio.training.config import check_experiment
 from seqaudio.training.run import Run, open_corpus
-from tests.samples import repetitive_pieces, run_python, run_python_process, write_corpus
+from tests.samples import repetitive_pieces, run_python, write_corpus
 
 EPOCHS, PIECES, BATCH = 3, 7, 3
 BATCHES = -(-PIECES // BATCH)
@@ -31,6 +32,8 @@ def make_experiment(folder, **training):
         "chunk": 24,
         "warmup_steps": 3,
         "transpose": 5,
+        "accumulate": 2,
+        "averaging": "ema",
         "threads": 1,
         "seed": 3,
     }
@@ -72,7 +75,7 @@ def log_of(folder):
 def assert_same_run(folder, whole):
     tensors, expected = (load_file(path / "last" / "state.safetensors") for path in (folder, whole))
     assert tensors.keys() == expected.keys()
-    assert any(name.startswith("optimizer.") for name in tensors)
+    assert {name.partition(".")[0] for name in tensors} == {"model", "optimizer", "average"}
     for name, tensor in expected.items():
         np.testing.assert_array_equal(tensors[name], tensor, err_msg=name)
     assert log_of(folder) == log_of(whole)
@@ -102,12 +105,6 @@ def test_the_whole_run(whole):
     assert epochs[-1]["valid_nats"] < epochs[0]["valid_nats"]
 
 
-def steps_of_last_batch(corpus_folder, corpus, tmp_path):
-    trainer = Run(tmp_path / "other", make_experiment(corpus_folder), corpus)._trainer
-    longest = max(len(trainer.train[number]) for number in trainer._order(EPOCHS - 1)[-1])
-    return -(-(longest - 1) // trainer.config.chunk)
-
-
 @pytest.mark.parametrize("place", ["first", "middle", "end of epoch", "validation", "one before the last"])
 def test_stopped_and_resumed(corpus_folder, corpus, whole, tmp_path, place):
     lines = log_of(whole)
@@ -117,27 +114,26 @@ def test_stopped_and_resumed(corpus_folder, corpus, whole, tmp_path, place):
         "middle": validations[0] + 2,
         "end of epoch": validations[0] - 1,
         "validation": validations[0],
-        "one before the last": validations[-1] - 1 - steps_of_last_batch(corpus_folder, corpus, tmp_path),
+        "one before the last": validations[-1] - 1 - 1,
     }[place]
     experiment = make_experiment(corpus_folder)
     first = Run(tmp_path / "run", experiment, corpus, show=stop_at(line_number))
     stopped = first.train()
     assert not stopped.finished
     assert 0 < stopped.step < lines[-2]["step"]
-    if place == "one before the last":
-        assert (stopped.epoch, stopped.batch) == (EPOCHS - 1, BATCHES - 1)
+    assert stopped.step == sum("step" in line for line in lines[:line_number])
     second = Run(tmp_path / "run", experiment, corpus, resume=True)
     assert second.progress.step == stopped.step
     assert second.train().finished
     assert_same_run(tmp_path / "run", whole)
 
 
-def test_stopped_after_every_batch(corpus_folder, corpus, whole, tmp_path):
+def test_stopped_after_every_step(corpus_folder, corpus, whole, tmp_path):
     experiment = make_experiment(corpus_folder)
     stops = 0
     while not Run(tmp_path / "run", experiment, corpus, resume=True, show=stop_at(1)).train().finished:
         stops += 1
-    assert stops >= EPOCHS * (BATCHES - 1)
+    assert stops == len(log_of(whole)) - 1  # behind the last line it was finished
     assert_same_run(tmp_path / "run", whole)
 
 
@@ -171,26 +167,44 @@ def test_resuming_a_finished_run_changes_nothing(corpus_folder, corpus, whole, t
 
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.training.run import Run
 from tests.training.test_resume import make_experiment
-folder, out, kill_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-seen = []
-def show(line):
-    seen.append(line)
-    if len(seen) == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-corpus = PreparedCorpus.open(folder / "corpus")
-run = Run(out, make_experiment(folder, save_minutes=1e-9), corpus, resume=True, show=show)
-print(run.train().finished)
+folder, out, plans = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+
+def train(name, save_minutes, kill_at):
+    seen = []
+    def show(line):
+        seen.append(line)
+        if len(seen) == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    corpus = PreparedCorpus.open(folder / "corpus")
+    Run(out / name, make_experiment(folder, save_minutes=save_minutes), corpus, resume=True, show=show).train()
+
+def in_a_process_of_its_own(*arguments):
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        train(*arguments)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+train("first", 5.0, None)  # what is imported on the way is imported once
+for name, save_minutes, kill_at in plans:
+    for at in kill_at:
+        assert os.WTERMSIG(in_a_process_of_its_own(name, save_minutes, at)) == signal.SIGKILL
+    assert in_a_process_of_its_own(name, save_minutes, None) == 0
+    print(name)
 """
+
+EVERY_STEP, EPOCHS_ONLY = 1e-9, 5.0  # minutes between saves
 
 
 @pytest.fixture(scope="module")
 def whole_often_saved(corpus_folder, corpus):
-    run = Run(corpus_folder / "often", make_experiment(corpus_folder, save_minutes=1e-9), corpus)
+    run = Run(corpus_folder / "often", make_experiment(corpus_folder, save_minutes=EVERY_STEP), corpus)
     assert run.train().finished
     return run.folder
 
@@ -200,12 +214,63 @@ def test_killed_and_resumed_in_new_processes(corpus_folder, whole, whole_often_s
     for name, tensor in load_file(whole_often_saved / "last" / "state.safetensors").items():
         np.testing.assert_array_equal(tensor, expected[name])  # saving changes nothing
     lines = log_of(whole)
-    for kill_at in (1, len(lines) // 2):
-        done = run_python_process(KILLED, corpus_folder, tmp_path / "run", kill_at)
-        assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(log_of(tmp_path / "run")) < len(lines)
-    assert run_python(KILLED, corpus_folder, tmp_path / "run", 10**9).split() == ["True"]
-    assert_same_run(tmp_path / "run", whole_often_saved)
+    validation = 1 + next(number for number, line in enumerate(lines) if "valid_nats" in line)
+    plans = []
+    places = {
+        "first step": [1],
+        "inside a batch": [validation + 3],
+        "last step of an epoch": [validation - 1],
+        "validation": [validation],
+        "one before the last step": [len(lines) - 2],
+        "again and again": [validation + 1, validation + 2, 1],
+    }
+    plans = [(f"often: {place}", EVERY_STEP, kill_at) for place, kill_at in places.items()]
+    plans += [(f"seldom: {place}", EPOCHS_ONLY, places[place]) for place in ("first step", "one before the last step")]
+    printed = run_python(KILLED, corpus_folder, tmp_path, json.dumps(plans)).splitlines()
+    assert printed == [name for name, *_ in plans]
+    for name, save_minutes, _ in plans:
+        assert_same_run(tmp_path / name, whole_often_saved if save_minutes == EVERY_STEP else whole)
+
+
+def test_a_save_inside_a_batch_holds_the_carried_state(corpus_folder, corpus, tmp_path):
+    """It is needed, and it is used: without it the run goes on as another."""
+    experiment, results = make_experiment(corpus_folder), []
+    for forget in (False, True):
+        folder, seen = tmp_path / str(forget), []
+        run = Run(folder, experiment, corpus, show=seen.append)
+        trainer = run._trainer
+        trainer.should_stop = lambda trainer=trainer: bool(trainer.state)
+        with_state = trainer.run()
+        assert 0 < with_state.place == len(seen)
+        state = load_file(folder / "last" / "state.safetensors")
+        assert {name for name in state if name.startswith("state.")} == {"state.0", "state.1"}
+        assert state["state.0"].shape[0] == 2
+        again = Run(folder, experiment, corpus, resume=True, show=seen.append)
+        if forget:
+            again._trainer.state = tuple(0 * part for part in again._trainer.state)
+        again.train()
+        results.append(log_of(folder))
+    assert results[0][: with_state.step] == results[1][: with_state.step]
+    assert results[0][with_state.step] != results[1][with_state.step]
+
+
+def test_a_full_disk(corpus_folder, corpus, tmp_path):
+    run = Run(tmp_path / "run", make_experiment(corpus_folder), corpus)
+    (tmp_path / "run" / "log.jsonl").unlink()
+    (tmp_path / "run" / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(BadFileError, match=r"log.jsonl: cannot be written: No space left.*make room on the disk"):
+        run.train()
+
+
+def test_diverged_runs_keep_their_last_good_save(corpus_folder, corpus, tmp_path):
+    experiment, state = make_experiment(corpus_folder), tmp_path / "run" / "last" / "state.safetensors"
+    Run(tmp_path / "run", experiment, corpus, show=stop_at(3)).train()
+    before = state.read_bytes()
+    run = Run(tmp_path / "run", experiment, corpus, resume=True)
+    next(run._trainer.model.parameters()).register_hook(lambda gradient: gradient * np.nan)
+    with pytest.raises(DivergedError, match="step 4"):
+        run.train()
+    assert state.read_bytes() == before
 
 
 def test_killed_while_the_log_was_written(corpus_folder, corpus, whole, tmp_path):
