@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from seqaudio.training.run import Run
 
 
 @click.command("train")
@@ -25,37 +29,50 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
 
     from seqaudio.cli.terminal import console
     from seqaudio.training.config import load_experiment
+    from seqaudio.training.devices import Devices
     from seqaudio.training.run import LogLine, Run, open_corpus
 
+    main = Devices().main  # of several processes one speaks
     experiment = load_experiment(config, changes)
     corpus = open_corpus(experiment, lambda text: click.echo(text, err=True))
     folder = out or Path("runs") / config.stem
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("step {task.completed}/{task.total}"))
-    with Progress(*columns, TimeRemainingColumn(), console=console()) as bar:
+    speed = 0.0
+    with Progress(*columns, TimeRemainingColumn(), console=console(), disable=not main) as bar:
         task = bar.add_task("training", total=None)
 
         def show(line: LogLine) -> None:
+            nonlocal speed
+            epoch = int(str(line["epoch"])) + 1
             if "step" in line:
-                bar.update(
-                    task,
-                    completed=float(str(line["step"])),
-                    description=f"epoch {int(str(line['epoch'])) + 1}  {line['nats']:.3f} nats",
-                )
+                now = 1 / max(float(str(line["seconds"])), 1e-4)
+                speed = 0.95 * speed + 0.05 * now if speed else now
+                description = f"epoch {epoch}  {line['nats']:.3f} nats  {speed:.1f} steps/s"
+                bar.update(task, completed=float(str(line["step"])), description=description)
             else:
-                epoch = int(str(line["epoch"])) + 1
-                click.echo(f"epoch {epoch}: validation {line['valid_nats']:.4f} nats per token", err=True)
+                click.echo(f"epoch {epoch}: validation {line['valid_nats']:.4f} nats per {run.unit}", err=True)
 
         run = Run(folder, experiment, corpus, resume=resume, show=show)
         bar.update(task, total=run.total_steps, completed=run.progress.step)
-        progress = run.train(max_minutes)
+        run.train(max_minutes)
+    if main:
+        click.echo(_ending(run))
+
+
+def _ending(run: Run) -> str:
+    """How a run ended, where it is and what to do next."""
+    progress = run.progress
     state = "finished" if progress.finished else "stopped"
-    best = (
-        "" if progress.best_epoch < 0 else f", best epoch {progress.best_epoch + 1} with {progress.best_nats:.4f} nats"
-    )
-    click.echo(f"{folder}: {state} after {progress.step} steps{best}")
+    judged = progress.best_epoch >= 0
+    best = f", best epoch {progress.best_epoch + 1} with {progress.best_nats:.4f} nats" if judged else ""
+    text = f"{run.folder}: {state} after {progress.step} steps{best}"
     if not progress.finished:
-        click.echo("go on with the same command and --resume")
-    elif best:
-        by_bars = corpus.tokenizer.name == "bars"  # other tokens know no bar lines to continue by
-        use = f"continue song.mid --model {folder}" if by_bars else f"score {folder} song.mid"
-        click.echo(f"use it: seqaudio {use}")
+        return f"{text}\ngo on with the same command and --resume"
+    match run.reads:
+        case "frames":
+            use = f"info {run.folder}"
+        case "bars":
+            use = f"continue song.mid --model {run.folder}"
+        case _:  # other tokens know no bar lines to continue by
+            use = f"score {run.folder} song.mid"
+    return f"{text}\nuse it: seqaudio {use}"

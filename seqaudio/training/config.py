@@ -1,13 +1,16 @@
-"""What decides a training run? One YAML file: corpus, model, training. All its mistakes are reported together."""
+"""What decides a training run? One YAML file: corpus, model, training. All its mistakes are reported together.
+
+The corpus is either ``prepared: FOLDER`` (tokens) or ``frames: FILE`` (a set of piano rolls).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from seqaudio.corpus.options import PrepareOptions
 from seqaudio.errors import BadFileError, OptionError
@@ -23,6 +26,20 @@ class CorpusConfig(BaseModel):
     prepared: str
     sources: tuple[str, ...] = ()
     options: PrepareOptions = PrepareOptions()
+
+
+class FramesConfig(BaseModel):
+    """Where frames come from: a set of piano rolls, a .mat, .json or .npz file with its own splits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frames: str
+
+
+def _kind(corpus: Any) -> str:
+    """Which of the two ways to name a corpus is meant."""
+    named = isinstance(corpus, FramesConfig) or (isinstance(corpus, dict) and "frames" in corpus)
+    return "<frames>" if named else "<tokens>"
 
 
 class TrainingConfig(BaseModel):
@@ -77,9 +94,20 @@ class Experiment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    corpus: CorpusConfig
+    corpus: Annotated[
+        Annotated[CorpusConfig, Tag("<tokens>")] | Annotated[FramesConfig, Tag("<frames>")], Discriminator(_kind)
+    ]
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _head_for_the_corpus(self) -> Experiment:
+        if self.model.of_frames != isinstance(self.corpus, FramesConfig):
+            raise ValueError(
+                f"model.head {self.model.head} does not fit the corpus: corpus.prepared goes with categorical, "
+                "corpus.frames with bernoulli, notes or joint"
+            )
+        return self
 
 
 def load_experiment(path: str | Path, changes: Sequence[str] = ()) -> Experiment:
@@ -110,9 +138,13 @@ def check_experiment(values: dict[str, Any], name: str) -> Experiment:
     try:
         return Experiment.model_validate(values)
     except ValidationError as problem:
-        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']}" for e in problem.errors()]
+        mistakes = [f"{_place(e['loc'])}: {e['msg']}" for e in problem.errors()]
         plural = "s" * (len(mistakes) != 1)
         raise OptionError(f"{name}: {len(mistakes)} mistake{plural}: {'; '.join(mistakes)}") from None
+
+
+def _place(path: Sequence[int | str]) -> str:
+    return ".".join(str(part) for part in path if not str(part).startswith("<")) or "top level"
 
 
 def _apply(values: dict[str, Any], change: str) -> None:

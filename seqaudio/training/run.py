@@ -18,39 +18,45 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 
+from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
 from seqaudio.files.atomic import append_line, read_bytes, shown, write_bytes
-from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
-from seqaudio.models.config import build_model
+from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, weights_of
 from seqaudio.models.onnx_graph import write_graph
-from seqaudio.training.config import Experiment
+from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
 from seqaudio.training.loop import Progress, Trainer
+from seqaudio.training.material import material_of
 from seqaudio.training.saved import restore, saved
-from seqaudio.training.transposition import HIGHEST_PITCH, LOWEST_PITCH, TokenTransposition
+from seqaudio.training.transposition import room
 
 LogLine = dict[str, object]
 STATE = "state.safetensors"
 
 
-def open_corpus(experiment: Experiment, announce: Callable[[str], None] = lambda text: None) -> PreparedCorpus:
-    """The prepared corpus of an experiment; prepared now if it is not there and the experiment names its sources."""
+def open_corpus(
+    experiment: Experiment, announce: Callable[[str], None] = lambda text: None
+) -> PreparedCorpus | FrameCorpus:
+    """The corpus of an experiment; prepared now if it is not there and the experiment names its sources."""
     config = experiment.corpus
-    if not (Path(config.prepared) / "manifest.json").is_file():
-        if not config.sources:
-            raise BadFileError(f"{shown(config.prepared)}: no prepared corpus here; make one with seqaudio prepare")
-        announce(f"preparing {', '.join(config.sources)} in {config.prepared}")
-        prepare(config.sources, config.prepared, config.options)
+    if isinstance(config, FramesConfig):
+        return FrameCorpus.open(config.frames)
+    with Devices().main_first():
+        if not (Path(config.prepared) / "manifest.json").is_file():
+            if not config.sources:
+                raise BadFileError(f"{shown(config.prepared)}: no prepared corpus here; make one with seqaudio prepare")
+            announce(f"preparing {', '.join(config.sources)} in {config.prepared}")
+            prepare(config.sources, config.prepared, config.options)
     corpus = PreparedCorpus.open(config.prepared)
     made_from = (corpus.manifest["sources"], corpus.manifest["options"])
     if config.sources and made_from != (list(config.sources), config.options.model_dump(mode="json")):
@@ -73,7 +79,7 @@ class Run:
         self,
         folder: str | Path,
         experiment: Experiment,
-        corpus: PreparedCorpus,
+        corpus: PreparedCorpus | FrameCorpus,
         *,
         resume: bool = False,
         show: Callable[[LogLine], None] = lambda line: None,
@@ -81,6 +87,7 @@ class Run:
         self.folder = Path(folder)
         self.experiment = experiment
         self.corpus = corpus
+        self._material = material_of(corpus)
         self._show = show
         self._stopped = False
         self._devices = Devices()
@@ -103,6 +110,16 @@ class Run:
         return self._trainer.progress
 
     @property
+    def unit(self) -> str:
+        """What the model predicts one of at a time: "token" or "frame"."""
+        return self._material.unit
+
+    @property
+    def reads(self) -> str:
+        """What its pieces are: "frames", or the name of their tokenizer."""
+        return "frames" if isinstance(self.corpus, FrameCorpus) else self.corpus.tokenizer.name
+
+    @property
     def total_steps(self) -> int:
         """Steps of a run that is not stopped early."""
         return self._trainer.total_steps
@@ -114,7 +131,7 @@ class Run:
         with self._stopping_on_signals():
             progress = self._trainer.run()
         if self._devices.main and (self.folder / WEIGHTS).is_file():
-            write_graph(self.folder)
+            self._write_graph()
         return progress
 
     def _check_folder(self, resume: bool) -> None:
@@ -139,20 +156,18 @@ class Run:
             )
 
     def _new_trainer(self) -> Trainer:
-        tokenizer = self.corpus.tokenizer
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.experiment.training.seed)
-            model = build_model(self.experiment.model, len(tokenizer.vocabulary))
-        train, valid = self.corpus.split("train"), self.corpus.split("valid")
-        if not train or not valid:
+        experiment, material = self.experiment, self._material
+        train, valid = material.split("train"), material.split("valid")
+        if not all(any(len(piece) > 1 for piece in pieces) for pieces in (train, valid)):
             raise NoNotesError(
-                f"{len(train)} training and {len(valid)} validation pieces: both are needed; "
+                f"{len(train)} training and {len(valid)} validation pieces: both are needed, and longer than a step; "
                 "prepare more music, or raise --valid-share"
             )
-        transposition = TokenTransposition(tokenizer)
-        return Trainer(
-            model, transposition, self.experiment.training, train, valid, self._log, self._keep_best, self._save
-        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(experiment.training.seed)
+            model = material.build(experiment.model)
+        callbacks = (self._log, self._keep_best, self._save)
+        return Trainer(model, material.transposition, experiment.training, train, valid, *callbacks)
 
     def _log(self, line: LogLine) -> None:
         if self._devices.main:
@@ -162,38 +177,41 @@ class Run:
     def _keep_best(self) -> None:
         if not self._devices.main:
             return
-        progress = self.progress
+        progress, material = self.progress, self._material
         facts = {
             "seqaudio": version("seqaudio"),
             "torch": torch.__version__,
             "corpus": self.corpus.fingerprint,
-            "sources": self.corpus.manifest["sources"],
             "epoch": progress.epoch + 1,
             "steps": progress.step,
-            "valid_nats_per_token": progress.best_nats,
+            f"valid_nats_per_{material.unit}": progress.best_nats,
             "experiment": self._experiment_as_run(),
         }
-        checkpoint = Checkpoint(
-            self.experiment.model, self.corpus.tokenizer, weights_of(self._trainer.model), self._pitch_range(), facts
-        )
+        weights = weights_of(self._trainer.model)
+        checkpoint = material.checkpoint(self.experiment.model, weights, self._pitch_range, facts | material.facts())
         (self.folder / GRAPH).unlink(missing_ok=True)  # it points into the weights file, and only into its own
         checkpoint.save(self.folder / WEIGHTS)
-        write_graph(self.folder)
+        self._write_graph()
+
+    def _write_graph(self) -> None:
+        if not self.experiment.model.of_frames:
+            write_graph(self.folder)
 
     def _experiment_as_run(self) -> dict[str, Any]:
         """The settings, with the options that the corpus was really prepared with."""
         settings: dict[str, Any] = json.loads(self.experiment.model_dump_json())
-        settings["corpus"]["options"] = self.corpus.manifest["options"]
+        settings["corpus"] |= self._material.settings()
         return settings
 
+    @cached_property
     def _pitch_range(self) -> tuple[int, int]:
-        met = self.corpus.tokenizer.pitch_of_token[np.concatenate(self._trainer.train)]
-        met = met[met >= 0]
-        if not len(met):
+        """Lowest and highest pitch of the training pieces and their transposed copies."""
+        ranges = [self._material.transposition.pitch_range(piece) for piece in self._trainer.train]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        if low > high:  # nothing sounds
             return 0, 127
-        moved = self.experiment.training.transpose
-        low, high = int(met.min(initial=127)), int(met.max(initial=0))
-        return min(low, max(low - moved, LOWEST_PITCH)), max(high, min(high + moved, HIGHEST_PITCH))
+        down, up = room((low, high), self.experiment.training.transpose)
+        return low - down, high + up
 
     def _save(self) -> None:
         data = saved(self._trainer, self.corpus.fingerprint)

@@ -112,6 +112,19 @@ class TestMistakes:
     def test_settings_that_would_be_idle(self, write, line, reason):
         assert reason in refused(write(f"corpus: {{prepared: x}}\ntraining: {line}\n"))
 
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("corpus: {frames: x, prepared: y}\nmodel: {head: joint}", "corpus.prepared: Extra"),
+            ("corpus: {frames: 3}\nmodel: {head: joint}", "corpus.frames: "),
+            ("corpus: {}", "corpus.prepared: Field required"),
+            ("corpus: {frames: x}", "model.head categorical does not fit the corpus"),
+            ("corpus: {prepared: x}\nmodel: {head: notes}", "model.head notes does not fit the corpus"),
+        ],
+    )
+    def test_tokens_or_frames(self, write, text, place):
+        assert f": 1 mistake: {place}" in refused(write(text)).replace("top level: Value error, ", "")
+
     @pytest.mark.parametrize("text", ["", "[]", "just words", "3"])
     def test_no_settings_at_all(self, write, text):
         assert "no settings" in refused(write(text))

@@ -3,16 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from torch import nn
 
 from seqaudio.corpus.batches import in_order, stack
 from seqaudio.corpus.frames import FrameCorpus
-from seqaudio.errors import BadFileError
+from seqaudio.errors import BadFileError, NoNotesError, OptionError
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, FrameFacts
 from seqaudio.models.recurrent import RecurrentStack
 from seqaudio.models.sequence_model import SequenceModel
-from seqaudio.training.config import TrainingConfig
+from seqaudio.training.config import TrainingConfig, check_experiment
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.loop import Trainer
+from seqaudio.training.run import Run, open_corpus
 from seqaudio.training.transposition import FrameTransposition, room
 
 KEYS = 88
@@ -141,3 +144,60 @@ class TestCorpus:
         np.savez(tmp_path / "set.npz", **arrays)
         with pytest.raises(BadFileError, match=reason):
             FrameCorpus.open(tmp_path / "set.npz")
+
+
+@pytest.fixture(scope="module")
+def rolls(tmp_path_factory):
+    named = {f"train_{i}": piece for i, piece in enumerate(arpeggios(7))}
+    named |= {f"valid_{i}": piece for i, piece in enumerate(arpeggios(2, seed=4))}
+    path = tmp_path_factory.mktemp("rolls") / "nottingham.npz"
+    np.savez(path, **named)
+    return path
+
+
+def frame_experiment(rolls, head):
+    training = {"epochs": 2, "batch_size": 3, "chunk": 16, "warmup_steps": 3, "threads": 1, "accumulate": 2}
+    model = {"head": head, "hidden_size": 8, "layers": 1, "dropout": 0.3}
+    return check_experiment({"corpus": {"frames": str(rolls)}, "model": model, "training": training}, "test")
+
+
+class TestRun:
+    @pytest.mark.parametrize("head", ["bernoulli", "notes", "joint"])
+    def test_from_a_set_of_rolls_to_a_model(self, rolls, tmp_path, head):
+        experiment, lines = frame_experiment(rolls, head), []
+        corpus = open_corpus(experiment)
+        whole = Run(tmp_path / "whole", experiment, corpus, show=lines.append)
+        assert whole.train().finished
+        assert (whole.unit, whole.reads) == ("frame", "frames")
+        checkpoint = Checkpoint.load(tmp_path / "whole")
+        assert checkpoint.frames == FrameFacts(88, 21, 2)
+        assert checkpoint.pitch_range == whole._pitch_range
+        nats = np.concatenate(piece_nats(checkpoint.build(), corpus.split("valid"))).mean()
+        assert checkpoint.facts["valid_nats_per_frame"] == pytest.approx(nats, rel=1e-6)
+        assert nats == pytest.approx(min(line["valid_nats"] for line in lines if "valid_nats" in line), rel=1e-6)
+        self.stop_and_go_on(experiment, corpus, tmp_path / "parts")
+        for name in (WEIGHTS, "last/state.safetensors"):
+            found, expected = (load_file(tmp_path / which / name) for which in ("parts", "whole"))
+            assert found.keys() == expected.keys()
+            assert all(np.array_equal(found[key], expected[key]) for key in expected)
+
+    def stop_and_go_on(self, experiment, corpus, folder):
+        first = Run(folder, experiment, corpus)
+        first._trainer.should_stop = lambda: bool(first._trainer.state)  # inside a batch
+        assert not first._trainer.run().finished
+        assert first.progress.step > 0
+        assert Run(folder, experiment, corpus, resume=True).train().finished
+
+    def test_another_set_is_refused(self, rolls, tmp_path):
+        experiment = frame_experiment(rolls, "bernoulli")
+        Run(tmp_path / "run", experiment, open_corpus(experiment)).train(max_minutes=1e-9)
+        np.savez(tmp_path / "other.npz", train_1=arpeggios(1)[0], valid_1=arpeggios(1)[0])
+        with pytest.raises(OptionError, match="the corpus is not the one this run began with"):
+            Run(tmp_path / "run", experiment, FrameCorpus.open(tmp_path / "other.npz"), resume=True)
+
+    def test_pieces_of_one_frame_are_nothing_to_learn_from(self, rolls, tmp_path):
+        np.savez(tmp_path / "short.npz", train_1=arpeggios(1)[0], valid_1=np.ones((1, 88)))
+        experiment = frame_experiment(tmp_path / "short.npz", "bernoulli")
+        with pytest.raises(NoNotesError, match="longer than a step"):
+            Run(tmp_path / "run", experiment, open_corpus(experiment))
+        assert not (tmp_path / "run").exists()

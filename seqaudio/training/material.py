@@ -1,0 +1,97 @@
+"""What is a run trained on? Tokens of a prepared corpus, or frames of a set of rolls, and all that differs by that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seqaudio.corpus.batches import Piece
+from seqaudio.corpus.frames import FrameCorpus
+from seqaudio.corpus.prepared import PreparedCorpus
+from seqaudio.models.checkpoint import Checkpoint, FrameFacts
+from seqaudio.models.config import ModelConfig, build_model
+from seqaudio.models.heads import distinct_frames
+from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.training.transposition import FrameTransposition, TokenTransposition
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class TokenMaterial:
+    """Pieces of tokens (steps,)."""
+
+    corpus: PreparedCorpus
+    unit = "token"
+
+    @property
+    def transposition(self) -> TokenTransposition:
+        """How its pieces are moved."""
+        return TokenTransposition(self.corpus.tokenizer)
+
+    def split(self, name: str) -> list[Piece]:
+        """The pieces of a split."""
+        return list(self.corpus.split(name))
+
+    def build(self, config: ModelConfig) -> SequenceModel:
+        """A new model for such pieces."""
+        return build_model(config, len(self.corpus.tokenizer.vocabulary))
+
+    def facts(self) -> dict[str, Any]:
+        """Where the pieces are from."""
+        return {"sources": self.corpus.manifest["sources"]}
+
+    def settings(self) -> dict[str, Any]:
+        """What the corpus was really made with, as the config would say it."""
+        return {"options": self.corpus.manifest["options"]}
+
+    def checkpoint(
+        self, config: ModelConfig, weights: dict[str, NDArray[Any]], pitch_range: Range, facts: dict[str, Any]
+    ) -> Checkpoint:
+        """A model with what its tokens are."""
+        return Checkpoint(config, self.corpus.tokenizer, weights, pitch_range, facts)
+
+
+@dataclass(frozen=True)
+class FrameMaterial:
+    """Pieces of frames (steps, keys)."""
+
+    corpus: FrameCorpus
+    unit = "frame"
+
+    @property
+    def transposition(self) -> FrameTransposition:
+        """How its pieces are moved."""
+        return FrameTransposition(self.corpus.lowest_pitch)
+
+    def split(self, name: str) -> list[Piece]:
+        """The pieces of a split."""
+        return list(self.corpus.split(name))
+
+    def build(self, config: ModelConfig) -> SequenceModel:
+        """A new model for such pieces; the frames that the head joint knows are those of the training pieces."""
+        known = distinct_frames(self.split("train")) if config.head == "joint" else None
+        return build_model(config, keys=self.corpus.keys, known_frames=known)
+
+    def facts(self) -> dict[str, Any]:
+        """Where the pieces are from."""
+        return {"sources": [self.corpus.name]}
+
+    def settings(self) -> dict[str, Any]:
+        """Nothing: a set of rolls is as it is."""
+        return {}
+
+    def checkpoint(
+        self, config: ModelConfig, weights: dict[str, NDArray[Any]], pitch_range: Range, facts: dict[str, Any]
+    ) -> Checkpoint:
+        """A model with what its frames are."""
+        corpus = self.corpus
+        frames = FrameFacts(corpus.keys, corpus.lowest_pitch, corpus.steps_per_quarter)
+        return Checkpoint(config, None, weights, pitch_range, facts, frames)
+
+
+def material_of(corpus: PreparedCorpus | FrameCorpus) -> TokenMaterial | FrameMaterial:
+    """A corpus as something to train on."""
+    return TokenMaterial(corpus) if isinstance(corpus, PreparedCorpus) else FrameMaterial(corpus)
