@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seqaudio.models.config import ModelConfig, build_model
+from seqaudio.models.heads import distinct_frames
 
 pytestmark = [
     pytest.mark.gpu,
@@ -39,3 +40,22 @@ def test_a_step_on_the_gpu_lowers_the_loss(cell: str) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("options", [{"head": "bernoulli"}, {"head": "notes"}, {"head": "joint", "escape": "notes"}])
+def test_gpu_and_cpu_agree_about_frames(options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    torch.manual_seed(0)
+    frames = torch.rand(3, 40, 88) < 0.05
+    known = distinct_frames(frames[:2].numpy()) if options["head"] == "joint" else None
+    config = ModelConfig(cell="lstm", hidden_size=64, layers=1, **options)
+    model = build_model(config, keys=88, known_frames=known).eval()
+    with torch.no_grad():
+        expected = model.head.nats(model(frames)[0], frames)
+        model, frames = model.cuda(), frames.cuda()
+        outputs, _ = model(frames)
+        found = model.head.nats(outputs, frames)
+        drawn = model.head.sample(outputs, torch.Generator("cuda").manual_seed(0))
+    torch.testing.assert_close(found.cpu(), expected, atol=1e-3, rtol=1e-4)
+    assert drawn.is_cuda
+    assert drawn.shape == frames.shape

@@ -62,8 +62,8 @@ class NotesHead(Head):
             number = torch.arange(len(frame), device=frame.device) + frame  # of each note's decision: an end per frame
             chosen_place = torch.full_like(of_frame, self.keys).index_copy(0, number, place)
             last = torch.full_like(of_frame, -1).index_copy(0, number + 1, place)
-            chosen = sounding[of_frame] & (self._places(last) <= last[:, None])  # before each decision
-            logits = self._decide(outputs.float().flatten(0, -2)[of_frame], chosen, last)
+            chosen = sounding.index_select(0, of_frame) & (self._places(last) <= last[:, None])  # before each decision
+            logits = self._decide(outputs.float().flatten(0, -2).index_select(0, of_frame), chosen, last)
             nats = functional.cross_entropy(logits, chosen_place, reduction="none")  # (decisions,)
             return nats.new_zeros(len(sounding)).index_add(0, of_frame, nats).reshape(targets.shape[:-1])
 
@@ -86,10 +86,10 @@ class NotesHead(Head):
         The sum over chosen keys is a product with a matrix of zeros and ones: exact for each frame by itself, where
         a running sum over a whole batch would lose digits.
         """
-        hidden = torch.relu(base + chosen.float() @ self.chosen + self.last[last + 1])
-        logits: Tensor = self.logits(hidden)
+        before = torch.addmm(base, chosen.float(), self.chosen) + functional.embedding(last + 1, self.last)
+        logits: Tensor = self.logits(before.relu_())
         impossible = functional.pad(self._places(last) <= last[:, None], (0, 1))  # the end is always possible
-        return logits.masked_fill(impossible, torch.finfo(logits.dtype).min)
+        return logits.masked_fill_(impossible, torch.finfo(logits.dtype).min)
 
     def _places(self, like: Tensor) -> Tensor:
         return torch.arange(self.keys, device=like.device)
