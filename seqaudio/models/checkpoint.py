@@ -86,7 +86,7 @@ class Checkpoint:
         """The tokenizer. Raises OptionError for a model of frames: whoever asks is made for tokens."""
         if self.tokenizer is None:
             raise OptionError(
-                f"this is a model of frames ({self.frames}); continue, generate, score and ONNX graphs need one of "
+                f"this is a model of frames ({self.frames}); continue, generate and score need one of "
                 "tokens; show it with `seqaudio info`, use it in Python: Checkpoint.load(path).build()"
             )
         return self.tokenizer

@@ -70,7 +70,6 @@ def test_whoever_needs_tokens_says_so(checkpoint, tmp_path):
     engine = TorchEngine(checkpoint)
     for ask in (
         lambda: load_engine(tmp_path),
-        lambda: write_graph(tmp_path),
         lambda: score_likelihood(engine, tune()),
         lambda: generate_score(engine, bars=1),
     ):
@@ -79,6 +78,12 @@ def test_whoever_needs_tokens_says_so(checkpoint, tmp_path):
         ) as caught:
             ask()
         assert "\n" not in str(caught.value)
+
+
+def test_no_graph_is_written(checkpoint, tmp_path):
+    checkpoint.save(tmp_path / WEIGHTS)
+    assert write_graph(tmp_path) is None
+    assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS]
 
 
 def test_a_model_is_of_tokens_or_of_frames(checkpoint):
