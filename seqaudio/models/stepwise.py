@@ -1,9 +1,9 @@
 """How is a recurrent layer run step by step, where no fused kernel can: layer normalisation, and zoneout?
 
 What the inputs say is computed for all steps at once; what is left of a step is one product with the hidden state and a
-few elementwise operations. It costs: on one CPU thread a training step of 16 x 256 with 256 units takes about 1.5 times
-the fused LSTM for an LSTM with zoneout and 2.5 times for the layer-normalised LSTM; on a GPU, which waits for
-Python, far more.
+few elementwise operations. It costs: on one CPU thread a training step of 16 x 256
+with 256 units takes 1.5 to 2 times the fused LSTM for an LSTM with zoneout and about 2.5 times for the layer-normalised
+LSTM, in bf16 hardly less; on a GPU, which waits for Python, far more.
 A state part is (batch, hidden) here.
 
 Source: Ba, Kiros & Hinton 2016 (layer normalisation, the equations of its supplement); zoneout: Krueger et al. 2017.
@@ -50,8 +50,8 @@ class LayerNormLSTM(nn.Module):
 
     def project(self, inputs: Tensor) -> Tensor:
         """What the inputs (batch, time, features) say to the gates, (batch, time, 4 * hidden), with the bias."""
-        said = self._normal(functional.linear(inputs, self.weight_ih_l0), self.gain_ih)
-        return said + self.bias
+        said = functional.linear(inputs, self.weight_ih_l0).to(self.bias.dtype)
+        return self._normal(said, self.gain_ih) + self.bias
 
     def stepper(self, recurrent: Tensor) -> Step:
         """One step with this recurrent matrix, transposed."""
@@ -95,17 +95,20 @@ def run_stepwise(
         real = (torch.arange(inputs.shape[1], device=inputs.device) < lengths.to(inputs.device)[:, None])[..., None]
         inputs = inputs.masked_fill(~real, 0.0)  # NaN there would reach the gradient of the weights
     said = layer.project(inputs) if isinstance(layer, LayerNormLSTM) else _project(cell, layer, inputs)
-    matrix = recurrent.t().to(said.dtype)
-    step = layer.stepper(matrix) if isinstance(layer, LayerNormLSTM) else _stepper(cell, layer, matrix)
+    device = inputs.device.type
+    low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else recurrent.dtype
     outputs, state = [], begin
-    for time, now in enumerate(said.unbind(1)):
-        after = step(now, state)
-        if zoneout.is_on:
-            after = zoneout(state, after)
-        if real is not None:
-            after = tuple(torch.where(real[:, time], new, old) for new, old in zip(after, state, strict=True))
-        state = after
-        outputs.append(state[0])
+    with torch.autocast(device, enabled=False):  # it would cast the matrix anew at each step
+        matrix = recurrent.t().to(low)
+        step = layer.stepper(matrix) if isinstance(layer, LayerNormLSTM) else _stepper(cell, layer, matrix)
+        for time, now in enumerate(said.unbind(1)):
+            after = step(now, state)
+            if zoneout.is_on:
+                after = zoneout(state, after)
+            if real is not None:
+                after = tuple(torch.where(real[:, time], new, old) for new, old in zip(after, state, strict=True))
+            state = after
+            outputs.append(state[0])
     hidden = torch.stack(outputs, dim=1)
     return hidden if real is None else hidden.masked_fill(~real, 0.0), state
 

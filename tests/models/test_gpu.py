@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from seqaudio.models.cells import CELLS
 from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.heads import distinct_frames
 
@@ -12,7 +13,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_gpu_and_cpu_agree(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # it rounds to 10 bits, which hides real mistakes
     torch.manual_seed(0)
@@ -25,10 +26,10 @@ def test_gpu_and_cpu_agree(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(part.is_cuda for part in state)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_step_on_the_gpu_lowers_the_loss(cell: str) -> None:
     torch.manual_seed(0)
-    model = build_model(ModelConfig(cell=cell, hidden_size=32, layers=2, dropout=0.1), 20).cuda()
+    model = build_model(ModelConfig(cell=cell, hidden_size=32, layers=2, dropout=0.1, weight_drop=0.1), 20).cuda()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     ids = torch.arange(20).repeat(4, 6).cuda()
     losses = []
