@@ -28,6 +28,7 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from seqaudio.cli.terminal import console
+    from seqaudio.pretrained import model_path
     from seqaudio.training.config import load_experiment
     from seqaudio.training.devices import Devices
     from seqaudio.training.run import LogLine, Run, open_corpus
@@ -52,7 +53,7 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
             else:
                 click.echo(f"epoch {epoch}: validation {line['valid_nats']:.4f} nats per {run.unit}", err=True)
 
-        run = Run(folder, experiment, corpus, resume=resume, show=show)
+        run = Run(folder, experiment, corpus, resume=resume, find_model=model_path, show=show)
         bar.update(task, total=run.total_steps, completed=run.progress.step)
         run.train(max_minutes)
     if main:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -74,6 +74,21 @@ class PrepareOptions(BaseModel):
     def of_tokens(self) -> dict[str, Any]:
         """The part that decides what becomes of one file, as JSON values."""
         return self.model_dump(mode="json", exclude={*SPLIT_OPTIONS})  # no token depends on them
+
+
+def prepare_command(tokenizer: Tokenizer) -> str:
+    """The ``seqaudio prepare`` that makes a corpus of a tokenizer's tokens, SOURCE and OUT left to fill in."""
+    options = ["seqaudio prepare SOURCE OUT"]
+    if not is_dataclass(tokenizer):  # MidiTok's come with parameters that no command line holds
+        return f"{options[0]} --tokenizer {tokenizer.name} --set file=PARAMETERS.json, the file it was made from"
+    settings = asdict(tokenizer)
+    if tokenizer.name == "bars" and settings == MELODY_SETTINGS:
+        return f"{options[0]} --melody"
+    if tokenizer.name != DEFAULTS.tokenizer:
+        options.append(f"--tokenizer {tokenizer.name}")
+    plain = asdict(type(tokenizer)())
+    options += [f"--set {key}={str(value).lower()}" for key, value in settings.items() if value != plain[key]]
+    return " ".join(options)
 
 
 @lru_cache(maxsize=16)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 HeadName = Literal["categorical", "bernoulli", "notes", "joint"]
 
+MAY_DIFFER = frozenset({"dropout", "embedding_dropout"})
+"""Settings of :class:`ModelConfig` that no weight depends on: they may change when a model is trained further."""
+
 
 class ModelConfig(BaseModel):
     """A stacked recurrent model, of tokens (head categorical) or of frames (the other heads).

@@ -97,6 +97,7 @@ class Experiment(BaseModel):
     corpus: Annotated[
         Annotated[CorpusConfig, Tag("<tokens>")] | Annotated[FramesConfig, Tag("<frames>")], Discriminator(_kind)
     ]
+    init: str | None = Field(None, description="a model to begin from, by name or path; its sizes are the run's")
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
 
@@ -107,6 +108,8 @@ class Experiment(BaseModel):
                 f"model.head {self.model.head} does not fit the corpus: corpus.prepared goes with categorical, "
                 "corpus.frames with bernoulli, notes or joint"
             )
+        if self.init is not None and self.model.of_frames:
+            raise ValueError("init is for models of tokens; a model of frames begins anew, so leave it out")
         return self
 
 

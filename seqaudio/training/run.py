@@ -3,6 +3,7 @@
 A run is a folder:
 
     experiment.json     the settings
+    init.json           of a fine-tuning: the model it began from
     log.jsonl           one line per step and per epoch
     model.safetensors   the best weights so far by validation; with model.onnx the run can be continued with as a model
     last/               weights, optimizer and position of the last save, for resuming
@@ -31,10 +32,11 @@ from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
 from seqaudio.files.atomic import append_line, read_bytes, shown, write_bytes
-from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, weights_of
+from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
+from seqaudio.training.fine_tune import Origin, begin
 from seqaudio.training.loop import Progress, Trainer
 from seqaudio.training.material import material_of
 from seqaudio.training.saved import restore, saved
@@ -72,6 +74,8 @@ class Run:
         experiment: the settings; a folder that holds a run with other settings is refused.
         corpus: what to train on.
         resume: go on where the last save stands; without it a folder that holds a run is refused.
+        find_model: from the name in ``experiment.init`` to a model folder or weights file. Asked only when the run
+            begins: what goes on has weights of its own.
         show: called with every log line, after it is written.
     """
 
@@ -82,27 +86,33 @@ class Run:
         corpus: PreparedCorpus | FrameCorpus,
         *,
         resume: bool = False,
+        find_model: Callable[[str], Path] = Path,
         show: Callable[[LogLine], None] = lambda line: None,
     ) -> None:
         self.folder = Path(folder)
-        self.experiment = experiment
         self.corpus = corpus
         self._material = material_of(corpus)
         self._show = show
         self._stopped = False
+        goes_on = resume and (self.folder / "last" / STATE).is_file()
+        origin, start = None, None
+        if experiment.init is not None and goes_on:
+            origin = Origin.load(self.folder)
+            experiment = origin.sized(experiment)
+        elif experiment.init is not None:
+            experiment, origin, start = begin(experiment, corpus, find_model)
+        self.experiment, self._origin = experiment, origin
         self._devices = Devices()
         if experiment.training.threads:
             torch.set_num_threads(experiment.training.threads)
         with self._devices.main_first():
             if self._devices.main:
                 self._check_folder(resume)
-            self._trainer = self._new_trainer()  # what cannot be trained leaves no folder behind
-            if resume and (self.folder / "last" / STATE).is_file():
+            self._trainer = self._new_trainer(start)  # what cannot be trained leaves no folder behind
+            if goes_on:
                 self._go_on()
             if self._devices.main:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                write_bytes(self.folder / "experiment.json", experiment.model_dump_json(indent=1).encode())
-                self._cut_log(self.progress.step, self.progress.epoch)
+                self._lay_out()
 
     @property
     def progress(self) -> Progress:
@@ -134,6 +144,14 @@ class Run:
             self._write_graph()
         return progress
 
+    def _lay_out(self) -> None:
+        """What the folder holds from the first step on, or holds again from the step it goes on at."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.folder / "experiment.json", self.experiment.model_dump_json(indent=1).encode())
+        if self._origin is not None:
+            self._origin.save(self.folder)
+        self._cut_log(self.progress.step, self.progress.epoch)
+
     def _check_folder(self, resume: bool) -> None:
         stored = self.folder / "experiment.json"
         if not stored.is_file():
@@ -142,20 +160,17 @@ class Run:
             return
         if not resume:
             raise OptionError(f"{shown(self.folder)}: holds a run; add --resume to go on, or name another with --out")
-        begun = json.loads(stored.read_text(encoding="utf-8"))
-        asked = json.loads(self.experiment.model_dump_json())
+        begun = _flat(json.loads(stored.read_text(encoding="utf-8")))
+        asked = _flat(json.loads(self.experiment.model_dump_json()))
         other = [
-            f"{part}.{key} was {begun.get(part, {}).get(key)!r}, now {value!r}"
-            for part, values in asked.items()
-            for key, value in values.items()
-            if begun.get(part, {}).get(key) != value
+            f"{key} was {begun.get(key)!r}, now {value!r}" for key, value in asked.items() if begun.get(key) != value
         ]
         if other:
             raise OptionError(
                 f"{shown(self.folder)}: its run has other settings ({'; '.join(other)}); resume with its own"
             )
 
-    def _new_trainer(self) -> Trainer:
+    def _new_trainer(self, start: Checkpoint | None) -> Trainer:
         experiment, material = self.experiment, self._material
         train, valid = material.split("train"), material.split("valid")
         if not all(any(len(piece) > 1 for piece in pieces) for pieces in (train, valid)):
@@ -165,7 +180,7 @@ class Run:
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(experiment.training.seed)
-            model = material.build(experiment.model)
+            model = start.build() if start else material.build(experiment.model)
         callbacks = (self._log, self._keep_best, self._save)
         return Trainer(model, material.transposition, experiment.training, train, valid, *callbacks)
 
@@ -187,6 +202,8 @@ class Run:
             f"valid_nats_per_{material.unit}": progress.best_nats,
             "experiment": self._experiment_as_run(),
         }
+        if self._origin is not None:
+            facts |= {"init": self._origin.name, "init_sha256": self._origin.sha256}
         weights = weights_of(self._trainer.model)
         checkpoint = material.checkpoint(self.experiment.model, weights, self._pitch_range, facts | material.facts())
         (self.folder / GRAPH).unlink(missing_ok=True)  # it points into the weights file, and only into its own
@@ -211,7 +228,8 @@ class Run:
         if low > high:  # nothing sounds
             return 0, 127
         down, up = room((low, high), self.experiment.training.transpose)
-        return low - down, high + up
+        low, high = low - down, high + up
+        return self._origin.with_pitches(low, high) if self._origin else (low, high)
 
     def _save(self) -> None:
         data = saved(self._trainer, self.corpus.fingerprint)
@@ -259,6 +277,14 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings by their full names: ``model.layers``."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def _is_done(line: LogLine, step: int, epoch: int) -> bool:
