@@ -23,12 +23,13 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
     """Train a model as CONFIG says, in a folder that can be interrupted (Ctrl-C) and resumed at any time.
 
     The corpus is prepared first if CONFIG names its sources and it is not there yet. The best weights by validation are
-    the run's model: `seqaudio continue song.mid --model RUN`.
+    the run's model: `seqaudio continue song.mid --model RUN`. How the training went is drawn in RUN/loss.png.
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from seqaudio.cli.terminal import console
     from seqaudio.pretrained import model_path
+    from seqaudio.report.loss import draw_loss
     from seqaudio.training.config import load_experiment
     from seqaudio.training.devices import Devices
     from seqaudio.training.run import LogLine, Run, open_corpus
@@ -57,7 +58,8 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
         bar.update(task, total=run.total_steps, completed=run.progress.step)
         run.train(max_minutes)
     if main:
-        click.echo(_ending(run))
+        picture = draw_loss(folder)
+        click.echo(_ending(run) if picture is None else f"{_ending(run)}\nhow it went: {picture}")
 
 
 def _ending(run: Run) -> str:

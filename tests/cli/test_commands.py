@@ -328,10 +328,15 @@ def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path
     assert result.code == 0, result.err
     assert "finished" in result.out
     assert json.loads((tmp_path / "runs/small/experiment.json").read_text())["model"]["layers"] == 2
+    assert (tmp_path / "runs/small/loss.png").read_bytes().startswith(b"\x89PNG")
     for engine in ("onnx", "torch"):
         made = seqaudio("continue", PRIMER, "--model", "runs/small", "--bars", 4, "--engine", engine, "-o", "mine.mid")
         assert made.code == 0, made.err
     fails(seqaudio("train", "small.yaml"), 2, "--resume")
+    tuned = seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "tuned", "--set", "model={}")
+    assert tuned.code == 0, tuned.err
+    assert json.loads(seqaudio("info", "tuned", "--json").out)["facts"]["init"] == "folk"
+    fails(seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "x"), 2, "hidden_size is 16", "384")
     fails(seqaudio("train", "small.yaml", "--set", "model.sizes=3", "--set", "training.clip=-1"), 2, "sizes", "clip")
     fails(seqaudio("prepare", "music", "music"), 2, "no prepared corpus")
     fails(seqaudio("prepare", "music"), 2, "OUT")
