@@ -44,5 +44,5 @@ clean:
 	@touch $@
 
 .venv/dev: .venv/run
-	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[dev,corpora,musicxml,cluster,midi-tokenizers]'
+	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[dev,corpora,musicxml,cluster,midi-tokenizers,tensorboard]'
 	@touch $@

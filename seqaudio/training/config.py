@@ -73,6 +73,7 @@ class TrainingConfig(BaseModel):
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 leaves torch's choice")
     save_minutes: float = Field(5.0, gt=0, description="how often an unfinished epoch is saved")
+    tensorboard: bool = Field(False, description="events for TensorBoard beside the log")
     seed: int = Field(0, ge=0, lt=2**32)
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ A run is a folder:
     experiment.json     the settings
     init.json           of a fine-tuning: the model it began from
     log.jsonl           one line per step and per epoch
+    events/             the same for TensorBoard, if asked for
     model.safetensors   the best weights so far by validation; with model.onnx the run can be continued with as a model
     last/               weights, optimizer and position of the last save, for resuming
 
@@ -18,7 +19,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +37,7 @@ from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weig
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
+from seqaudio.training.events import Events, summary_writer
 from seqaudio.training.fine_tune import Origin, begin
 from seqaudio.training.loop import Progress, Trainer
 from seqaudio.training.material import material_of
@@ -89,9 +91,12 @@ class Run:
         find_model: Callable[[str], Path] = Path,
         show: Callable[[LogLine], None] = lambda line: None,
     ) -> None:
+        if experiment.training.tensorboard:
+            summary_writer()  # told now if it is missing, not when training begins
         self.folder = Path(folder)
         self.corpus = corpus
         self._material = material_of(corpus)
+        self._events: Events | None = None
         self._show = show
         self._stopped = False
         goes_on = resume and (self.folder / "last" / STATE).is_file()
@@ -138,7 +143,10 @@ class Run:
         """Train until finished, the time is up, or a signal asks to stop; the state is saved in each case."""
         deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
         self._trainer.should_stop = lambda: self._stopped or (deadline is not None and time.monotonic() > deadline)
-        with self._stopping_on_signals():
+        with ExitStack() as opened:
+            if self._devices.main and self.experiment.training.tensorboard:
+                self._events = opened.enter_context(Events(self.folder, self.progress.step))
+            opened.enter_context(self._stopping_on_signals())
             progress = self._trainer.run()
         if self._devices.main and (self.folder / WEIGHTS).is_file():
             self._write_graph()
@@ -187,6 +195,8 @@ class Run:
     def _log(self, line: LogLine) -> None:
         if self._devices.main:
             append_line(self.folder / "log.jsonl", json.dumps(line))
+            if self._events is not None:
+                self._events.write(line)
             self._show(line)
 
     def _keep_best(self) -> None:
@@ -234,6 +244,8 @@ class Run:
     def _save(self) -> None:
         data = saved(self._trainer, self.corpus.fingerprint)
         if self._devices.main:
+            if self._events is not None:
+                self._events.flush()
             (self.folder / "last").mkdir(exist_ok=True)
             write_bytes(self.folder / "last" / STATE, data)
 
