@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 HeadName = Literal["categorical", "bernoulli", "notes", "joint"]
 
-MAY_DIFFER = frozenset({"dropout", "embedding_dropout"})
+MAY_DIFFER = frozenset(
+    {"dropout", "embedding_dropout", "layer_dropout", "input_dropout", "weight_drop", "zoneout", "zoneout_cell"}
+)
 """Settings of :class:`ModelConfig` that no weight depends on: they may change when a model is trained further."""
 
 
