@@ -7,7 +7,7 @@ tables: tokens per second beside the bare loop; bf16 beside fp32; how much of a 
 sequences grow.
 
 One thread, and seconds of CPU, so that other work on the machine counts little. What is compared takes turns step by
-step or round by round, and the median of the rounds counts. The music is a random walk: speed does not depend on it.
+step or process by process, and medians count. The music is a random walk: speed does not depend on it.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ def main(corpora: tuple[Path, ...], batches: int, out: Path | None) -> None:
     lines = ["# Training: speed, padding and growth", ""]
     with tempfile.TemporaryDirectory() as scratch:
         for section in (
-            speed_table(Path(scratch), batches),
-            precision_table(Path(scratch), batches),
+            speed_tables(Path(scratch), batches),
             share_table(Path(scratch), corpora),
             growth_table(),
         ):
@@ -147,42 +146,38 @@ def bare_step(vocabulary: int, precision: str) -> Callable[[], None]:
 
 
 class Timed:
-    """CPU seconds of each full step of a run, seen from its log, and of another step that follows each of them.
+    """CPU seconds of each step of a run, seen from its log, and of other steps that follow each of them.
 
     A step's time ends with its line in the log and begins with the line before, so batching, transposing, writing the
     log and all else that is not validation is in it.
     """
 
-    def __init__(self, other: Callable[[], None] = lambda: None) -> None:
-        self.other = other
-        self.ours: list[float] = []
-        self.theirs: list[float] = []
+    def __init__(self, *others: Callable[[], None]) -> None:
+        self.others = others
+        self.rows: list[list[float]] = []  # one a step: ours, then each of the others
         self._began: float | None = None
 
     def show(self, line: LogLine) -> None:
         """Called by the run with every line."""
-        now = time.process_time()
         if "step" not in line:
             self._began = None
             return
+        times = [time.process_time()]
         if self._began is not None:
-            self.ours.append(now - self._began)
-            self.other()
-            self.theirs.append(time.process_time() - now)
+            for other in self.others:
+                other()
+                times.append(time.process_time())
+            self.rows.append(np.diff([self._began, *times]).tolist())
         self._began = time.process_time()
 
-
-def ratio_of_rounds(ours: Sequence[float], theirs: Sequence[float], size: int) -> tuple[float, float, float]:
-    """Median seconds of a step of both, by rounds of ``size`` steps, and the median over rounds of theirs / ours."""
-    rounds = [
-        (sum(ours[i : i + size]) / size, sum(theirs[i : i + size]) / size) for i in range(0, len(ours) - size + 1, size)
-    ]
-    a, b = (statistics.median(column) for column in zip(*rounds, strict=True))
-    return a, b, statistics.median(theirs / ours for ours, theirs in rounds)
+    def rounds(self) -> NDArray[np.float64]:
+        """Seconds of a step, the mean over each batch but the first, shape (batches, 1 + others)."""
+        rows = np.array(self.rows[CHUNKS - 1 :])
+        return rows[: len(rows) // CHUNKS * CHUNKS].reshape(-1, CHUNKS, rows.shape[1]).mean(1)
 
 
-def speed_table(scratch: Path, batches: int) -> list[str]:
-    """Our loop beside the bare one, step by step in turn."""
+def speed_tables(scratch: Path, batches: int) -> list[str]:
+    """Our loop beside the bare one, step by step in turn; and bf16 beside fp32, by way of the same bare loop."""
     lines = [
         "## Beside a bare loop",
         "",
@@ -194,44 +189,22 @@ def speed_table(scratch: Path, batches: int) -> list[str]:
         "| | precision | seqaudio, tokens/s | bare loop, tokens/s | seqaudio / bare |",
         "|---|---|---|---|---|",
     ]
+    gains = ["## bf16 beside fp32", "", "Of the runs above, each against the bare loop in fp32. Target: 1.3.", ""]
     corpus = write_pieces(scratch / "equal", [CHUNK * CHUNKS + 1] * ROWS * (batches + 1))
+    bare = {precision: bare_step(len(corpus.tokenizer.vocabulary), precision) for precision in ("fp32", "bf16")}
     for name, settings in (("model only", PLAIN), ("everything on", EVERYTHING)):
-        for precision in ("fp32", "bf16"):
-            timed = Timed(bare_step(len(corpus.tokenizer.vocabulary), precision))
+        against_fp32 = []
+        for precision in bare:
+            timed = Timed(*dict.fromkeys([bare["fp32"], bare[precision]]))
             asked = experiment(scratch / "equal", settings, precision=precision)
             Run(scratch / f"{name} {precision}", asked, corpus, show=timed.show).train()
-            ours, bare, ratio = ratio_of_rounds(timed.ours[CHUNKS - 1 :], timed.theirs[CHUNKS - 1 :], CHUNKS)
-            tokens = ROWS * CHUNK
-            lines.append(f"| {name} | {precision} | {tokens / ours:,.0f} | {tokens / bare:,.0f} | **{ratio:.3f}** |")
-    return [*lines, ""]
-
-
-def precision_table(scratch: Path, rounds: int) -> list[str]:
-    """The same training in bf16 and in fp32, in turn for a few seconds each."""
-    corpus = write_pieces(scratch / "long", [CHUNK * CHUNKS + 1] * ROWS * 8 * rounds)
-    timed, runs = {}, {}
-    for precision in ("fp32", "bf16"):
-        timed[precision] = Timed()
-        asked = experiment(scratch / "long", EVERYTHING, precision=precision)
-        runs[precision] = Run(scratch / f"long {precision}", asked, corpus, show=timed[precision].show)
-    medians: dict[str, list[float]] = {precision: [] for precision in runs}
-    for _ in range(rounds + 1):
-        for precision, run in runs.items():
-            seen = len(timed[precision].ours)
-            run.train(max_minutes=0.05)
-            medians[precision].append(statistics.median(timed[precision].ours[seen + 1 :]))
-    fp32, bf16 = (statistics.median(seconds[1:]) for seconds in medians.values())
-    ratio = statistics.median(a / b for a, b in zip(medians["fp32"][1:], medians["bf16"][1:], strict=True))
-    return [
-        "## bf16 beside fp32",
-        "",
-        "The training above with everything on, in rounds that take turns. Target: 1.3.",
-        "",
-        "| fp32, tokens/s | bf16, tokens/s | bf16 / fp32 |",
-        "|---|---|---|",
-        f"| {ROWS * CHUNK / fp32:,.0f} | {ROWS * CHUNK / bf16:,.0f} | **{ratio:.2f}** |",
-        "",
-    ]
+            seconds = timed.rounds()
+            against_fp32.append(np.median(seconds[:, 1] / seconds[:, 0]))
+            ours, theirs = ROWS * CHUNK / np.median(seconds[:, [0, -1]], axis=0)
+            ratio = np.median(seconds[:, -1] / seconds[:, 0])
+            lines.append(f"| {name} | {precision} | {ours:,.0f} | {theirs:,.0f} | **{ratio:.3f}** |")
+        gains.append(f"- {name}: **{against_fp32[1] / against_fp32[0]:.2f}**")
+    return [*lines, "", *gains, ""]
 
 
 def lengths_of(path: Path) -> list[int]:
@@ -325,7 +298,7 @@ def grow(length: int) -> None:
         run = Run(Path(scratch) / "run", asked, corpus, show=show)
         before = resident_mb()
         run.train()
-    print(json.dumps([statistics.median(timed.ours) / (GROWTH_ROWS * length), peak - before]))
+    print(json.dumps([statistics.median(row[0] for row in timed.rows) / (GROWTH_ROWS * length), peak - before]))
 
 
 if __name__ == "__main__":
