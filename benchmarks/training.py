@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,9 @@ def main(corpora: tuple[Path, ...], batches: int, out: Path | None) -> None:
     torch.set_num_threads(1)
     lines = ["# Training: speed, padding and growth", ""]
     with tempfile.TemporaryDirectory() as scratch:
-        for section in (
-            speed_tables(Path(scratch), batches),
-            share_table(Path(scratch), corpora),
-            growth_table(),
-        ):
+        folder = Path(scratch)
+        for table in (partial(speed_tables, folder, batches), partial(share_table, folder, corpora), growth_table):
+            section = table()
             click.echo("\n".join(section))
             lines += section
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
