@@ -39,15 +39,14 @@ from seqaudio.files.rolls import read_rolls
 from seqaudio.models.recurrent import RecurrentStack
 from seqaudio.tokens import MelodyTokenizer
 from seqaudio.tokens.melody import NO_EVENT
-from seqaudio.training.config import TrainingConfig, check_experiment
+from seqaudio.training.config import check_experiment
 from seqaudio.training.run import LogLine, Run
 
 HIDDEN, LAYERS, ROWS, CHUNK, CHUNKS = 384, 2, 16, 256, 4  # the shape of the shipped model's training
 LENGTHS, GROWTH_ROWS, GROWTH_HIDDEN, GROWTH_PLACES = (128, 512, 1024, 2048, 4096), 8, 256, 65_536
 PLAIN = {"model": {"dropout": 0.0}, "training": {"transpose": 0}}
 EVERYTHING = {"model": {"dropout": 0.3, "embedding_dropout": 0.1}, "training": {"transpose": 5}}
-if "averaging" in TrainingConfig.model_fields:
-    EVERYTHING["training"]["averaging"] = "ema"
+EVERYTHING["training"]["averaging"] = "ema"
 PACKAGES = ("seqaudio", "torch", "numpy")
 
 

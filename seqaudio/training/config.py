@@ -109,8 +109,6 @@ class Experiment(BaseModel):
                 f"model.head {self.model.head} does not fit the corpus: corpus.prepared goes with categorical, "
                 "corpus.frames with bernoulli, notes or joint"
             )
-        if self.init is not None and self.model.of_frames:
-            raise ValueError("init is for models of tokens; a model of frames begins anew, so leave it out")
         return self
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.corpus.options import prepare_command
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.files.atomic import shown, write_bytes
 from seqaudio.models.checkpoint import Checkpoint, sha256
 from seqaudio.models.config import MAY_DIFFER, ModelConfig
-from seqaudio.training.config import Experiment
+from seqaudio.training.config import Experiment, FramesConfig
 
 ORIGIN = "init.json"
 
@@ -78,7 +79,7 @@ class Origin(BaseModel):
 
 
 def begin(
-    experiment: Experiment, corpus: PreparedCorpus, find_model: Callable[[str], Path]
+    experiment: Experiment, corpus: PreparedCorpus | FrameCorpus, find_model: Callable[[str], Path]
 ) -> tuple[Experiment, Origin, Checkpoint]:
     """Read the model that ``experiment.init`` names.
 
@@ -94,9 +95,11 @@ def begin(
     Raises:
         CheckpointError: there is no such model, or it is damaged.
         VocabularyError: its tokens are not the corpus's.
-        OptionError: the experiment asks for other sizes.
+        OptionError: the experiment asks for other sizes, or is one of frames.
     """
     name = str(experiment.init)
+    if isinstance(corpus, FrameCorpus) or isinstance(experiment.corpus, FramesConfig):
+        raise OptionError(f"init: {shown(name)}: only models of tokens can be trained further; leave init out")
     path = find_model(name)
     checkpoint = Checkpoint.load(path)
     check_vocabulary(checkpoint, corpus, name, experiment.corpus.prepared)
@@ -107,7 +110,7 @@ def begin(
 
 def check_vocabulary(checkpoint: Checkpoint, corpus: PreparedCorpus, model: str, folder: str) -> None:
     """Raises VocabularyError, with the cure, when the ids of a corpus mean other things to a model."""
-    theirs, ours = checkpoint.tokenizer, corpus.tokenizer
+    theirs, ours = checkpoint.require_tokenizer(), corpus.tokenizer
     if theirs.name == ours.name and theirs.vocabulary.names == ours.vocabulary.names:
         return
     there, here = set(theirs.vocabulary.kinds), set(ours.vocabulary.kinds)

@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load_file
 
 from seqaudio.continuation.engines import load_engine
+from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.corpus.options import PrepareOptions, prepare_command
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError, OptionError, VocabularyError
@@ -200,3 +201,13 @@ def test_experiments_without_init_are_read_as_before(home, corpus, tmp_path):
     stored.write_text(json.dumps(values))
     assert Run(tmp_path / "run", experiment, corpus, resume=True).train().finished
     assert load_file(tmp_path / "run" / WEIGHTS)
+
+
+def test_models_of_frames_begin_anew(tmp_path):
+    rolls = np.zeros((2, 4, 88), bool)
+    np.savez(tmp_path / "rolls.npz", train=rolls, valid=rolls, test=rolls)
+    values = {"init": "folk", "corpus": {"frames": str(tmp_path / "rolls.npz")}, "model": {"head": "bernoulli"}}
+    corpus = FrameCorpus.open(tmp_path / "rolls.npz")
+    with pytest.raises(OptionError, match="only models of tokens can be trained further; leave init out"):
+        Run(tmp_path / "run", check_experiment(values, "test"), corpus)
+    assert not (tmp_path / "run").exists()
