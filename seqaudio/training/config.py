@@ -70,6 +70,7 @@ class TrainingConfig(BaseModel):
     )
     transpose: int = Field(5, ge=0, le=11, description="each piece moves by up to so many semitones, anew each epoch")
     patience: int = Field(5, ge=1, description="epochs without a better validation before stopping")
+    validate_every: int = Field(1, ge=1, description="epochs from one validation to the next; the last always has one")
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 leaves torch's choice")
     save_minutes: float = Field(5.0, gt=0, description="how often an unfinished epoch is saved")

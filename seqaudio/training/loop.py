@@ -100,7 +100,7 @@ class Trainer:
         progress = self.progress
         with torch.random.fork_rng(self.devices.generators):
             while not progress.finished and self._epoch():
-                self._validate()
+                self._end_epoch()
                 self.save()
         return progress
 
@@ -215,6 +215,15 @@ class Trainer:
         own = slice(self.devices.process, None, self.devices.processes)
         self.state = tuple(part[:, own].contiguous().to(self.devices.device) for part in whole)
 
+    def _end_epoch(self) -> None:
+        progress, config = self.progress, self.config
+        done, stale = progress.epoch + 1, False
+        if done % config.validate_every == 0 or done == config.epochs:
+            self._validate()
+            stale = progress.epoch - progress.best_epoch >= config.patience
+        progress.epoch, progress.place = done, 0
+        progress.finished = stale or done == config.epochs
+
     def _validate(self) -> None:
         started, progress = time.perf_counter(), self.progress
         with self.average.in_place_of(self.model) if self.average else nullcontext():
@@ -233,9 +242,6 @@ class Trainer:
                 progress.best_nats, progress.best_epoch = mean, progress.epoch
                 self.keep_best()
         self.log({"epoch": progress.epoch, "valid_nats": mean, "best": better, "seconds": round(progress.seconds, 1)})
-        progress.epoch, progress.place = progress.epoch + 1, 0
-        stale = progress.epoch - 1 - progress.best_epoch >= self.config.patience
-        progress.finished = progress.epoch >= self.config.epochs or stale
 
 
 def window(batch: Batch, rows: NDArray[np.int64], begin: int, size: int) -> tuple[Tensor, Tensor, Tensor]:

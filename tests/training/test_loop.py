@@ -168,6 +168,21 @@ class TestLearning:
         assert len(journal.epochs) == 1 + patience
         assert journal.best == 1
 
+    def test_validation_may_be_rarer_than_epochs(self):
+        trainer, journal = make_trainer(epochs=7, validate_every=3)
+        trainer.run()
+        assert [line["epoch"] for line in journal.epochs] == [2, 5, 6]
+        often, often_journal = make_trainer(epochs=7)
+        often.run()
+        judged = {line["epoch"]: line["valid_nats"] for line in often_journal.epochs}
+        assert all(line["valid_nats"] == judged[line["epoch"]] for line in journal.epochs)  # nothing else changes
+
+    @pytest.mark.parametrize("patience", [1, 4])
+    def test_patience_is_in_epochs_and_ends_at_a_validation(self, patience):
+        trainer, journal = make_trainer(epochs=20, validate_every=3, patience=patience, learning_rate=1e-30)
+        trainer.run()
+        assert [line["epoch"] for line in journal.epochs] == ([2, 5] if patience == 1 else [2, 5, 8])
+
     def test_bf16(self):
         trainer, journal = make_trainer(epochs=1, precision="bf16")
         trainer.run()
