@@ -99,18 +99,12 @@ class Run:
         self._events: Events | None = None
         self._show = show
         self._stopped = False
-        goes_on = resume and (self.folder / "last" / STATE).is_file()
-        origin, start = None, None
-        if experiment.init is not None and goes_on:
-            origin = Origin.load(self.folder)
-            experiment = origin.sized(experiment)
-        elif experiment.init is not None:
-            experiment, origin, start = begin(experiment, corpus, find_model)
-        self.experiment, self._origin = experiment, origin
         self._devices = Devices()
         if experiment.training.threads:
             torch.set_num_threads(experiment.training.threads)
-        with self._devices.main_first():
+        with self._devices.main_first():  # the others look at the folder when it is laid out
+            goes_on = resume and (self.folder / "last" / STATE).is_file()
+            self.experiment, self._origin, start = self._from(experiment, goes_on, find_model)
             if self._devices.main:
                 self._check_folder(resume)
             self._trainer = self._new_trainer(start)  # what cannot be trained leaves no folder behind
@@ -151,6 +145,17 @@ class Run:
         if self._devices.main and (self.folder / WEIGHTS).is_file():
             self._write_graph()
         return progress
+
+    def _from(
+        self, experiment: Experiment, goes_on: bool, find_model: Callable[[str], Path]
+    ) -> tuple[Experiment, Origin | None, Checkpoint | None]:
+        """The experiment with all its sizes, the model it comes from, and the weights to begin with."""
+        if experiment.init is None:
+            return experiment, None, None
+        if goes_on:
+            origin = Origin.load(self.folder)
+            return origin.sized(experiment), origin, None
+        return begin(experiment, self.corpus, find_model)
 
     def _lay_out(self) -> None:
         """What the folder holds from the first step on, or holds again from the step it goes on at."""

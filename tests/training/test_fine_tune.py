@@ -40,7 +40,7 @@ def corpus(home):
 
 
 def tuning(home, model=None, **training):
-    settings = {"epochs": 2, "batch_size": 3, "chunk": 24, "warmup_steps": 2, "threads": 1}
+    settings = {"epochs": 2, "batch_size": 3, "chunk": 24, "warmup_steps": 2, "threads": 1, "averaging": "ema"}
     values = {
         "init": str(home / "old"),
         "corpus": {"prepared": str(home / "corpus")},

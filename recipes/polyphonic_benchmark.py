@@ -1,0 +1,428 @@
+"""Which recurrent cell predicts polyphonic music best, at equal size and with equal care?
+
+    python recipes/polyphonic_benchmark.py --data JSB_Chorales.mat           # everything: hours; run it again to go on
+    python recipes/polyphonic_benchmark.py --data Nottingham.mat --quick     # one seed, small models: three minutes
+
+The field's table (Boulanger-Lewandowski et al. 2012, as pooled by Bai et al. 2018): frames of 88 keys, frame t+1 is
+predicted from frames 1..t, frame 1 is never scored, the state starts fresh in each piece; the figure is the sum of nats
+over all pieces divided by the number of predicted frames.
+
+set of rolls -> for every cell and head a random search, judged by validation -> the best setting from five seeds ->
+test nats of each piece, beside counting baselines -> Markdown and JSON. Every cell and head meets the same draws, and
+has the same number of parameters within 2 %. The JSON is the log of all trainings and the journal of the recipe: what
+stands there is not trained again. Copy this page and change it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from seqaudio.corpus.frames import FrameCorpus
+from seqaudio.errors import SeqAudioError
+from seqaudio.files.atomic import write_bytes
+from seqaudio.models.baselines import FramePPM, MarkovKeys, MatchCopy
+from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.config import ModelConfig, build_model
+from seqaudio.models.heads import distinct_frames
+from seqaudio.models.matching import count_parameters, matched_hidden_size
+from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.report.statistics import difference, holm, interval
+from seqaudio.training.config import check_experiment
+from seqaudio.training.evaluate import piece_nats
+from seqaudio.training.run import Run
+
+Record = dict[str, Any]
+
+CELLS = ("rnn", "gru", "lstm")
+HEADS = ("bernoulli", "joint")
+CHUNK = 256  # frames a step; the state is carried on
+MOST_CLASSES = 5_000  # more distinct training frames than that, and joint frames are written note by note
+TRANSPOSE = 5  # semitones, in training and for the counts of the transposed baseline
+PUBLISHED = (  # Bai et al. 2018, tables of test nats; RRU: Ozolins et al. 2021, who tuned on the test pieces
+    ("RNN, Bai 2018", "independent keys", {"JSB_Chorales": 8.91, "Nottingham": 4.05}),
+    ("GRU, Bai 2018", "independent keys", {"JSB_Chorales": 8.43, "Nottingham": 3.46}),
+    ("LSTM, Bai 2018", "independent keys", {"JSB_Chorales": 8.45, "Nottingham": 3.29}),
+    ("TCN, Bai 2018", "independent keys", {"JSB_Chorales": 8.10, "Nottingham": 3.07}),
+    (
+        "RRU 2021, tuned on the test pieces",
+        "independent keys",
+        {"JSB_Chorales": 7.72, "Nottingham": 2.92, "MuseData": 7.03, "Piano_midi": 7.38},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large, how long, how often; by head where it is a dictionary."""
+
+    units: int  # of the one-layer LSTM whose number of parameters all models of a head have
+    steps: dict[str, int]  # of the optimizer
+    trials: dict[str, int]  # settings tried for each cell
+    trial_share: float  # of the steps, for a trial
+    max_minutes: float | None = None  # of one training
+
+
+SMALL_SET = 50_000  # training frames; larger sets are read twice as long
+FULL = Plan(320, {"bernoulli": 3_000, "joint": 1_500}, {"bernoulli": 5, "joint": 3}, trial_share=1 / 3)
+QUICK = Plan(128, {"bernoulli": 450, "joint": 250}, {"bernoulli": 0, "joint": 0}, trial_share=0.0, max_minutes=0.4)
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(exists=True, dir_okay=False), help="One of the four .mat files.")
+@click.option("--quick", is_flag=True, help="One seed, small models, no search.")
+@click.option("--seeds", type=click.IntRange(1), help="Trainings of the best setting.  [default: 5, quick 1]")
+@click.option("--out", type=click.Path(), help="Where the table and the log go.  [default: docs/results/polyphonic]")
+@click.option("--runs", default="runs/polyphonic", show_default=True, help="Where unfinished trainings are kept.")
+@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Trainings side by side, a thread each.")
+def main(data: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int) -> None:
+    """Search, train, test and print the table of one set of piano rolls."""
+    plan = QUICK if quick else FULL
+    corpus = FrameCorpus.open(data)
+    name = Path(data).stem
+    folder = Path(out or ("out/polyphonic" if quick else "docs/results/polyphonic"))
+    bench = Bench(plan, data, corpus, folder / f"{name}.json", Path(runs) / name / ("quick" if quick else "full"))
+    seeds = seeds or (1 if quick else 5)
+    bench.run(jobs, seeds)
+    text = table(name, bench.log, plan, seeds, f"--data {name}.mat" + " --quick" * quick)
+    write_bytes(folder / f"{name}.md", text.encode())
+    click.echo(text)
+
+
+class Bench:
+    """All trainings of one set, and the log of them."""
+
+    def __init__(self, plan: Plan, data: str, corpus: FrameCorpus, journal: Path, runs: Path) -> None:
+        self.plan, self.data, self.corpus, self.journal, self.runs = plan, data, corpus, journal, runs
+        frames = {split: [len(piece) - 1 for piece in corpus.split(split)] for split in ("valid", "test")}
+        self.log: Record = {"sha256": corpus.fingerprint, "plan": asdict(plan), "frames": frames}
+        self.log |= {"trainings": [], "baselines": {}}
+        if journal.is_file():
+            kept = json.loads(journal.read_text(encoding="utf-8"))
+            if all(kept.get(key) == self.log[key] for key in ("sha256", "plan")):
+                self.log = kept
+
+    def run(self, jobs: int, seeds: int) -> None:
+        """Everything that the log does not hold yet."""
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            self._train(pool, self._trials(), "search")
+            baselines = {pool.submit(measure, self.data, row): row for row in BASELINES if row not in self._baselines}
+            self._train(pool, self._finals(seeds), "seeds")
+            for done in as_completed(baselines):
+                self._baselines[baselines[done]] = done.result()
+                self._save()
+        self._save()
+
+    @property
+    def _baselines(self) -> Record:
+        return self.log["baselines"]
+
+    def _trials(self) -> Iterator[Record]:
+        for head, cell in itertools.product(HEADS, CELLS):
+            for number in range(self.plan.trials[head]):
+                asked = experiment(self.corpus, cell, head, draw(number), self.plan, self.plan.trial_share)
+                yield {"trial": number, **asked}
+
+    def _finals(self, seeds: int) -> Iterator[Record]:
+        for seed, head, cell in itertools.product(range(seeds), HEADS, CELLS):
+            best = best_trial(self.log, cell, head)
+            asked = experiment(self.corpus, cell, head, best, self.plan)
+            asked["experiment"]["training"]["seed"] = 1 + seed
+            yield {"seed": seed, **asked}
+
+    def _train(self, pool: ProcessPoolExecutor, asked: Iterable[Record], what: str) -> None:
+        known = {key(record) for record in self.log["trainings"]}
+        rest = [record for record in asked if key(record) not in known]
+        waiting = [pool.submit(train, record, self.data, str(self.runs), self.plan.max_minutes) for record in rest]
+        for number, done in enumerate(as_completed(waiting), start=1):
+            record = done.result()
+            self.log["trainings"].append(record)
+            self._save()
+            click.echo(
+                f"{what} {number}/{len(rest)}: {label(record)}: validation {record['valid']:.3f} nats per frame, "
+                f"{record['seconds']:.0f} s",
+                err=True,
+            )
+
+    def _save(self) -> None:
+        packages = {name: version(name) for name in ("seqaudio", "torch", "numpy")}
+        self.log["versions"] = {**packages, "python": platform.python_version(), "machine": platform.machine()}
+        self.log["date"] = str(date.today())
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.journal, json.dumps(self.log, indent=1).encode())
+
+
+def draw(number: int) -> Record:
+    """The settings of trial ``number``, the same for every cell and head."""
+    generator = np.random.default_rng((2012, number))
+    return {
+        "layers": int(generator.integers(1, 3)),
+        "dropout": round(float(generator.uniform(0.3, 0.6)), 2),
+        "input_dropout": float(generator.choice([0.0, 0.1])),
+        "weight_drop": float(generator.choice([0.0, 0.2])),
+        "learning_rate": round(float(np.exp(generator.uniform(np.log(2e-3), np.log(1e-2)))), 5),
+        "weight_decay": float(generator.choice([1e-4, 1e-2])),
+    }
+
+
+PLAIN = {"layers": 1, "dropout": 0.3, "input_dropout": 0.0, "weight_drop": 0.0}
+PLAIN |= {"learning_rate": 5e-3, "weight_decay": 1e-4}
+
+
+def best_trial(log: Record, cell: str, head: str) -> Record:
+    """The setting with the best validation; a plain one where nothing was searched."""
+    trials = [record for record in log["trainings"] if "trial" in record and of(record, cell, head)]
+    return min(trials, key=lambda record: record["valid"])["setting"] if trials else PLAIN
+
+
+def of(record: Record, cell: str, head: str) -> bool:
+    """Whether a training is of this cell and head."""
+    return (record["cell"], record["head"]) == (cell, head)
+
+
+def key(record: Record) -> str:
+    """What makes two trainings the same."""
+    return json.dumps(record["experiment"], sort_keys=True)
+
+
+def label(record: Record) -> str:
+    """A training as a person may read it."""
+    which = f"trial {record['trial']}" if "trial" in record else f"seed {record['seed']}"
+    return f"{record['cell']} {record['head']} {which}"
+
+
+def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan: Plan, share: float = 1.0) -> Record:
+    """A training as plain values, with the hidden size that has the wanted number of parameters."""
+    model = matched_model(corpus, cell, head, setting, plan)
+    lengths = [len(piece) - 1 for piece in corpus.split("train")]
+    small = sum(lengths) < SMALL_SET
+    steps = share * plan.steps[head] * (1 if small else 2)
+    batch_size, chunk = 16 if np.mean(lengths) < CHUNK / 2 else 8, CHUNK
+    epochs = max(1, round(steps * batch_size / sum(-(-length // chunk) for length in lengths)))
+    training = {
+        "epochs": epochs,
+        "patience": epochs,
+        "validate_every": max(1, epochs // 40),
+        "batch_size": batch_size,
+        "chunk": chunk,
+        "learning_rate": setting["learning_rate"],
+        "weight_decay": setting["weight_decay"],
+        "warmup_steps": 50,
+        "schedule": "linear",
+        "final_rate": 0.0,
+        "clip": 0.5,
+        "averaging": "ema",
+        "decay": 0.99,
+        "transpose": TRANSPOSE,
+        "precision": "bf16" if cell == "lstm" else "fp32",  # on a CPU only the fused LSTM is faster by it
+        "threads": 1,
+        "seed": 0,
+    }
+    asked = {"model": model.model_dump(mode="json"), "training": training}
+    return {"cell": cell, "head": head, "setting": setting, "experiment": asked}
+
+
+def matched_model(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan: Plan) -> ModelConfig:
+    """The model of a cell, head and setting, as large as a one-layer LSTM of so many units with that head."""
+    known = distinct_frames(corpus.split("train"))
+    of_head: Record = {"head": head}
+    if head == "joint" and len(known) <= MOST_CLASSES:
+        of_head |= {"escape": "notes", "head_features": 256}
+    elif head == "joint":
+        of_head = {"head": "notes", "head_features": 256}
+
+    def build(config: ModelConfig) -> SequenceModel:
+        return build_model(config, keys=corpus.keys, known_frames=known if config.head == "joint" else None)
+
+    parameters = count_parameters(build(ModelConfig(hidden_size=plan.units, layers=1, **of_head)))
+    of_layers = {name: setting[name] for name in ("layers", "dropout", "input_dropout", "weight_drop")}
+    model = ModelConfig(cell=cell, residual=setting["layers"] > 1, **of_head, **of_layers)
+    return model.model_copy(update={"hidden_size": matched_hidden_size(model, parameters, build)})
+
+
+def train(record: Record, data: str, runs: str, max_minutes: float | None) -> Record:
+    """Train as asked, in a process of its own, or go on with what is there; the record with its results."""
+    folder = Path(runs) / label(record).replace(" ", "-")
+    corpus = FrameCorpus.open(data)
+    asked = check_experiment({"corpus": {"frames": data}, **record["experiment"]}, label(record))
+    run = Run(folder, asked, corpus, resume=folder.is_dir())
+    progress = run.train(max_minutes)
+    model = Checkpoint.load(folder).build()
+    splits = ("valid", "test") if "seed" in record else ("valid",)
+    nats = {split: [float(each.sum()) for each in piece_nats(model, corpus.split(split))] for split in splits}
+    frames = sum(len(piece) - 1 for piece in corpus.split("valid"))
+    found = {"valid": sum(nats["valid"]) / frames, "parameters": count_parameters(model)}
+    found |= {"best_epoch": progress.best_epoch + 1, "epochs": progress.epoch, "seconds": round(progress.seconds, 1)}
+    return {**record, **found, **({"test_nats": nats["test"]} if "test" in nats else {})}
+
+
+def unigram() -> Any:
+    """Every key by its share of the training frames."""
+    return MarkovKeys(order=0)
+
+
+def markov() -> Any:
+    """Every key from its own last value."""
+    return MarkovKeys(order=1)
+
+
+def ppm() -> Any:
+    """Whole frames from the longest run of frames seen before."""
+    return FramePPM(order=6)
+
+
+def transposed_ppm() -> Any:
+    """The same, with the counts of transposed copies."""
+    return FramePPM(order=6, transpositions=range(-TRANSPOSE, TRANSPOSE + 1))
+
+
+BASELINES: dict[str, Callable[[], Any]] = {
+    "per-key unigram": unigram,
+    "per-key Markov": markov,
+    "frame PPM, order 6": ppm,
+    "frame PPM, transposed copies": transposed_ppm,
+    "frame PPM + longest-match copy": lambda: MatchCopy(ppm),
+    "frame PPM, transposed copies + longest-match copy": lambda: MatchCopy(transposed_ppm),
+}
+
+
+def measure(data: str, row: str) -> Record:
+    """Nats of each validation and test piece under a baseline fitted to the training pieces."""
+    corpus = FrameCorpus.open(data)
+    model = BASELINES[row]().fit(corpus.split("train"))
+    return {
+        f"{split}_nats": [float(model.nats(piece).sum()) for piece in corpus.split(split)]
+        for split in ("valid", "test")
+    }
+
+
+def table(name: str, log: Record, plan: Plan, seeds: int, arguments: str) -> str:
+    """The figures as Markdown."""
+    weights = np.array(log["frames"]["test"])
+    valid = sum(log["frames"]["valid"])
+    ours = {(cell, head): finals(log, cell, head)[:seeds] for head in HEADS for cell in CELLS}
+    tried = ", ".join(f"{head} {count}" for head, count in plan.trials.items())
+    lines = [
+        f"# Next-frame nats on {name}",
+        "",
+        f"{len(weights)} test pieces, {weights.sum()} predicted frames; nats per frame over all of them, less is",
+        "likelier. In brackets: 95 % bootstrap interval over pieces and seeds (10,000 samples). Piece mean: each piece",
+        "counts once.",
+        f"Validation chose among random settings for each cell ({tried}), trained for {plan.trial_share:.0%} of the",
+        f"steps; seeds: {seeds}. The test pieces chose nothing.",
+        "",
+        "| model | keys of a frame | parameters | validation | test | piece mean | seconds a training |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for title, kind, figures in PUBLISHED:
+        if name in figures:
+            lines.append(f"| {title} | {kind} | | | {figures[name]:.2f} | | |")
+    for row in BASELINES:
+        nats = np.array(log["baselines"][row]["test_nats"])
+        mean = sum(log["baselines"][row]["valid_nats"]) / valid
+        kind = "independent keys" if row.startswith("per-key") else "joint"
+        lines.append(f"| {row} | {kind} | | {mean:.3f} | {figure(nats, weights)} | {piece_mean(nats, weights)} | |")
+    for (cell, head), records in ours.items():
+        nats = np.array([record["test_nats"] for record in records])
+        mean = np.mean([record["valid"] for record in records])
+        kind = "independent keys" if head == "bernoulli" else "joint"
+        seconds = np.mean([record["seconds"] for record in records])
+        first = records[0]
+        title = f"**{cell.upper()}, {first['experiment']['model']['head']}** | {kind} | {first['parameters']:,}"
+        figures = f"{mean:.3f} | **{figure(nats, weights)}** | {piece_mean(nats, weights)} | {seconds:.0f}"
+        lines.append(f"| {title} | {figures} |")
+    lines += ["", *comparisons(ours, weights), "", *searched(log), "", *footer(log, arguments)]
+    return "\n".join(lines) + "\n"
+
+
+def finals(log: Record, cell: str, head: str) -> list[Record]:
+    """The trainings of the chosen setting, a seed each."""
+    found = [record for record in log["trainings"] if "seed" in record and of(record, cell, head)]
+    return sorted(found, key=lambda record: record["seed"])
+
+
+def figure(nats: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) -> str:
+    """A pooled mean with its interval."""
+    return "{:.3f} [{:.2f}, {:.2f}]".format(*interval(nats, weights))
+
+
+def piece_mean(nats: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) -> str:
+    """The mean over pieces of their own means."""
+    there = weights > 0
+    return f"{(np.atleast_2d(nats)[:, there] / weights[there]).mean():.3f}"
+
+
+def comparisons(ours: dict[tuple[str, str], list[Record]], weights: np.ndarray[Any, Any]) -> list[str]:
+    """Cells against each other with either head, and the heads against each other, on the same pieces."""
+    pairs = [((a, head), (b, head)) for head in HEADS for a, b in (("lstm", "rnn"), ("lstm", "gru"), ("gru", "rnn"))]
+    pairs += [((cell, "joint"), (cell, "bernoulli")) for cell in CELLS]
+    nats = {which: np.array([record["test_nats"] for record in records]) for which, records in ours.items()}
+    found = [difference(nats[one], nats[other], weights) for one, other in pairs]
+    lines = [
+        "Differences on the same test pieces, nats per frame; below 0 the first is better. p: Wilcoxon over pieces,",
+        f"two-sided, adjusted for the {len(pairs)} comparisons (Holm).",
+        "",
+        "| first | second | difference | p |",
+        "|---|---|---|---|",
+    ]
+    for (one, other), each, p in zip(pairs, found, holm([each.p for each in found]), strict=True):
+        names = " | ".join(f"{cell.upper()}, {head}" for cell, head in (one, other))
+        lines.append(f"| {names} | {{:+.3f}} [{{:+.3f}}, {{:+.3f}}] | {p:.2g} |".format(*each.interval))
+    return lines
+
+
+def searched(log: Record) -> list[str]:
+    """The log of the search."""
+    trials = [record for record in log["trainings"] if "trial" in record]
+    if not trials:
+        return ["No search."]
+    names = list(trials[0]["setting"])
+    lines = [
+        f"The search: validation after {log['plan']['trial_share']:.0%} of the steps; best in bold.",
+        "",
+        f"| trial | {' | '.join(names)} | {' | '.join(f'{cell} {head}' for head in HEADS for cell in CELLS)} |",
+        "|---" * (1 + len(names) + len(CELLS) * len(HEADS)) + "|",
+    ]
+    best = {which: min(r["valid"] for r in trials if of(r, *which)) for which in itertools.product(CELLS, HEADS)}
+    for number in range(max(log["plan"]["trials"].values())):
+        same = [record for record in trials if record["trial"] == number]
+        row = [str(same[0]["setting"][name]) for name in names]
+        for head, cell in itertools.product(HEADS, CELLS):
+            figures = [record["valid"] for record in same if of(record, cell, head)]
+            row += [f"**{v:.3f}**" if v == best[cell, head] else f"{v:.3f}" for v in figures] or [""]
+        lines.append(f"| {number} | {' | '.join(row)} |")
+    return lines
+
+
+def footer(log: Record, arguments: str) -> list[str]:
+    """What made it."""
+    seconds = sum(record["seconds"] for record in log["trainings"])
+    versions = ", ".join(f"{name} {value}" for name, value in log["versions"].items())
+    return [
+        f"Command: `python recipes/polyphonic_benchmark.py {arguments}`. {versions}. {log['date']}, "
+        f"{len(log['trainings'])} trainings, {seconds / 3600:.1f} core hours.",
+        f"Set: SHA-256 {log['sha256'][:16]}.",
+    ]
+
+
+if __name__ == "__main__":
+    started = time.time()
+    try:
+        main(standalone_mode=False)
+    except (SeqAudioError, click.ClickException) as problem:
+        sys.exit(f"polyphonic_benchmark: {problem}")

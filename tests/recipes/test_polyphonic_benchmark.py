@@ -1,0 +1,117 @@
+"""Do all cells meet the same search at the same size, is nothing trained twice, and is the table what the log says?"""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from seqaudio.corpus.frames import FrameCorpus
+from seqaudio.models.baselines import MarkovKeys
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "recipes" / "polyphonic_benchmark.py"
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    spec = importlib.util.spec_from_file_location("polyphonic_benchmark", PAGE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its worker processes import it by this name
+    sys.path.insert(0, str(PAGE.parent))
+    spec.loader.exec_module(module)
+    yield module
+    sys.path.remove(str(PAGE.parent))
+
+
+@pytest.fixture(scope="module")
+def rolls(tmp_path_factory):
+    """Pieces that walk through four chords."""
+    generator = np.random.default_rng(1)
+    chords = np.zeros((4, 88), bool)
+    chords[np.arange(4)[:, None], [[39, 43, 46], [41, 44, 48], [43, 46, 50], [36, 39, 43]]] = True
+    walks = {name: np.cumsum(generator.integers(0, 2, (count, 24)), axis=1) % 4 for name, count in SPLITS.items()}
+    path = tmp_path_factory.mktemp("rolls") / "Walks.npz"
+    np.savez(path, **{name: chords[walk] for name, walk in walks.items()})
+    return path
+
+
+SPLITS = {"train": 6, "valid": 2, "test": 3}
+
+
+def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, rolls):
+    corpus = FrameCorpus.open(rolls)
+    for head in recipe.HEADS:
+        for number in range(3):
+            asked = [recipe.experiment(corpus, cell, head, recipe.draw(number), recipe.QUICK) for cell in recipe.CELLS]
+            assert len({json.dumps(each["setting"]) for each in asked}) == 1
+            training = [{**each["experiment"]["training"], "precision": ""} for each in asked]
+            assert training[0] == training[1] == training[2]
+            models = [
+                recipe.ModelConfig.model_validate(each["experiment"]["model"]).model_copy(update={"cell": "?"})
+                for each in asked
+            ]
+            assert len({model.model_copy(update={"hidden_size": 1}) for model in models}) == 1
+    assert recipe.draw(0) != recipe.draw(1)
+
+
+@pytest.fixture(scope="module")
+def printed(recipe, rolls, tmp_path_factory):
+    """The recipe's output with tiny models, and its folder of results."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    tiny = recipe.Plan(64, {"bernoulli": 4, "joint": 4}, {"bernoulli": 2, "joint": 1}, trial_share=0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "FULL", tiny)
+        patch.setenv("PYTHONPATH", str(PAGE.parent), prepend=":")
+        arguments = ["--data", str(rolls), "--seeds", "2", "--jobs", "1", "--out", str(folder), "--runs"]
+        first = CliRunner().invoke(recipe.main, [*arguments, str(folder / "runs")], catch_exceptions=False)
+        again = CliRunner().invoke(recipe.main, [*arguments, str(folder / "other")], catch_exceptions=False)
+    assert first.exit_code == again.exit_code == 0
+    return folder, first, again
+
+
+def test_it_goes_from_a_set_of_rolls_to_the_table(recipe, rolls, printed):
+    folder, first, _ = printed
+    log = json.loads((folder / "Walks.json").read_text())
+    assert len(log["trainings"]) == 3 * (2 + 1) + 2 * 3 * 2  # trials, then two seeds of each cell and head
+    assert len({recipe.key(record) for record in log["trainings"]}) == len(log["trainings"])
+    for head in recipe.HEADS:
+        sizes = [record["parameters"] for record in log["trainings"] if record["head"] == head]
+        assert max(sizes) - min(sizes) <= 0.04 * min(sizes)
+    for record in log["trainings"]:
+        assert ("test_nats" in record) == ("seed" in record)  # a trial never sees the test pieces
+    for cell in recipe.CELLS:  # what validation liked best is what was trained again
+        tried = [r for r in log["trainings"] if "trial" in r and recipe.of(r, cell, "bernoulli")]
+        chosen = min(tried, key=lambda record: record["valid"])["setting"]
+        assert all(record["setting"] == chosen for record in recipe.finals(log, cell, "bernoulli"))
+    assert str(rolls.parent) not in (folder / "Walks.json").read_text()
+
+    corpus = FrameCorpus.open(rolls)
+    nats = [MarkovKeys(order=0).fit(corpus.split("train")).nats(piece).sum() for piece in corpus.split("test")]
+    row = next(line for line in first.stdout.splitlines() if line.startswith("| per-key unigram |"))
+    assert f"{sum(nats) / (3 * 23):.3f}" in row
+    for words in ("**LSTM, bernoulli**", "**GRU, joint**", "| RNN, joint | RNN, bernoulli |", "frame PPM"):
+        assert words in first.stdout
+
+
+def test_what_the_log_holds_is_not_trained_again(printed):
+    folder, first, again = printed
+    assert "seeds" in first.stderr
+    assert again.stderr == ""
+    assert not (folder / "other").exists()
+    assert again.stdout == first.stdout == (folder / "Walks.md").read_text() + "\n"
+
+
+RESULTS = sorted((ROOT / "docs" / "results" / "polyphonic").glob("*.json"))
+
+
+@pytest.mark.parametrize("log", RESULTS, ids=lambda path: path.stem)
+def test_the_committed_table_is_what_its_log_says(recipe, log):
+    kept = json.loads(log.read_text(encoding="utf-8"))
+    seeds = len(recipe.finals(kept, "lstm", "joint"))
+    plan = recipe.Plan(**kept["plan"])
+    text = recipe.table(log.stem, kept, plan, seeds, f"--data {log.stem}.mat")
+    assert text == log.with_suffix(".md").read_text(encoding="utf-8")
