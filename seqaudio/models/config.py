@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
     from seqaudio.music.frames import Frames
 
-HeadName = Literal["categorical", "bernoulli", "notes", "joint"]
+HeadName = Literal["categorical", "bernoulli", "marginal", "notes", "joint"]
 
 MAY_DIFFER = frozenset(
     {"dropout", "embedding_dropout", "layer_dropout", "input_dropout", "weight_drop", "zoneout", "zoneout_cell"}
@@ -64,6 +64,11 @@ class ModelConfig(BaseModel):
         """Whether the model reads and writes frames, not tokens."""
         return self.head != "categorical"
 
+    @property
+    def knows_frames(self) -> bool:
+        """Whether the head has the frames met in training as classes."""
+        return self.head in ("joint", "marginal")
+
     @model_validator(mode="after")
     def _of_one_kind(self) -> ModelConfig:
         """Refuse what the head has no use for."""
@@ -104,7 +109,7 @@ def build_model(
         config: its sizes.
         vocabulary_size: of a model of tokens.
         keys: of a frame, for a model of frames.
-        known_frames: bool, (known, keys), for the head joint: the distinct frames of the training pieces.
+        known_frames: bool, (known, keys), for the heads joint and marginal: the distinct frames of the training pieces.
 
     Raises:
         OptionError: what the config's head needs is missing, or something else is given.
@@ -146,20 +151,22 @@ def _stack(config: ModelConfig, features: int) -> RecurrentStack:
 
 
 def _frame_head(config: ModelConfig, keys: int, known_frames: Frames | None) -> Head:
-    from seqaudio.models.heads import BernoulliHead, JointHead, NotesHead
+    from seqaudio.models.heads import BernoulliHead, JointHead, MarginalHead, NotesHead
 
     def of_all_frames(name: str) -> Head:
         if name == "notes":
             return NotesHead(config.hidden_size, keys, config.head_features or config.hidden_size)
         return BernoulliHead(config.hidden_size, keys)
 
-    if config.head != "joint":
+    if not config.knows_frames:
         if known_frames is not None:
-            raise OptionError(f"known_frames go with the head joint, not with {config.head}; leave them out")
+            raise OptionError(f"known_frames go with the heads joint and marginal, not with {config.head}")
         return of_all_frames(config.head)
     if known_frames is None or known_frames.shape[1:] != (keys,):
         came = "none" if known_frames is None else f"shape {known_frames.shape}"
-        raise OptionError(f"the head joint needs known_frames of shape (known, {keys}), got {came}")
+        raise OptionError(f"the head {config.head} needs known_frames of shape (known, {keys}), got {came}")
+    if config.head == "marginal":
+        return MarginalHead(config.hidden_size, known_frames)
     return JointHead(config.hidden_size, known_frames, of_all_frames(config.escape or "bernoulli"))
 
 

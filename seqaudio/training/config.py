@@ -108,7 +108,7 @@ class Experiment(BaseModel):
         if self.model.of_frames != isinstance(self.corpus, FramesConfig):
             raise ValueError(
                 f"model.head {self.model.head} does not fit the corpus: corpus.prepared goes with categorical, "
-                "corpus.frames with bernoulli, notes or joint"
+                "corpus.frames with bernoulli, marginal, notes or joint"
             )
         return self
 

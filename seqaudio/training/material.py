@@ -71,8 +71,8 @@ class FrameMaterial:
         return list(self.corpus.split(name))
 
     def build(self, config: ModelConfig) -> SequenceModel:
-        """A new model for such pieces; the frames that the head joint knows are those of the training pieces."""
-        known = distinct_frames(self.split("train")) if config.head == "joint" else None
+        """A new model for such pieces; the frames that a head knows are those of the training pieces."""
+        known = distinct_frames(self.split("train")) if config.knows_frames else None
         return build_model(config, keys=self.corpus.keys, known_frames=known)
 
     def facts(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ LENGTHS = torch.tensor([5, 9, 3, 7])
 KEYS = 6
 FRAME_HEADS = (
     {"head": "bernoulli"},
+    {"head": "marginal"},
     {"head": "notes", "embedding_size": 5},
     {"head": "joint"},
     {"head": "joint", "escape": "notes", "head_features": 4},
@@ -111,7 +112,7 @@ def frames():
 )
 def frame_model(request):
     cell, options = request.param
-    known = (np.arange(7)[:, None] >> np.arange(KEYS)) & 1 == 1 if options["head"] == "joint" else None
+    known = (np.arange(7)[:, None] >> np.arange(KEYS)) & 1 == 1 if options["head"] in ("joint", "marginal") else None
     config = ModelConfig(cell=cell, hidden_size=HIDDEN, layers=2, dropout=0.4, **options)
     return random_model(config, keys=KEYS, known_frames=known)
 

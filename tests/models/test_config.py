@@ -75,7 +75,11 @@ def test_options_that_do_not_apply_are_refused(options, because):
         ({}, {"vocabulary_size": 9, "known_frames": KNOWN}, "and no keys"),
         ({"head": "notes"}, {}, "give keys, and no vocabulary_size"),
         ({"head": "notes"}, {"vocabulary_size": 9}, "give keys, and no vocabulary_size"),
-        ({"head": "bernoulli"}, {"keys": 88, "known_frames": KNOWN}, "known_frames go with the head joint"),
+        (
+            {"head": "bernoulli"},
+            {"keys": 88, "known_frames": KNOWN},
+            "known_frames go with the heads joint and marginal",
+        ),
         ({"head": "joint"}, {"keys": 88}, r"needs known_frames of shape \(known, 88\), got none"),
         ({"head": "joint"}, {"keys": 128, "known_frames": KNOWN}, r"\(known, 128\), got shape \(88, 88\)"),
     ],

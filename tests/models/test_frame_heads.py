@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from seqaudio.errors import OptionError
-from seqaudio.models.heads import BernoulliHead, JointHead, KnownFrames, NotesHead, distinct_frames
+from seqaudio.models.heads import (
+    BernoulliHead,
+    JointHead,
+    KnownFrames,
+    MarginalHead,
+    NotesHead,
+    distinct_frames,
+)
 
 KEYS, HIDDEN, FEATURES = 6, 5, 7
 KNOWN = [0, 3, 17, 40, 41, 62]  # numbers of frames met in training, silence among them
@@ -27,6 +34,8 @@ def make_head(name):
     match name:
         case "bernoulli":
             return BernoulliHead(HIDDEN, KEYS)
+        case "marginal":
+            return MarginalHead(HIDDEN, known_frames())
         case "notes":
             return NotesHead(HIDDEN, KEYS, FEATURES)
         case "notes upwards":
@@ -44,7 +53,7 @@ def _seeded():
         yield
 
 
-@pytest.fixture(params=["bernoulli", "notes", "notes upwards", "joint", "joint notes"])
+@pytest.fixture(params=["bernoulli", "marginal", "notes", "notes upwards", "joint", "joint notes"])
 def head(request):
     head = make_head(request.param)
     with torch.no_grad():
@@ -170,18 +179,32 @@ def slow_log_probability(head, hidden, frame):
         case NotesHead():
             return slow_notes(head, hidden.tolist(), frame)
         case JointHead():
-            numbers = [tuple(known.tolist()) for known in head.known.frames]
-            logits = []
-            for number, known in enumerate([*head.known.frames.tolist(), [False] * KEYS]):
-                row = head.weight[number].double() + sum(
-                    (head.of_keys[key].double() for key in range(KEYS) if known[key]), torch.zeros(HIDDEN)
-                )
-                logits.append(float(row @ hidden.double() + head.bias[number]))
-            total = math.log(sum(map(math.exp, logits)))
-            p = math.exp(logits[-1] - total + slow_log_probability(head.escape, hidden, frame))
+            shares = slow_classes(head.classes, hidden)
+            numbers = [tuple(known.tolist()) for known in head.classes.known.frames]
+            p = shares[-1] * math.exp(slow_log_probability(head.escape, hidden, frame))
             if tuple(frame.tolist()) in numbers:
-                p += math.exp(logits[numbers.index(tuple(frame.tolist()))] - total)
+                p += shares[numbers.index(tuple(frame.tolist()))]
             return math.log(p)
+        case MarginalHead():
+            shares, known = slow_classes(head.classes, hidden), head.classes.known.frames.tolist()
+            total = 0.0
+            for key, logit in enumerate(slow_linear(head.escape.logits, hidden.tolist())):
+                p = sum(share for share, of_frame in zip(shares, known, strict=False) if of_frame[key])
+                p += shares[-1] / (1 + math.exp(-logit))
+                total += math.log(p if frame[key] else 1 - p)
+            return total
+
+
+def slow_classes(classes, hidden):
+    """The share of each known frame and of the escape."""
+    logits = []
+    for number, known in enumerate([*classes.known.frames.tolist(), [False] * KEYS]):
+        row = classes.weight[number].double() + sum(
+            (classes.of_keys[key].double() for key in range(KEYS) if known[key]), torch.zeros(HIDDEN)
+        )
+        logits.append(float(row @ hidden.double() + classes.bias[number]))
+    total = math.log(sum(map(math.exp, logits)))
+    return [math.exp(logit - total) for logit in logits]
 
 
 def slow_linear(layer, vector):
@@ -223,15 +246,41 @@ class TestNotes:
         assert full == pytest.approx(-slow_notes(head, hidden[0, 1].tolist(), frames_of(63)), abs=1e-5)
 
 
-class TestJoint:
-    def test_many_logits_are_made_in_parts(self, monkeypatch):
-        head = make_head("joint notes")
+class TestMarginal:
+    @torch.no_grad()
+    def test_it_is_the_marginal_of_the_joint_head(self):
+        """The chance that a key sounds, summed over all frames of the joint distribution."""
+        joint, head = make_head("joint"), make_head("marginal")
+        for parameter in joint.parameters():
+            parameter.normal_()
+        head.load_state_dict(joint.state_dict())
+        hidden = torch.randn(3, HIDDEN)
+        every = frames_of(torch.arange(2**KEYS)).float()
+        expected = (-all_nats(joint, hidden)).exp() @ every  # (3, keys)
+        sounds, silent = head._probabilities(head(hidden[:, None]))
+        torch.testing.assert_close(sounds[:, 0], expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(sounds + silent, torch.ones_like(sounds))
+
+    def test_a_frame_held_impossible_costs_much_and_not_everything(self):
+        head = MarginalHead(HIDDEN, known_frames([0]))
         with torch.no_grad():
-            head.weight.normal_()
+            head.classes.bias.copy_(torch.tensor([500.0, -500.0]))
+        nats = head.nats(head(torch.randn(1, 1, HIDDEN)), frames_of([[63]]))
+        nats.sum().backward()
+        assert 100 < nats.item() < 6 * 30
+        assert all(parameter.grad.isfinite().all() for parameter in head.parameters())
+
+
+class TestJoint:
+    @pytest.mark.parametrize("name", ["joint notes", "marginal"])
+    def test_many_logits_are_made_in_parts(self, monkeypatch, name):
+        head = make_head(name)
+        with torch.no_grad():
+            head.classes.weight.normal_()
         hidden, targets = torch.randn(3, 7, HIDDEN), frames_of(torch.randint(2**KEYS, (3, 7)))
         found = []
         for most in (2**25, 3 * (len(KNOWN) + 1), 1):
-            monkeypatch.setattr("seqaudio.models.heads.joint.MOST_LOGITS", most)
+            monkeypatch.setattr("seqaudio.models.heads.frame_classes.MOST_LOGITS", most)
             head.zero_grad()
             nats = head.nats(head(hidden), targets)
             nats.sum().backward()
@@ -247,7 +296,7 @@ class TestJoint:
         head = JointHead(HIDDEN, known, BernoulliHead(HIDDEN, KEYS))
         hidden, target = torch.randn(1, 1, HIDDEN), frames_of([[0b000111]])
         before = head.nats(head(hidden), frames_of([[0b000110]])) - head.nats(head(hidden), frames_of([[0b111000]]))
-        optimizer = torch.optim.SGD([head.of_keys], lr=0.5)
+        optimizer = torch.optim.SGD([head.classes.of_keys], lr=0.5)
         head.nats(head(hidden), target).sum().backward()
         optimizer.step()
         after = head.nats(head(hidden), frames_of([[0b000110]])) - head.nats(head(hidden), frames_of([[0b111000]]))

@@ -62,7 +62,7 @@ def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, rolls):
 def printed(recipe, rolls, tmp_path_factory):
     """The recipe's output with tiny models, and its folder of results."""
     folder = tmp_path_factory.mktemp("benchmark")
-    tiny = recipe.Plan(64, {"bernoulli": 4, "joint": 4}, {"bernoulli": 2, "joint": 1}, trial_share=0.5)
+    tiny = recipe.Plan(64, {"independent": 4, "joint": 4}, {"independent": 2, "joint": 1}, trial_share=0.5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "FULL", tiny)
         patch.setenv("PYTHONPATH", str(PAGE.parent), prepend=":")
@@ -84,16 +84,16 @@ def test_it_goes_from_a_set_of_rolls_to_the_table(recipe, rolls, printed):
     for record in log["trainings"]:
         assert ("test_nats" in record) == ("seed" in record)  # a trial never sees the test pieces
     for cell in recipe.CELLS:  # what validation liked best is what was trained again
-        tried = [r for r in log["trainings"] if "trial" in r and recipe.of(r, cell, "bernoulli")]
+        tried = [r for r in log["trainings"] if "trial" in r and recipe.of(r, cell, "independent")]
         chosen = min(tried, key=lambda record: record["valid"])["setting"]
-        assert all(record["setting"] == chosen for record in recipe.finals(log, cell, "bernoulli"))
+        assert all(record["setting"] == chosen for record in recipe.finals(log, cell, "independent"))
     assert str(rolls.parent) not in (folder / "Walks.json").read_text()
 
     corpus = FrameCorpus.open(rolls)
     nats = [MarkovKeys(order=0).fit(corpus.split("train")).nats(piece).sum() for piece in corpus.split("test")]
     row = next(line for line in first.stdout.splitlines() if line.startswith("| per-key unigram |"))
     assert f"{sum(nats) / (3 * 23):.3f}" in row
-    for words in ("**LSTM, bernoulli**", "**GRU, joint**", "| RNN, joint | RNN, bernoulli |", "frame PPM"):
+    for words in ("**LSTM, marginal**", "**GRU, joint**", "| RNN, joint | RNN, independent |", "frame PPM"):
         assert words in first.stdout
 
 
