@@ -10,7 +10,7 @@ over all pieces divided by the number of predicted frames.
 set of rolls -> for every cell and head a random search, judged by validation -> the best setting from five seeds ->
 test nats of each piece, beside counting baselines -> Markdown and JSON. Every cell and head meets the same draws, and
 has the same number of parameters within 2 %. The JSON is the log of all trainings and the journal of the recipe: what
-stands there is not trained again. Copy this page and change it.
+stands there is not trained again. The table is made by polyphonic_table.py. Copy both pages and change them.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ from typing import Any
 
 import click
 import numpy as np
+from polyphonic_table import CELLS, HEADS, Record, of, table
 
 from seqaudio.corpus.frames import FrameCorpus
-from seqaudio.errors import SeqAudioError
+from seqaudio.errors import OptionError, SeqAudioError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.baselines import FramePPM, MarkovKeys, MatchCopy
 from seqaudio.models.checkpoint import Checkpoint
@@ -42,29 +43,13 @@ from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.heads import distinct_frames
 from seqaudio.models.matching import count_parameters, matched_hidden_size
 from seqaudio.models.sequence_model import SequenceModel
-from seqaudio.report.statistics import difference, holm, interval
 from seqaudio.training.config import check_experiment
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.run import Run
 
-Record = dict[str, Any]
-
-CELLS = ("rnn", "gru", "lstm")
-HEADS = ("independent", "joint")
 CHUNK = 256  # frames a step; the state is carried on
 MOST_CLASSES = 5_000  # more distinct training frames than that, and whole frames are no classes
 TRANSPOSE = 5  # semitones, in training and for the counts of the transposed baseline
-PUBLISHED = (  # Bai et al. 2018, tables of test nats; RRU: Ozolins et al. 2021, who tuned on the test pieces
-    ("RNN, Bai 2018", "independent keys", {"JSB_Chorales": 8.91, "Nottingham": 4.05}),
-    ("GRU, Bai 2018", "independent keys", {"JSB_Chorales": 8.43, "Nottingham": 3.46}),
-    ("LSTM, Bai 2018", "independent keys", {"JSB_Chorales": 8.45, "Nottingham": 3.29}),
-    ("TCN, Bai 2018", "independent keys", {"JSB_Chorales": 8.10, "Nottingham": 3.07}),
-    (
-        "RRU 2021, tuned on the test pieces",
-        "independent keys",
-        {"JSB_Chorales": 7.72, "Nottingham": 2.92, "MuseData": 7.03, "Piano_midi": 7.38},
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -97,9 +82,8 @@ def main(data: str, quick: bool, seeds: int | None, out: str | None, runs: str, 
     name = Path(data).stem
     folder = Path(out or ("out/polyphonic" if quick else "docs/results/polyphonic"))
     bench = Bench(plan, data, corpus, folder / f"{name}.json", Path(runs) / name / ("quick" if quick else "full"))
-    seeds = seeds or (1 if quick else 5)
-    bench.run(jobs, seeds)
-    text = table(name, bench.log, plan, seeds, f"--data {name}.mat" + " --quick" * quick)
+    bench.run(jobs, seeds or (1 if quick else 5))
+    text = table(name, bench.log)
     write_bytes(folder / f"{name}.md", text.encode())
     click.echo(text)
 
@@ -110,12 +94,14 @@ class Bench:
     def __init__(self, plan: Plan, data: str, corpus: FrameCorpus, journal: Path, runs: Path) -> None:
         self.plan, self.data, self.corpus, self.journal, self.runs = plan, data, corpus, journal, runs
         frames = {split: [len(piece) - 1 for piece in corpus.split(split)] for split in ("valid", "test")}
-        self.log: Record = {"sha256": corpus.fingerprint, "plan": asdict(plan), "frames": frames}
-        self.log |= {"trainings": [], "baselines": {}}
+        self.log: Record = {"sha256": corpus.fingerprint, "quick": plan == QUICK, "plan": asdict(plan)}
+        self.log |= {"frames": frames, "trainings": [], "baselines": {}}
         if journal.is_file():
             kept = json.loads(journal.read_text(encoding="utf-8"))
-            if all(kept.get(key) == self.log[key] for key in ("sha256", "plan")):
-                self.log = kept
+            other = [name for name in ("sha256", "plan") if kept.get(name) != self.log[name]]
+            if other:
+                raise OptionError(f"{journal.name}: of another {' and '.join(other)}; name another folder with --out")
+            self.log = kept
 
     def run(self, jobs: int, seeds: int) -> None:
         """Everything that the log does not hold yet."""
@@ -188,11 +174,6 @@ def best_trial(log: Record, cell: str, head: str) -> Record:
     """The setting with the best validation; a plain one where nothing was searched."""
     trials = [record for record in log["trainings"] if "trial" in record and of(record, cell, head)]
     return min(trials, key=lambda record: record["valid"])["setting"] if trials else PLAIN
-
-
-def of(record: Record, cell: str, head: str) -> bool:
-    """Whether a training is of this cell and head."""
-    return (record["cell"], record["head"]) == (cell, head)
 
 
 def key(record: Record) -> str:
@@ -312,115 +293,6 @@ def measure(data: str, row: str) -> Record:
         f"{split}_nats": [float(model.nats(piece).sum()) for piece in corpus.split(split)]
         for split in ("valid", "test")
     }
-
-
-def table(name: str, log: Record, plan: Plan, seeds: int, arguments: str) -> str:
-    """The figures as Markdown."""
-    weights = np.array(log["frames"]["test"])
-    valid = sum(log["frames"]["valid"])
-    ours = {(cell, head): finals(log, cell, head)[:seeds] for head in HEADS for cell in CELLS}
-    tried = ", ".join(f"{head} {count}" for head, count in plan.trials.items())
-    lines = [
-        f"# Next-frame nats on {name}",
-        "",
-        f"{len(weights)} test pieces, {weights.sum()} predicted frames; nats per frame over all of them, less is",
-        "likelier. In brackets: 95 % bootstrap interval over pieces and seeds (10,000 samples). Piece mean: each piece",
-        "counts once.",
-        f"Validation chose among random settings for each cell ({tried}), trained for {plan.trial_share:.0%} of the",
-        f"steps; seeds: {seeds}. The test pieces chose nothing.",
-        "",
-        "| model | keys of a frame | parameters | validation | test | piece mean | seconds a training |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for title, kind, figures in PUBLISHED:
-        if name in figures:
-            lines.append(f"| {title} | {kind} | | | {figures[name]:.2f} | | |")
-    for row in BASELINES:
-        nats = np.array(log["baselines"][row]["test_nats"])
-        mean = sum(log["baselines"][row]["valid_nats"]) / valid
-        kind = "independent keys" if row.startswith("per-key") else "joint"
-        lines.append(f"| {row} | {kind} | | {mean:.3f} | {figure(nats, weights)} | {piece_mean(nats, weights)} | |")
-    for (cell, head), records in ours.items():
-        nats = np.array([record["test_nats"] for record in records])
-        mean = np.mean([record["valid"] for record in records])
-        kind = "independent keys" if head == "independent" else "joint"
-        seconds = np.mean([record["seconds"] for record in records])
-        first = records[0]
-        title = f"**{cell.upper()}, {first['experiment']['model']['head']}** | {kind} | {first['parameters']:,}"
-        figures = f"{mean:.3f} | **{figure(nats, weights)}** | {piece_mean(nats, weights)} | {seconds:.0f}"
-        lines.append(f"| {title} | {figures} |")
-    lines += ["", *comparisons(ours, weights), "", *searched(log), "", *footer(log, arguments)]
-    return "\n".join(lines) + "\n"
-
-
-def finals(log: Record, cell: str, head: str) -> list[Record]:
-    """The trainings of the chosen setting, a seed each."""
-    found = [record for record in log["trainings"] if "seed" in record and of(record, cell, head)]
-    return sorted(found, key=lambda record: record["seed"])
-
-
-def figure(nats: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) -> str:
-    """A pooled mean with its interval."""
-    return "{:.3f} [{:.2f}, {:.2f}]".format(*interval(nats, weights))
-
-
-def piece_mean(nats: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) -> str:
-    """The mean over pieces of their own means."""
-    there = weights > 0
-    return f"{(np.atleast_2d(nats)[:, there] / weights[there]).mean():.3f}"
-
-
-def comparisons(ours: dict[tuple[str, str], list[Record]], weights: np.ndarray[Any, Any]) -> list[str]:
-    """Cells against each other with either head, and the heads against each other, on the same pieces."""
-    pairs = [((a, head), (b, head)) for head in HEADS for a, b in (("lstm", "rnn"), ("lstm", "gru"), ("gru", "rnn"))]
-    pairs += [((cell, "joint"), (cell, "independent")) for cell in CELLS]
-    nats = {which: np.array([record["test_nats"] for record in records]) for which, records in ours.items()}
-    found = [difference(nats[one], nats[other], weights) for one, other in pairs]
-    lines = [
-        "Differences on the same test pieces, nats per frame; below 0 the first is better. p: Wilcoxon over pieces,",
-        f"two-sided, adjusted for the {len(pairs)} comparisons (Holm).",
-        "",
-        "| first | second | difference | p |",
-        "|---|---|---|---|",
-    ]
-    for (one, other), each, p in zip(pairs, found, holm([each.p for each in found]), strict=True):
-        names = " | ".join(f"{cell.upper()}, {head}" for cell, head in (one, other))
-        lines.append(f"| {names} | {{:+.3f}} [{{:+.3f}}, {{:+.3f}}] | {p:.2g} |".format(*each.interval))
-    return lines
-
-
-def searched(log: Record) -> list[str]:
-    """The log of the search."""
-    trials = [record for record in log["trainings"] if "trial" in record]
-    if not trials:
-        return ["No search."]
-    names = list(trials[0]["setting"])
-    lines = [
-        f"The search: validation after {log['plan']['trial_share']:.0%} of the steps; best in bold.",
-        "",
-        f"| trial | {' | '.join(names)} | {' | '.join(f'{cell} {head}' for head in HEADS for cell in CELLS)} |",
-        "|---" * (1 + len(names) + len(CELLS) * len(HEADS)) + "|",
-    ]
-    best = {which: min(r["valid"] for r in trials if of(r, *which)) for which in itertools.product(CELLS, HEADS)}
-    for number in range(max(log["plan"]["trials"].values())):
-        same = [record for record in trials if record["trial"] == number]
-        row = [str(same[0]["setting"][name]) for name in names]
-        for head, cell in itertools.product(HEADS, CELLS):
-            figures = [record["valid"] for record in same if of(record, cell, head)]
-            row += [f"**{v:.3f}**" if v == best[cell, head] else f"{v:.3f}" for v in figures] or [""]
-        lines.append(f"| {number} | {' | '.join(row)} |")
-    return lines
-
-
-def footer(log: Record, arguments: str) -> list[str]:
-    """What made it."""
-    seconds = sum(record["seconds"] for record in log["trainings"])
-    versions = ", ".join(f"{name} {value}" for name, value in log["versions"].items())
-    return [
-        f"Command: `python recipes/polyphonic_benchmark.py {arguments}`. {versions}. {log['date']}, "
-        f"{len(log['trainings'])} trainings, {seconds / 3600:.1f} core hours.",
-        f"Set: SHA-256 {log['sha256'][:16]}.",
-    ]
 
 
 if __name__ == "__main__":
