@@ -21,8 +21,8 @@ from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.bars_grid import TICKS_PER_QUARTER
-from seqaudio.tokens.metre import STEPS_PER_QUARTER
+from seqaudio.tokens.bars.grid import TICKS_PER_QUARTER
+from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
 from seqaudio.tokens.tokenizer import DRUMS
 
 MAX_BARS = 10_000

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.bars_grammar import BarsState
+from seqaudio.tokens.bars.grammar import BarsState
 from seqaudio.tokens.tokenizer import DRUMS
 
 

@@ -19,7 +19,7 @@ from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import BarsTokenizer
-from seqaudio.tokens.metre import METRES, STEPS_PER_QUARTER, nearest_metre
+from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 

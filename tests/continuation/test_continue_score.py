@@ -14,7 +14,7 @@ from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files.midi import midi_bytes, read_midi_bytes
 from seqaudio.music.score import Score
 from seqaudio.tokens import MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
-from seqaudio.tokens.metre import nearest_metre
+from seqaudio.tokens.bars.metre import nearest_metre
 from tests.samples import FULL, MELODY, PEDALS, model_folder, run_python, tune
 
 BAR = 1920

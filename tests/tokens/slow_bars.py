@@ -9,7 +9,7 @@ from math import log
 
 from seqaudio.music import Score
 from seqaudio.tokens import BarsTokenizer
-from seqaudio.tokens.metre import bar_steps, writable_metres
+from seqaudio.tokens.bars.metre import bar_steps, writable_metres
 
 DURATIONS = [*range(1, 96), *range(96, 385, 12)]
 MARKS = [

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from seqaudio.errors import CheckpointError, VocabularyError
 from seqaudio.music import Score
 from seqaudio.tokens import BarsTokenizer, Loss
-from seqaudio.tokens.bars_grid import DURATIONS, TICKS_PER_STEP
+from seqaudio.tokens.bars.grid import DURATIONS, TICKS_PER_STEP
 from tests.contracts.any_scores import scores
 from tests.contracts.tokenizer_laws import rows
 

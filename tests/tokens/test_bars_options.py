@@ -16,7 +16,9 @@ from seqaudio.files.midi import read_midi_bytes
 from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.music import Score, pedals, spans
 from seqaudio.pretrained import SHIPPED, model_path
-from seqaudio.tokens import BarsTokenizer, bars, bars_grid
+from seqaudio.tokens import BarsTokenizer
+from seqaudio.tokens.bars import grid
+from seqaudio.tokens.bars import tokenizer as bars
 from tests.contracts import tokenizer_laws as laws
 from tests.contracts.any_scores import scores
 from tests.tokens.slow_bars import slow_bars
@@ -49,7 +51,7 @@ def test_the_laws_hold_under_all_options(tokenizer: BarsTokenizer, score: Score)
 
 
 KERNELS = [
-    (bars, "write"), (bars_grid, "pack"), (bars_grid, "struck_once"), (bars_grid, "tempos_on_grid"),
+    (bars, "write"), (grid, "pack"), (grid, "struck_once"), (grid, "tempos_on_grid"),
     (pedals, "sustained"), (spans, "_joined"),
 ]  # fmt: skip
 

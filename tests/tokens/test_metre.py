@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqaudio.tokens import metre as room
-from seqaudio.tokens.metre import LONGEST_BAR, METRES, SHORTEST_BAR, bar_steps, nearest_metre
+from seqaudio.tokens.bars import metre as room
+from seqaudio.tokens.bars.metre import LONGEST_BAR, METRES, SHORTEST_BAR, bar_steps, nearest_metre
 
 metres = st.tuples(st.integers(1, 300), st.integers(1, 70)) | st.sampled_from(METRES)
 

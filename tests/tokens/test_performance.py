@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqaudio.errors import OptionError, VocabularyError
 from seqaudio.music import Score
 from seqaudio.tokens import BarsTokenizer, Loss, PerformanceTokenizer, Tokenizer
-from seqaudio.tokens.performance_grammar import permits
+from seqaudio.tokens.performance.grammar import permits
 from tests.contracts import tokenizer_laws as laws
 from tests.contracts.any_scores import scores
 

@@ -1,6 +1,6 @@
 """Where does the sustain pedal stand among the notes of a grid?
 
-Conventions: on the grid a pedal belongs to a voice (see ``bars_notes.py``), so the pedals of several tracks of one
+Conventions: on the grid a pedal belongs to a voice (see ``notes.py``), so the pedals of several tracks of one
 program become one, which is down while any of them is. Drums have no pedal.
 """
 
@@ -12,8 +12,8 @@ from seqaudio.music.pedals import spans_of_voices
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.spans import joined
 from seqaudio.music.steps import nearest_steps
-from seqaudio.tokens.bars_notes import LAST_STEP
-from seqaudio.tokens.metre import STEPS_PER_QUARTER
+from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
+from seqaudio.tokens.bars.notes import LAST_STEP
 
 
 def spans_on_grid(score: Score, voice: IntArray, end: int) -> tuple[IntArray, int, int]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqaudio.compiled import compiled
 from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray
-from seqaudio.tokens.metre import STEPS_PER_QUARTER
+from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
 
 _OCTAVE = (40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 63, 66, 69, 72, 76)  # Maelzel's numbers
 MARKS_QPM = tuple(mark * octave for octave in (0.5, 1, 2, 4) for mark in _OCTAVE)

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.bars_decode import score_of_ids
-from seqaudio.tokens.bars_grammar import BarsState, allowed
-from seqaudio.tokens.bars_grid import Grid, on_grid
-from seqaudio.tokens.bars_notes import DURATIONS, FirstIds, write
-from seqaudio.tokens.bars_tempo import MARKS_QPM
-from seqaudio.tokens.metre import LONGEST_BAR, METRES, STEPS_PER_QUARTER
+from seqaudio.tokens.bars.decode import score_of_ids
+from seqaudio.tokens.bars.grammar import BarsState, allowed
+from seqaudio.tokens.bars.grid import Grid, on_grid
+from seqaudio.tokens.bars.metre import LONGEST_BAR, METRES, STEPS_PER_QUARTER
+from seqaudio.tokens.bars.notes import DURATIONS, FirstIds, write
+from seqaudio.tokens.bars.tempo import MARKS_QPM
 from seqaudio.tokens.stored import StoredTokenizer
 from seqaudio.tokens.tokenizer import DRUMS, Loss, Pedals, check_pedals
 from seqaudio.tokens.vocabulary import Vocabulary

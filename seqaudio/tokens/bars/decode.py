@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.bars_grid import NO_PEDALS, NO_TEMPOS, PLAIN_VELOCITY, TICKS_PER_QUARTER, TICKS_PER_STEP
-from seqaudio.tokens.bars_notes import DURATIONS
-from seqaudio.tokens.bars_tempo import MARKS_US
-from seqaudio.tokens.metre import METRES, bar_steps
+from seqaudio.tokens.bars.grid import NO_PEDALS, NO_TEMPOS, PLAIN_VELOCITY, TICKS_PER_QUARTER, TICKS_PER_STEP
+from seqaudio.tokens.bars.metre import METRES, bar_steps
+from seqaudio.tokens.bars.notes import DURATIONS
+from seqaudio.tokens.bars.tempo import MARKS_US
 from seqaudio.tokens.vocabulary import Vocabulary
 
 NO_PLACES = np.zeros(0, np.int64)

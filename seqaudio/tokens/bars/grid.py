@@ -17,10 +17,10 @@ from seqaudio.errors import OptionError
 from seqaudio.music.pedals import held_durations, spans_of_no_voice
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.steps import nearest_steps
-from seqaudio.tokens.bars_notes import DURATIONS, LAST_STEP, pack, struck_once
-from seqaudio.tokens.bars_pedals import spans_on_grid
-from seqaudio.tokens.bars_tempo import MARKS_US, tempos_on_grid
-from seqaudio.tokens.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, writable_metres
+from seqaudio.tokens.bars.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, writable_metres
+from seqaudio.tokens.bars.notes import DURATIONS, LAST_STEP, pack, struck_once
+from seqaudio.tokens.bars.pedals import spans_on_grid
+from seqaudio.tokens.bars.tempo import MARKS_US, tempos_on_grid
 from seqaudio.tokens.tokenizer import Pedals
 
 TICKS_PER_QUARTER = 480
@@ -36,7 +36,7 @@ class Grid:
     """A score in steps.
 
     Attributes:
-        notes: packed and sorted, see ``bars_notes.py``.
+        notes: packed and sorted, see ``notes.py``.
         metres: step, index into METRES and steps per bar, shape (changes, 3).
         last_line: step of the bar line behind the last bar; 0 without notes.
         tempos: step and index of the metronome mark, shape (changes, 2).

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.errors import VocabularyError
-from seqaudio.tokens.bars_tempo import PLAIN_MARK
-from seqaudio.tokens.metre import METRES, bar_steps
+from seqaudio.tokens.bars.metre import METRES, bar_steps
+from seqaudio.tokens.bars.tempo import PLAIN_MARK
 
 if TYPE_CHECKING:
     from seqaudio.tokens.bars import BarsTokenizer

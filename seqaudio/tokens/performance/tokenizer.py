@@ -1,6 +1,6 @@
 """How does expressive playing, which has no metre, become a line of tokens?
 
-Conventions: times are seconds on a grid of 10 ms (``performance_grid.py``). A sequence reads
+Conventions: times are seconds on a grid of 10 ms (``grid.py``). A sequence reads
 
     BOS { TimeShift | [Program] NoteOff | [Program] PedalUp | [Program] PedalDown | [Program] [Velocity] NoteOn } EOS
 
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.performance_grammar import MAX_SHIFT, RANKS, PerformanceState, allowed
-from seqaudio.tokens.performance_grid import TICKS_PER_QUARTER, TICKS_PER_STEP, quantize
+from seqaudio.tokens.performance.grammar import MAX_SHIFT, RANKS, PerformanceState, allowed
+from seqaudio.tokens.performance.grid import TICKS_PER_QUARTER, TICKS_PER_STEP, quantize
 from seqaudio.tokens.stored import StoredTokenizer
 from seqaudio.tokens.tokenizer import DRUMS, Loss, Pedals, check_pedals
 from seqaudio.tokens.vocabulary import Vocabulary

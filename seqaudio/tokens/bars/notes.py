@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seqaudio.compiled import compiled
 from seqaudio.music.pedals import VOICES
 from seqaudio.music.score import IntArray
-from seqaudio.tokens.metre import STEPS_PER_QUARTER
+from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
 
 SINGLE_STEPS = 8 * STEPS_PER_QUARTER  # up to here a duration may be any number of steps
 LONGEST_QUARTERS = 32
