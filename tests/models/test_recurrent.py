@@ -239,3 +239,15 @@ def test_outputs_behind_the_lengths_are_zero(cell):
     assert (outputs[1, 2:] == 0).all()
     assert (outputs[1, :2] != 0).any(dim=-1).all()  # each step, if not each unit of an IRNN
     assert outputs.shape == (2, 5, HIDDEN)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "irnn", "gru"])
+@torch.no_grad()
+def test_autocast_on_a_cpu_leaves_the_state_its_digits(cell):
+    layer = RecurrentStack(cell, 5, 6, 2)
+    inputs = torch.randn(3, 40, 5)
+    outputs, state = layer(inputs, layer.initial_state(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        found, found_state = layer(inputs, layer.initial_state(3))
+    assert torch.equal(found, outputs)
+    assert all(torch.equal(one, other) for one, other in zip(found_state, state, strict=True))

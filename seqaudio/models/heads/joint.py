@@ -57,7 +57,7 @@ class JointHead(Head):
         return torch.where(is_known, frames, self.escape.sample(of_escape, generator, temperature))
 
     def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        return outputs[..., : self.hidden_size].float(), outputs[..., self.hidden_size :]
+        return outputs[..., : self.hidden_size], outputs[..., self.hidden_size :]
 
 
 def _log_probabilities(hidden: Tensor, number: Tensor, rows: Tensor, bias: Tensor) -> Tensor:

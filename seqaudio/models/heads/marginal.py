@@ -53,18 +53,16 @@ class MarginalHead(Head):
 
     def _probabilities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """That each key sounds and that it is silent, (batch, time, keys) each, float32."""
-        with torch.autocast(outputs.device.type, enabled=False):
-            steps = outputs.float().flatten(0, -2)
-            hidden, logits = steps[:, : self.hidden_size], steps[:, self.hidden_size :]
-            both = self.classes.in_parts(self._of_keys, hidden, logits)  # (steps, 2, keys)
-            sounds, silent = both.reshape(*outputs.shape[:-1], 2, -1).unbind(dim=-2)
-            return sounds, silent
+        steps = outputs.flatten(0, -2)
+        hidden, logits = steps[:, : self.hidden_size], steps[:, self.hidden_size :].float()
+        both = self.classes.in_parts(self._of_keys, hidden, logits)  # (steps, 2 keys)
+        sounds, silent = both.reshape(*outputs.shape[:-1], -1).chunk(2, dim=-1)
+        return sounds, silent
 
     def _of_keys(self, hidden: Tensor, logits: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
         """Two sums, not one and its rest: near 1 the rest has no digits."""
-        shares = functional.linear(hidden, rows, bias).softmax(dim=-1)  # (steps, classes)
-        known, escape = shares[:, :-1], shares[:, -1:]
+        shares = functional.linear(hidden, rows, bias).float().softmax(dim=-1)  # (steps, classes)
         frames = self.classes.known.frames.float()
-        sounds = known @ frames + escape * logits.sigmoid()
-        silent = known @ (1 - frames) + escape * (-logits).sigmoid()
-        return torch.stack([sounds, silent], dim=1)
+        of_classes = functional.pad(torch.cat([frames, 1 - frames], dim=1), (0, 0, 0, 1))  # (classes, 2 keys)
+        of_escape = shares[:, -1:] * torch.cat([logits.sigmoid(), (-logits).sigmoid()], dim=1)
+        return (shares @ of_classes).float() + of_escape
