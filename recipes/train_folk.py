@@ -15,7 +15,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -30,10 +30,10 @@ from seqaudio.errors import SeqAudioError
 from seqaudio.models.baselines import PPM, NGram
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
 from seqaudio.pretrained import load_model
+from seqaudio.report.statistics import RESAMPLES, interval
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"folk": "folk_lstm", "folk-rnn": "folk_rnn"}  # shipped name: config and run
-RESAMPLES = 10_000
 
 
 @click.command()
@@ -152,13 +152,11 @@ def table(rows: dict[str, NDArray[np.float64]], corpus: PreparedCorpus, seconds:
         "|---|---|---|---|---|",
     ]
     for name, nats in rows.items():
-        low, high = interval(nats, notes, groups)
+        _, low, high = interval(nats, notes, groups=groups)
         more = (
             ""
             if name == first
-            else "{:+.3f} [{:+.3f}, {:+.3f}]".format(
-                (nats - rows[first]).sum() / notes.sum(), *interval(nats - rows[first], notes, groups)
-            )
+            else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*interval(nats - rows[first], notes, groups=groups))
         )
         lines.append(
             f"| {name} | {nats.sum() / notes.sum():.3f} [{low:.3f}, {high:.3f}] | {nats.sum() / tokens.sum():.4f} "
@@ -172,15 +170,6 @@ def table(rows: dict[str, NDArray[np.float64]], corpus: PreparedCorpus, seconds:
         f"Corpus: {', '.join(corpus.manifest['sources'])}, tokens SHA-256 {corpus.fingerprint[:16]}.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def interval(nats: NDArray[np.float64], weights: NDArray[np.int64], groups: Sequence[str]) -> tuple[float, float]:
-    """95 % bootstrap interval of sum(nats) / sum(weights), over groups: versions of one tune are drawn together."""
-    _, group = np.unique(groups, return_inverse=True)
-    nats, weights = np.bincount(group, weights=nats), np.bincount(group, weights=weights)
-    drawn = np.random.default_rng(0).integers(0, len(nats), (RESAMPLES, len(nats)))
-    low, high = np.quantile(nats[drawn].sum(axis=1) / weights[drawn].sum(axis=1), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def model_card(name: str, checkpoint: Checkpoint, rows: dict[str, NDArray[np.float64]]) -> str:

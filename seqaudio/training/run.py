@@ -24,9 +24,10 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
+from pydantic import ValidationError
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.corpus.prepare import prepare
@@ -173,8 +174,7 @@ class Run:
             return
         if not resume:
             raise OptionError(f"{shown(self.folder)}: holds a run; add --resume to go on, or name another with --out")
-        begun = _flat(json.loads(stored.read_text(encoding="utf-8")))
-        asked = _flat(json.loads(self.experiment.model_dump_json()))
+        begun, asked = _flat(_begun(stored)), _flat(json.loads(self.experiment.model_dump_json()))
         other = [
             f"{key} was {begun.get(key)!r}, now {value!r}" for key, value in asked.items() if begun.get(key) != value
         ]
@@ -294,6 +294,15 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _begun(stored: Path) -> dict[str, Any]:
+    """The settings of the run in a folder; one that did not exist when it was begun has its default."""
+    settings: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+    try:
+        return cast(dict[str, Any], json.loads(Experiment.model_validate(settings).model_dump_json()))
+    except ValidationError:
+        return settings  # of a newer seqaudio
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

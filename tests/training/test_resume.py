@@ -6,6 +6,7 @@ augmentation, accumulation and averaging are on.
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 
@@ -341,6 +342,19 @@ class TestFolder:
         with pytest.raises(OptionError, match="other settings"):
             Run(whole, make_experiment(corpus_folder, seed=8), corpus, resume=True)
         assert (whole / "log.jsonl").read_bytes() == before
+
+    def test_settings_younger_than_the_run_had_their_defaults(self, corpus_folder, corpus, whole, tmp_path):
+        shutil.copytree(whole, tmp_path / "run")
+        path = tmp_path / "run" / "experiment.json"
+        settings = json.loads(path.read_text())
+        assert settings["model"].pop("zoneout") == 0.0
+        assert settings["training"].pop("tensorboard") is False
+        path.write_text(json.dumps(settings))
+        assert Run(tmp_path / "run", make_experiment(corpus_folder), corpus, resume=True).train().finished
+        settings["training"].pop("averaging")
+        path.write_text(json.dumps(settings))
+        with pytest.raises(OptionError, match=r"training\.averaging was 'none', now 'ema'"):
+            Run(tmp_path / "run", make_experiment(corpus_folder), corpus, resume=True)
 
     def test_something_else_is_not_overwritten(self, corpus_folder, corpus, tmp_path):
         (tmp_path / "letter.txt").write_text("dear")
