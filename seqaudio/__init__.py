@@ -12,38 +12,53 @@ _PUBLIC = {
     "BarsTokenizer": "seqaudio.tokens",
     "Checkpoint": "seqaudio.models.checkpoint",
     "Continuation": "seqaudio.continuation",
+    "FrameCorpus": "seqaudio.corpus",
+    "FramePPM": "seqaudio.models.baselines",
     "Limits": "seqaudio.files",
+    "MarkovKeys": "seqaudio.models.baselines",
+    "MatchCopy": "seqaudio.models.baselines",
     "MelodyTokenizer": "seqaudio.tokens",
     "MidiTokTokenizer": "seqaudio.tokens",
+    "ModelConfig": "seqaudio.models.config",
+    "NGram": "seqaudio.models.baselines",
     "PPM": "seqaudio.models.baselines",
     "PerformanceTokenizer": "seqaudio.tokens",
     "PianorollTokenizer": "seqaudio.tokens",
-    "PreparedCorpus": "seqaudio.corpus",
     "PrepareOptions": "seqaudio.corpus",
+    "PreparedCorpus": "seqaudio.corpus",
+    "Run": "seqaudio.training.run",
     "Sampling": "seqaudio.continuation",
     "Score": "seqaudio.music",
     "SeqAudioError": "seqaudio.errors",
+    "build_model": "seqaudio.models.config",
+    "check_experiment": "seqaudio.training.config",
     "continue_score": "seqaudio.continuation",
     "degeneracy": "seqaudio.structure",
     "find_melody": "seqaudio.music",
     "generate_score": "seqaudio.continuation",
+    "load_experiment": "seqaudio.training.config",
     "load_model": "seqaudio.pretrained",
+    "open_corpus": "seqaudio.training.run",
+    "piece_nats": "seqaudio.training.evaluate",
     "prepare": "seqaudio.corpus",
     "read_abc": "seqaudio.files",
     "read_midi": "seqaudio.files",
     "score_likelihood": "seqaudio.continuation",
+    "score_of_frames": "seqaudio.music.frames",
     "write_midi": "seqaudio.files",
 }
 __all__ = list(_PUBLIC)
 
 if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.continuation import Continuation, Sampling, continue_score, generate_score, score_likelihood
-    from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare
+    from seqaudio.corpus import FrameCorpus, PreparedCorpus, PrepareOptions, prepare
     from seqaudio.errors import SeqAudioError
     from seqaudio.files import Limits, read_abc, read_midi, write_midi
-    from seqaudio.models.baselines import PPM
+    from seqaudio.models.baselines import PPM, FramePPM, MarkovKeys, MatchCopy, NGram
     from seqaudio.models.checkpoint import Checkpoint
+    from seqaudio.models.config import ModelConfig, build_model
     from seqaudio.music import Score, find_melody
+    from seqaudio.music.frames import score_of_frames
     from seqaudio.pretrained import load_model
     from seqaudio.structure import degeneracy
     from seqaudio.tokens import (
@@ -53,6 +68,9 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
         PerformanceTokenizer,
         PianorollTokenizer,
     )
+    from seqaudio.training.config import check_experiment, load_experiment
+    from seqaudio.training.evaluate import piece_nats
+    from seqaudio.training.run import Run, open_corpus
 
 
 def __getattr__(name: str) -> Any:

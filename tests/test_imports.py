@@ -53,4 +53,10 @@ def test_continue_on_a_shipped_model_imports_no_torch(tmp_path: Path) -> None:
 
 def test_every_public_name_is_there() -> None:
     code = "import seqaudio\nfor name in seqaudio.__all__: getattr(seqaudio, name)\nassert seqaudio.__version__"
+    modules_after(code)
+
+
+def test_only_the_public_names_that_train_or_run_a_model_pull_in_torch() -> None:
+    with_torch = {"Run", "open_corpus", "piece_nats"}
+    code = f"import seqaudio\nfor name in {{*seqaudio.__all__}} - {with_torch}: getattr(seqaudio, name)"
     assert "torch" not in modules_after(code)

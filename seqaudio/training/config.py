@@ -136,8 +136,12 @@ def load_experiment(path: str | Path, changes: Sequence[str] = ()) -> Experiment
     return check_experiment(values, shown(path))
 
 
-def check_experiment(values: dict[str, Any], name: str) -> Experiment:
-    """An experiment from plain values; ``name`` stands in the error."""
+def check_experiment(values: dict[str, Any], name: str = "experiment") -> Experiment:
+    """An experiment from plain values, as they would stand in a YAML file; ``name`` stands in the error.
+
+    Raises:
+        OptionError: keys or values are not allowed; the text lists all of them with their places.
+    """
     try:
         return Experiment.model_validate(values)
     except ValidationError as problem:

@@ -118,6 +118,11 @@ class TestEveryHead:
             warm = head.sample(head(hidden).expand(1, count, -1), generator)
             assert frequency.max() > torch.bincount((warm[0] * 2 ** torch.arange(KEYS)).sum(dim=1)).max() / count
 
+    def test_one_step_is_drawn_as_a_sequence_of_one(self, head):
+        outputs = head(torch.randn(4, 1, HIDDEN))
+        alone = head.sample(outputs[:, 0], torch.Generator().manual_seed(3))
+        assert torch.equal(alone, head.sample(outputs, torch.Generator().manual_seed(3))[:, 0])
+
     def test_the_same_generator_draws_the_same(self, head):
         outputs = head(torch.randn(2, 9, HIDDEN))
         one, same, other = (head.sample(outputs, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))

@@ -31,7 +31,7 @@ class Head(nn.Module, ABC):
         """Targets drawn from the distribution whose negative logarithm is ``nats``, frames as bool.
 
         Args:
-            outputs: (batch, time, n); each step is drawn by itself.
+            outputs: (batch, time, n), or (batch, n) of one step; each step is drawn by itself.
             generator: on the device of the outputs.
             temperature: every choice of the head is drawn from its probabilities to the power of 1 / temperature.
 
