@@ -7,13 +7,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
+import yaml
+from pydantic import BaseModel
 
 from seqaudio.cli.main import run
 from seqaudio.files import read_midi, write_midi
+from seqaudio.models.cells import Cell
+from seqaudio.models.config import HeadName, ModelConfig
 from seqaudio.music import Score
+from seqaudio.training.config import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,7 +58,10 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
     assert (newcomer / "runs" / "your_folder" / "model.onnx").is_file()
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("prepare.md", 2), ("tokenizers.md", 3), ("fine_tune.md", 2)])
+BLOCKS_OF_PAGES = [("prepare.md", 2), ("tokenizers.md", 3), ("fine_tune.md", 2), ("train.md", 3)]
+
+
+@pytest.mark.parametrize(("page", "blocks"), BLOCKS_OF_PAGES)
 def test_what_the_docs_tell_people_to_type_runs(
     page: str, blocks: int, newcomer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +82,22 @@ def test_what_the_docs_tell_people_to_type_runs(
             assert done.returncode == 0, done.stderr
         ran += 1
     assert ran == blocks
+
+
+@pytest.mark.parametrize(("group", "config"), [("model", ModelConfig), ("training", TrainingConfig)])
+def test_the_page_on_training_names_every_setting_with_its_default(group: str, config: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
+    section = page.partition(f"## Settings of `{group}`")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| \S", section, flags=re.M)
+    assert len(rows) == len(config.model_fields)
+    assert {name: yaml.safe_load(default) for name, default in rows} == config().model_dump()
+
+
+@pytest.mark.parametrize(("values", "type_"), [("cell", Cell), ("head", HeadName)])
+def test_the_page_on_training_tells_all_cells_and_heads_apart(values: str, type_: object) -> None:
+    page = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
+    table = page.partition(f"\n| {values} | ")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, flags=re.M)) == sorted(get_args(type_))
 
 
 class _nothing_raised:
