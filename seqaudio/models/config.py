@@ -56,7 +56,9 @@ class ModelConfig(BaseModel):
     weight_drop: float = Field(0.0, ge=0, lt=1)
     zoneout: float = Field(0.0, ge=0, lt=1)
     zoneout_cell: float = Field(0.0, ge=0, lt=1)
-    chrono: int | None = Field(None, ge=3, description="longest memory to begin with, in steps; None: usual biases")
+    chrono: int | None = Field(
+        None, ge=3, le=1_000_000_000, description="longest memory to begin with, in steps; None: usual biases"
+    )
     residual: bool = False
 
     @property

@@ -11,11 +11,14 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from seqaudio.corpus.options import PrepareOptions
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.models.config import ModelConfig
+
+MOST = 1_000_000_000  # of pieces, tokens, steps
 
 
 class CorpusConfig(BaseModel):
@@ -45,13 +48,15 @@ def _kind(corpus: Any) -> str:
 class TrainingConfig(BaseModel):
     """How long, how fast, on what."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(16, ge=1, description="pieces side by side")
-    chunk: int = Field(256, ge=2, description="tokens per step; the state is carried from chunk to chunk of a piece")
+    epochs: int = Field(20, ge=1, le=100_000)
+    batch_size: int = Field(16, ge=1, le=MOST, description="pieces side by side")
+    chunk: int = Field(
+        256, ge=2, le=MOST, description="tokens per step; the state is carried from chunk to chunk of a piece"
+    )
     learning_rate: float = Field(2e-3, gt=0)
-    warmup_steps: int = Field(200, ge=0)
+    warmup_steps: int = Field(200, ge=0, le=MOST)
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="of the rate behind the warm-up")
     final_rate: float | None = Field(
         None, ge=0, le=1, description="share of the learning rate left at the end; None: 0.02; not for constant"
@@ -145,13 +150,23 @@ def check_experiment(values: dict[str, Any], name: str = "experiment") -> Experi
     try:
         return Experiment.model_validate(values)
     except ValidationError as problem:
-        mistakes = [f"{_place(e['loc'])}: {e['msg']}" for e in problem.errors()]
+        mistakes = [f"{_place(e['loc'])}: {_said(e)}" for e in problem.errors()]
         plural = "s" * (len(mistakes) != 1)
         raise OptionError(f"{name}: {len(mistakes)} mistake{plural}: {'; '.join(mistakes)}") from None
 
 
 def _place(path: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in path if not str(part).startswith("<")) or "top level"
+
+
+def _said(mistake: ErrorDetails) -> str:
+    """What is wrong, and what came where that is a short value."""
+    if mistake["type"] == "extra_forbidden":
+        return "no setting of this place; leave it out or mend its name"
+    if mistake["type"] == "value_error":
+        return mistake["msg"].removeprefix("Value error, ")
+    came = mistake["input"]
+    return mistake["msg"] if isinstance(came, dict) else f"{mistake['msg']} (got {shown(repr(came)[:40])})"
 
 
 def _apply(values: dict[str, Any], change: str) -> None:

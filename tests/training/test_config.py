@@ -91,6 +91,12 @@ class TestMistakes:
             "training: {chunk: 1}",
             "training: {final_rate: 1.5}",
             "training: {save_minutes: 0}",
+            "training: {save_minutes: .inf}",
+            "training: {learning_rate: 1.0e+400}",
+            "training: {epochs: 99999999999999}",
+            "training: {batch_size: 99999999999999999999}",
+            "training: {chunk: 99999999999999999999}",
+            "model: {chrono: 99999999999999999999}",
             "model: {dropout: 1}",
             "model: {layers: 0}",
             "model: [1]",
@@ -99,6 +105,11 @@ class TestMistakes:
     )
     def test_values_out_of_range(self, write, line):
         refused(write(f"corpus: {{prepared: x}}\n{line}\n"))
+
+    def test_what_came_is_named(self, write):
+        text = refused(write("corpus: {prepared: x}"), ["training.learning_rate=-1", "model.sizze=3"])
+        assert "training.learning_rate: Input should be greater than 0 (got -1)" in text
+        assert "model.sizze: no setting of this place" in text
 
     @pytest.mark.parametrize(
         ("line", "reason"),
@@ -115,7 +126,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("text", "place"),
         [
-            ("corpus: {frames: x, prepared: y}\nmodel: {head: joint}", "corpus.prepared: Extra"),
+            ("corpus: {frames: x, prepared: y}\nmodel: {head: joint}", "corpus.prepared: no setting"),
             ("corpus: {frames: 3}\nmodel: {head: joint}", "corpus.frames: "),
             ("corpus: {}", "corpus.prepared: Field required"),
             ("corpus: {frames: x}", "model.head categorical does not fit the corpus"),
@@ -123,7 +134,7 @@ class TestMistakes:
         ],
     )
     def test_tokens_or_frames(self, write, text, place):
-        assert f": 1 mistake: {place}" in refused(write(text)).replace("top level: Value error, ", "")
+        assert f": 1 mistake: {place}" in refused(write(text)).replace("top level: ", "")
 
     @pytest.mark.parametrize("text", ["", "[]", "just words", "3"])
     def test_no_settings_at_all(self, write, text):
