@@ -11,19 +11,42 @@ if TYPE_CHECKING:
     from seqaudio.training.run import Run
 
 
-@click.command("train")
+EXAMPLES = """\b
+Examples:
+  seqaudio train configs/your_folder.yaml --set model.cell=gru --out runs/gru
+  seqaudio train configs/your_folder.yaml --set init=folk --set model={}
+  accelerate launch --multi_gpu --num_processes 2 -m seqaudio train CONFIG
+"""
+
+
+@click.command("train", epilog=EXAMPLES)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/ and the config's name]"
 )
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting: model.hidden_size=256.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting: training.precision=bf16. Repeatable.",
+)
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stands.")
-@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop after so long; --resume goes on.")
+@click.option(
+    "--max-minutes",
+    metavar="M",
+    type=click.FloatRange(0, min_open=True),
+    help="Stop after so long; --resume goes on.",
+)
 def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bool, max_minutes: float | None) -> None:
     """Train a model as CONFIG says, in a folder that can be interrupted (Ctrl-C) and resumed at any time.
 
-    The corpus is prepared first if CONFIG names its sources and it is not there yet. The best weights by validation are
-    the run's model: `seqaudio continue song.mid --model RUN`. How the training went is drawn in RUN/loss.png.
+    CONFIG is YAML: corpus (a prepared one, or a set of piano rolls), model, training, and init for a model to begin
+    from. docs/train.md names every setting; all mistakes are told at once. The corpus is prepared first
+    if CONFIG names its sources and it is not there yet.
+
+    The best weights by validation are the run's model: `seqaudio continue song.mid --model RUN`, and `seqaudio info
+    RUN` says what it is. How the training went is drawn in RUN/loss.png and stands in RUN/log.jsonl.
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -55,6 +78,8 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
                 click.echo(f"epoch {epoch}: validation {line['valid_nats']:.4f} nats per {run.unit}", err=True)
 
         run = Run(folder, experiment, corpus, resume=resume, find_model=model_path, show=show)
+        if main:
+            click.echo(run.description, err=True)
         bar.update(task, total=run.total_steps, completed=run.progress.step)
         run.train(max_minutes)
     if main:

@@ -6,6 +6,7 @@ The corpus is either ``prepared: FOLDER`` (tokens) or ``frames: FILE`` (a set of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -162,7 +163,10 @@ def _place(path: Sequence[int | str]) -> str:
 def _said(mistake: ErrorDetails) -> str:
     """What is wrong, and what came where that is a short value."""
     if mistake["type"] == "extra_forbidden":
-        return "no setting of this place; leave it out or mend its name"
+        groups = (Experiment, CorpusConfig, FramesConfig, ModelConfig, TrainingConfig, PrepareOptions)
+        names, asked = sorted({name for group in groups for name in group.model_fields}), str(mistake["loc"][-1])
+        near = [] if asked in names else get_close_matches(asked, names, n=1)
+        return f"no such setting here{f'; did you mean {near[0]}?' if near else ''}"
     if mistake["type"] == "value_error":
         return mistake["msg"].removeprefix("Value error, ")
     came = mistake["input"]

@@ -35,6 +35,7 @@ from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
 from seqaudio.files.atomic import append_line, read_bytes, shown, write_bytes
 from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
+from seqaudio.models.matching import count_parameters
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
@@ -133,6 +134,16 @@ class Run:
     def total_steps(self) -> int:
         """Steps of a run that is not stopped early."""
         return self._trainer.total_steps
+
+    @property
+    def description(self) -> str:
+        """What is trained on what, in a line."""
+        model, trainer, device = self.experiment.model, self._trainer, self._devices.device.type
+        return (
+            f"{model.cell} of {model.layers} x {model.hidden_size}, head {model.head}, "
+            f"{count_parameters(trainer.model):,} parameters; {len(trainer.train):,} training and "
+            f"{len(trainer.valid):,} validation pieces; at most {self.total_steps:,} steps on {device}"
+        )
 
     def train(self, max_minutes: float | None = None) -> Progress:
         """Train until finished, the time is up, or a signal asks to stop; the state is saved in each case."""

@@ -326,6 +326,7 @@ def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path
     )
     result = seqaudio("train", "small.yaml", "--set", "model.layers=2")
     assert result.code == 0, result.err
+    assert "lstm of 2 x 16, head categorical, 11,322 parameters; 29 training and 9 validation pieces" in result.err
     assert "finished" in result.out
     assert json.loads((tmp_path / "runs/small/experiment.json").read_text())["model"]["layers"] == 2
     assert (tmp_path / "runs/small/loss.png").read_bytes().startswith(b"\x89PNG")

@@ -78,6 +78,8 @@ class TestMistakes:
         for place in places:
             assert f"{place}: " in text
         assert f"{len(places)} mistakes" in text
+        for wrong, right in (("corpus.optoins", "options"), ("model.dropuot", "dropout")):
+            assert f"{wrong}: no such setting here; did you mean {right}?" in text
         assert text.startswith(str(write("").parent))
 
     @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ class TestMistakes:
     def test_what_came_is_named(self, write):
         text = refused(write("corpus: {prepared: x}"), ["training.learning_rate=-1", "model.sizze=3"])
         assert "training.learning_rate: Input should be greater than 0 (got -1)" in text
-        assert "model.sizze: no setting of this place" in text
+        assert "model.sizze: no such setting here; did you mean" in text
 
     @pytest.mark.parametrize(
         ("line", "reason"),
@@ -126,7 +128,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("text", "place"),
         [
-            ("corpus: {frames: x, prepared: y}\nmodel: {head: joint}", "corpus.prepared: no setting"),
+            ("corpus: {frames: x, prepared: y}\nmodel: {head: joint}", "corpus.prepared: no such setting here"),
             ("corpus: {frames: 3}\nmodel: {head: joint}", "corpus.frames: "),
             ("corpus: {}", "corpus.prepared: Field required"),
             ("corpus: {frames: x}", "model.head categorical does not fit the corpus"),
