@@ -1,8 +1,11 @@
-"""``seqaudio info``: what a model is."""
+"""``seqaudio info``: what a model is, and where its run stands."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,20 +16,27 @@ from seqaudio.cli.options import json_option
 @click.argument("model", metavar="NAME|PATH")
 @json_option
 def command(model: str, as_json: bool) -> None:
-    """Show a model's sizes, tokenizer or frames, training and checksum."""
-    from seqaudio.models.checkpoint import Checkpoint, sha256
+    """Show a model's sizes, tokenizer or frames, training and checksum, and where its run stands.
+
+    Settings that are off, and those of the training that are as by default, are left out; --json has all of them.
+    """
+    from seqaudio.models.checkpoint import KNOWN, Checkpoint, sha256
     from seqaudio.pretrained import model_path
 
     path = model_path(model)
     checkpoint = Checkpoint.load(path)
     tokenizer = checkpoint.tokenizer
+    reads: dict[str, Any] = {}
     if tokenizer:
         stored = {k: v for k, v in json.loads(tokenizer.to_json()).items() if k != "tokens"}
         reads = {"tokens": len(tokenizer.vocabulary), "tokenizer": stored}
     else:
         reads = {"frames": str(checkpoint.frames)}
+        if KNOWN in checkpoint.weights:
+            reads["known_frames"] = len(checkpoint.weights[KNOWN])
     facts = {
         "path": str(path),
+        **_run(path),
         "parameters": checkpoint.parameter_count(),
         "stored_as": str(next(iter(checkpoint.weights.values())).dtype),
         "model": checkpoint.config.model_dump(),
@@ -38,10 +48,42 @@ def command(model: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=1))
         return
+    facts["model"] = {name: value for name, value in facts["model"].items() if value}
+    facts["facts"] = _shorter(checkpoint.facts)
+    click.echo("\n".join(_lines(facts)))
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """Where the run in a folder stands; nothing for a model without one."""
+    from seqaudio.training.progress import read_progress
+
+    progress = read_progress(path)
+    if progress is None:
+        return {}
+    facts: dict[str, Any] = {"finished": progress.finished, "epochs": progress.epoch, "steps": progress.step}
+    facts |= {"minutes": round(progress.seconds / 60, 1)}
+    if progress.best_epoch >= 0:  # after a kill the last save may be older than the model
+        facts |= {"best_epoch": progress.best_epoch + 1, "best_nats": round(progress.best_nats, 4)}
+    return {"run": facts}
+
+
+def _shorter(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts with the settings of the training that are not as by default."""
+    from seqaudio.errors import OptionError
+    from seqaudio.training.config import check_experiment
+
+    try:
+        experiment = check_experiment(facts["experiment"])
+    except (KeyError, OptionError):  # of no run, or of another version
+        return facts
+    return facts | {"experiment": experiment.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _lines(facts: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """Facts as YAML, so that a part of them may be copied into a config."""
     for name, value in facts.items():
-        if isinstance(value, dict):
-            click.echo(f"{name}:")
-            for inner, text in value.items():
-                click.echo(f"  {inner}: {json.dumps(text)}")
+        if isinstance(value, dict) and value:
+            yield f"{indent}{name}:"
+            yield from _lines(value, indent + "  ")
         else:
-            click.echo(f"{name}: {value}")
+            yield f"{indent}{name}: {value if isinstance(value, str) and not indent else json.dumps(value)}"

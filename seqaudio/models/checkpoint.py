@@ -57,7 +57,8 @@ class FrameFacts:
             raise CheckpointError(f"{self} are no frames of MIDI pitches")
 
     def __str__(self) -> str:
-        return f"{self.keys} keys from pitch {self.lowest_pitch}, {self.steps_per_quarter} steps to the quarter"
+        steps = f"{self.steps_per_quarter} step{'s' * (self.steps_per_quarter != 1)} to the quarter"
+        return f"{self.keys} keys from pitch {self.lowest_pitch}, {steps}"
 
 
 @dataclass(frozen=True)

@@ -31,22 +31,10 @@ from seqaudio.training.config import TrainingConfig
 from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.optimizer import make_optimizer, rate_at
+from seqaudio.training.progress import Progress
 from seqaudio.training.transposition import Transposition, room
 
 EMA_DECAY, MEAN_FROM = 0.999, 0.5  # where the config names none
-
-
-@dataclass
-class Progress:
-    """Where a run stands; with weights, optimizer, averages and the carried state, all that is needed to go on."""
-
-    epoch: int = 0
-    place: int = 0  # steps done in this epoch
-    step: int = 0
-    seconds: float = 0.0
-    best_nats: float = math.inf
-    best_epoch: int = -1
-    finished: bool = False
 
 
 @dataclass

@@ -41,13 +41,13 @@ from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
 from seqaudio.training.events import Events, summary_writer
 from seqaudio.training.fine_tune import Origin, begin
-from seqaudio.training.loop import Progress, Trainer
+from seqaudio.training.loop import Trainer
 from seqaudio.training.material import material_of
+from seqaudio.training.progress import STATE, Progress
 from seqaudio.training.saved import restore, saved
 from seqaudio.training.transposition import room
 
 LogLine = dict[str, object]
-STATE = "state.safetensors"
 
 
 def open_corpus(
@@ -105,7 +105,7 @@ class Run:
         if experiment.training.threads:
             torch.set_num_threads(experiment.training.threads)
         with self._devices.main_first():  # the others look at the folder when it is laid out
-            goes_on = resume and (self.folder / "last" / STATE).is_file()
+            goes_on = resume and (self.folder / STATE).is_file()
             self.experiment, self._origin, start = self._from(experiment, goes_on, find_model)
             if self._devices.main:
                 self._check_folder(resume)
@@ -262,11 +262,11 @@ class Run:
         if self._devices.main:
             if self._events is not None:
                 self._events.flush()
-            (self.folder / "last").mkdir(exist_ok=True)
-            write_bytes(self.folder / "last" / STATE, data)
+            (self.folder / STATE).parent.mkdir(exist_ok=True)
+            write_bytes(self.folder / STATE, data)
 
     def _go_on(self) -> None:
-        path = self.folder / "last" / STATE
+        path = self.folder / STATE
         try:
             fingerprint = restore(self._trainer, read_bytes(path, LARGEST))
         except Exception as problem:

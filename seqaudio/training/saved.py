@@ -12,7 +12,8 @@ from dataclasses import asdict
 from safetensors.torch import load, save
 from torch import Tensor
 
-from seqaudio.training.loop import Progress, Trainer
+from seqaudio.training.loop import Trainer
+from seqaudio.training.progress import progress_of
 
 
 def saved(trainer: Trainer, fingerprint: str) -> bytes:
@@ -34,8 +35,7 @@ def restore(trainer: Trainer, data: bytes) -> str:
         Exception: of any kind, when the data are not what :func:`saved` made of such a trainer.
     """
     tensors = load(data)
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-    progress = Progress(**json.loads(header["progress"]))
+    progress, fingerprint = progress_of(data[8 : 8 + int.from_bytes(data[:8], "little")])
     trainer.model.load_state_dict(_of("model", tensors))
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _of("optimizer", tensors).items():
@@ -52,7 +52,7 @@ def restore(trainer: Trainer, data: bytes) -> str:
     carried = _of("state", tensors)
     trainer.carry(tuple(carried[str(number)] for number in range(len(carried))))
     trainer.progress = progress
-    return str(header["corpus"])
+    return fingerprint
 
 
 def _of(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

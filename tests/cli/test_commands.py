@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from seqaudio.cli.main import COMMANDS, run
 from seqaudio.files import read_midi, write_midi
@@ -279,7 +280,7 @@ def test_a_model_of_frames_says_what_it_is(seqaudio, tmp_path: Path) -> None:
     Checkpoint(config, None, weights_of(model), frames=FrameFacts(88, 21, 2)).save(tmp_path / WEIGHTS)
     shown = seqaudio("info", tmp_path)
     assert shown.code == 0
-    assert "frames: 88 keys from pitch 21, 2 steps to the quarter" in shown.out
+    assert "frames: 88 keys from pitch 21, 2 steps to the quarter\nknown_frames: 88\n" in shown.out
     facts = json.loads(seqaudio("info", tmp_path, "--json").out)
     assert facts["model"]["head"] == "joint"
     assert facts["parameters"] == sum(parameter.numel() for parameter in model.parameters())
@@ -336,7 +337,13 @@ def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path
     fails(seqaudio("train", "small.yaml"), 2, "--resume")
     tuned = seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "tuned", "--set", "model={}")
     assert tuned.code == 0, tuned.err
-    assert json.loads(seqaudio("info", "tuned", "--json").out)["facts"]["init"] == "folk"
+    facts = json.loads(seqaudio("info", "tuned", "--json").out)
+    assert facts["facts"]["init"] == "folk"
+    assert (facts["run"]["finished"], facts["run"]["epochs"]) == (True, 2)
+    shown = yaml.safe_load(seqaudio("info", "tuned").out)
+    assert shown["run"] == facts["run"]
+    assert shown["facts"]["experiment"]["training"] == {"epochs": 2, "batch_size": 8}
+    assert shown["model"] == {name: value for name, value in facts["model"].items() if value}
     fails(seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "x"), 2, "hidden_size is 16", "384")
     fails(seqaudio("train", "small.yaml", "--set", "model.sizes=3", "--set", "training.clip=-1"), 2, "sizes", "clip")
     fails(seqaudio("prepare", "music", "music"), 2, "no prepared corpus")
