@@ -108,8 +108,14 @@ class _nothing_raised:
 
 def test_the_other_commands_are_what_we_think() -> None:
     others = [line for line in COMMANDS if not line.startswith("seqaudio ")]
-    assert others == ["pip install .", "pip install '.[corpora]'", "python recipes/train_folk.py --evaluate"]
-    assert (ROOT / "recipes" / "train_folk.py").is_file()
+    assert others == [
+        "pip install .",
+        "python recipes/polyphonic_benchmark.py --data JSB_Chorales.mat",
+        "pip install '.[corpora]'",
+        "python recipes/train_folk.py --evaluate",
+    ]
+    for name in ("polyphonic_benchmark.py", "train_folk.py"):
+        assert (ROOT / "recipes" / name).is_file()
 
 
 def test_the_python_runs(newcomer: Path) -> None:
