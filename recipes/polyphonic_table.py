@@ -23,6 +23,7 @@ Record = dict[str, Any]
 
 CELLS = ("rnn", "gru", "lstm")
 HEADS = ("independent", "joint")
+UNFINISHED = "**Not finished: the chosen settings are still to be trained. The same command goes on from here.**"
 PUBLISHED = (  # Bai et al. 2018, tables of test nats; RRU: Ozolins et al. 2021, who tuned on the test pieces
     ("RNN, Bai 2018", "independent keys", {"JSB_Chorales": 8.91, "Nottingham": 4.05}),
     ("GRU, Bai 2018", "independent keys", {"JSB_Chorales": 8.43, "Nottingham": 3.46}),
@@ -81,8 +82,7 @@ def table(name: str, log: Record) -> str:
         title = f"**{cell.upper()}, {first['experiment']['model']['head']}** | {kind} | {first['parameters']:,}"
         figures = f"{mean:.3f} | **{figure(nats, weights)}** | {piece_mean(nats, weights)} | {seconds:.0f}"
         lines.append(f"| {title} | {figures} |")
-    if ours:
-        lines += ["", *comparisons(ours, weights)]
+    lines += ["", *(comparisons(ours, weights) if ours else [UNFINISHED])]
     lines += ["", *searched(log), "", *footer(name, log)]
     return "\n".join(lines) + "\n"
 

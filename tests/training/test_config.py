@@ -111,7 +111,7 @@ class TestMistakes:
     def test_what_came_is_named(self, write):
         text = refused(write("corpus: {prepared: x}"), ["training.learning_rate=-1", "model.sizze=3"])
         assert "training.learning_rate: Input should be greater than 0 (got -1)" in text
-        assert "model.sizze: no such setting here; did you mean" in text
+        assert "model.sizze: no such setting here" in text
 
     @pytest.mark.parametrize(
         ("line", "reason"),
