@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -82,10 +83,12 @@ def run(arguments: Sequence[str] | None = None) -> None:
         _fail(f"{place}{problem.strerror or problem}; check the path, its permissions and the disk", 1)
     except RecursionError:
         _fail("the input is nested too deeply to be read; simplify it", 1)
-    except Exception as problem:
+    except SystemExit:
+        raise
+    except BaseException as problem:  # a panic of a library in Rust is no Exception
         if os.environ.get("SEQAUDIO_DEBUG"):
             raise
-        _fail(f"unexpected {type(problem).__name__}: {problem}; set SEQAUDIO_DEBUG=1 to see where, and report it", 1)
+        _fail(_reason(problem), 1)
 
 
 def shown(path: object) -> str:
@@ -94,6 +97,16 @@ def shown(path: object) -> str:
 
     text = shown_path(str(path))
     return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def _reason(problem: BaseException) -> str:
+    """What to make of an error that nobody foresaw."""
+    kind, text = type(problem).__name__, str(problem)
+    if kind in ("MemoryError", "OutOfMemoryError") or "can't allocate memory" in text:
+        return "not enough memory; ask for a smaller model, batch_size or chunk, or read batches in parts (accumulate)"
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and re.search("[Cc]onnection (closed|reset)|Broken pipe", text):
+        return "another process of this run has ended; it says why"
+    return f"unexpected {kind}: {text}; set SEQAUDIO_DEBUG=1 to see where, and report it"
 
 
 def _fail(text: str, exit_code: int, usage: click.ClickException | None = None) -> None:

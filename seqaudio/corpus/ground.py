@@ -48,17 +48,21 @@ def cannot_be_written(out: str | os.PathLike[str], problem: Exception) -> Option
 
 
 @contextmanager
-def alone(out: Path) -> Iterator[None]:
-    """No second run writes the same corpus meanwhile; the lock goes with the process, however it ends."""
-    path = out.with_name(f".{out.name}.lock")
+def alone(out: Path, path: Path, command: str) -> Iterator[None]:
+    """No second run of a command writes ``out`` meanwhile; the lock at ``path`` goes with the process, however it ends.
+
+    Raises OptionError when another holds it, or it cannot be made.
+    """
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path) and not (_is_file(path) and path.stat().st_size == 0):
             raise OptionError(f"{shown(path)}: exists and is no lock of ours; move it away")
         lock = FileLock(path)
         lock.acquire(timeout=0)
     except Timeout:
-        raise OptionError(f"{shown(out)}: another seqaudio prepare is writing it; wait until it is done") from None
+        raise OptionError(
+            f"{shown(out)}: another {command} is writing it; wait until it is done, or name another folder"
+        ) from None
     except OSError as problem:
         raise cannot_be_written(out, problem) from None
     try:

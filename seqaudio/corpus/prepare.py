@@ -147,7 +147,7 @@ def prepare(
         return is_ours(os.path.dirname(path))
 
     files = source_files(sources, ours, fetching, options.limits)
-    with alone(out):
+    with alone(out, out.with_name(f".{out.name}.lock"), "seqaudio prepare"):
         make_part(out, part)
         try:
             put_back(out, part / "old")

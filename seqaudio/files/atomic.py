@@ -59,6 +59,13 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         raise _unwritable(name, error) from None
 
 
+def clear_unfinished(folder: Path) -> None:
+    """Remove what :func:`write_bytes` left in a folder when it was killed. For whoever alone writes there."""
+    for part in folder.glob(".*-*.tmp"):
+        with suppress(OSError):
+            part.unlink()
+
+
 def append_line(path: str | os.PathLike[str], line: str) -> None:
     """Write a line behind those of a log. Raises BadFileError when it cannot be written."""
     try:

@@ -7,6 +7,7 @@ there is no GPU the processes speak through gloo.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -43,6 +44,16 @@ class Devices:
     def generators(self) -> list[int]:
         """The CUDA devices whose random state a run touches."""
         return [self.device.index or 0] if self.device.type == "cuda" else []
+
+    @property
+    def memory_bytes(self) -> float:
+        """Memory of the device, all of it; infinite where the system does not say."""
+        if self.device.type == "cuda":
+            return float(torch.cuda.get_device_properties(self.device).total_memory)
+        try:
+            return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        except (AttributeError, ValueError):  # Windows has no sysconf
+            return math.inf
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, which all of them must ask for; a tensor of this process's device."""

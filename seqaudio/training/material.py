@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from seqaudio.models.checkpoint import Checkpoint, FrameFacts
 from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.heads import distinct_frames
 from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.music.frames import Frames
 from seqaudio.training.transposition import FrameTransposition, TokenTransposition
 
 Range = tuple[int, int]
@@ -25,6 +27,7 @@ class TokenMaterial:
 
     corpus: PreparedCorpus
     unit = "token"
+    cure = "prepare more music, or raise --valid-share"  # of too few pieces
 
     @property
     def transposition(self) -> TokenTransposition:
@@ -60,6 +63,11 @@ class FrameMaterial:
 
     corpus: FrameCorpus
     unit = "frame"
+    cure = "name a set that has both"  # of too few pieces
+
+    @cached_property
+    def _known(self) -> Frames:
+        return distinct_frames(self.split("train"))
 
     @property
     def transposition(self) -> FrameTransposition:
@@ -72,7 +80,7 @@ class FrameMaterial:
 
     def build(self, config: ModelConfig) -> SequenceModel:
         """A new model for such pieces; the frames that a head knows are those of the training pieces."""
-        known = distinct_frames(self.split("train")) if config.knows_frames else None
+        known = self._known if config.knows_frames else None
         return build_model(config, keys=self.corpus.keys, known_frames=known)
 
     def facts(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -30,10 +30,11 @@ import torch
 from pydantic import ValidationError
 
 from seqaudio.corpus.frames import FrameCorpus
+from seqaudio.corpus.ground import alone
 from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
-from seqaudio.files.atomic import append_line, read_bytes, shown, write_bytes
+from seqaudio.files.atomic import append_line, clear_unfinished, read_bytes, shown, write_bytes
 from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.matching import count_parameters
 from seqaudio.models.onnx_graph import write_graph
@@ -48,6 +49,7 @@ from seqaudio.training.saved import restore, saved
 from seqaudio.training.transposition import room
 
 LogLine = dict[str, object]
+LOCK = ".lock"  # there while a run writes
 
 
 def open_corpus(
@@ -112,8 +114,8 @@ class Run:
             self._trainer = self._new_trainer(start)  # what cannot be trained leaves no folder behind
             if goes_on:
                 self._go_on()
-            if self._devices.main:
-                self._lay_out()
+            with self._alone():
+                self._lay_out(resume)
 
     @property
     def progress(self) -> Progress:
@@ -129,6 +131,11 @@ class Run:
     def reads(self) -> str:
         """What its pieces are: "frames", or the name of their tokenizer."""
         return "frames" if isinstance(self.corpus, FrameCorpus) else self.corpus.tokenizer.name
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal has asked it to stop."""
+        return self._stopped
 
     @property
     def total_steps(self) -> int:
@@ -150,12 +157,15 @@ class Run:
         deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
         self._trainer.should_stop = lambda: self._stopped or (deadline is not None and time.monotonic() > deadline)
         with ExitStack() as opened:
+            opened.enter_context(self._alone())
+            if self._devices.main:
+                self._clear_up()
             if self._devices.main and self.experiment.training.tensorboard:
                 self._events = opened.enter_context(Events(self.folder, self.progress.step))
             opened.enter_context(self._stopping_on_signals())
             progress = self._trainer.run()
-        if self._devices.main and (self.folder / WEIGHTS).is_file():
-            self._write_graph()
+            if self._devices.main and (self.folder / WEIGHTS).is_file():
+                self._write_graph()
         return progress
 
     def _from(
@@ -169,23 +179,42 @@ class Run:
             return origin.sized(experiment), origin, None
         return begin(experiment, self.corpus, find_model)
 
-    def _lay_out(self) -> None:
-        """What the folder holds from the first step on, or holds again from the step it goes on at."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Inside: no other run writes to the folder."""
+        with alone(self.folder, self.folder / LOCK, "seqaudio train") if self._devices.main else nullcontext():
+            yield
+
+    def _lay_out(self, resume: bool) -> None:
+        """What the folder holds from the first step on."""
+        if not self._devices.main:
+            return
+        self._check_folder(resume)  # once more: another run may have begun here
         write_bytes(self.folder / "experiment.json", self.experiment.model_dump_json(indent=1).encode())
         if self._origin is not None:
             self._origin.save(self.folder)
+
+    def _clear_up(self) -> None:
+        """Forget what lies behind the last save, and files that a kill left half written."""
+        clear_unfinished(self.folder)
+        clear_unfinished(self.folder / "last")
         self._cut_log(self.progress.step, self.progress.epoch)
 
     def _check_folder(self, resume: bool) -> None:
         stored = self.folder / "experiment.json"
         if not stored.is_file():
-            if self.folder.is_dir() and any(self.folder.iterdir()):
+            if self.folder.is_dir() and any(path.name != LOCK for path in self.folder.iterdir()):
                 raise OptionError(f"{shown(self.folder)}: exists and is no training run; name a new folder with --out")
             return
         if not resume:
             raise OptionError(f"{shown(self.folder)}: holds a run; add --resume to go on, or name another with --out")
-        begun, asked = _flat(_begun(stored)), _flat(json.loads(self.experiment.model_dump_json()))
+        try:
+            begun = _flat(_begun(stored))
+        except (ValueError, AttributeError, RecursionError):
+            raise CheckpointError(
+                f"{shown(stored)}: damaged, not a run's settings; start again in a new folder with --out"
+            ) from None
+        asked = _flat(json.loads(self.experiment.model_dump_json()))
         other = [
             f"{key} was {begun.get(key)!r}, now {value!r}" for key, value in asked.items() if begun.get(key) != value
         ]
@@ -200,13 +229,25 @@ class Run:
         if not all(any(len(piece) > 1 for piece in pieces) for pieces in (train, valid)):
             raise NoNotesError(
                 f"{len(train)} training and {len(valid)} validation pieces: both are needed, and longer than a step; "
-                "prepare more music, or raise --valid-share"
+                f"{material.cure}"
             )
+        self._check_memory()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(experiment.training.seed)
             model = start.build() if start else material.build(experiment.model)
         callbacks = (self._log, self._keep_best, self._save)
         return Trainer(model, material.transposition, experiment.training, train, valid, *callbacks)
+
+    def _check_memory(self) -> None:
+        """Refuse a model that cannot fit: weights, gradients and AdamW's two moments, and the average."""
+        with torch.device("meta"):
+            count = count_parameters(self._material.build(self.experiment.model))
+        needed = 4 * count * (4 + (self.experiment.training.averaging != "none"))
+        if needed > self._devices.memory_bytes:
+            raise OptionError(
+                f"model: training {count:,} parameters takes more than {needed / 1e9:,.0f} GB, and the memory has "
+                f"{self._devices.memory_bytes / 1e9:,.0f} GB; lower model.hidden_size or model.layers"
+            )
 
     def _log(self, line: LogLine) -> None:
         if self._devices.main:

@@ -19,6 +19,7 @@ from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, DivergedError, NoNotesError, OptionError
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, Checkpoint
 from seqaudio.training.config import check_experiment
+from seqaudio.training.devices import Devices
 from seqaudio.training.run import Run, open_corpus
 from tests.samples import repetitive_pieces, run_python, write_corpus
 
@@ -256,9 +257,11 @@ def test_a_save_inside_a_batch_holds_the_carried_state(corpus_folder, corpus, tm
 
 
 def test_a_full_disk(corpus_folder, corpus, tmp_path):
-    run = Run(tmp_path / "run", make_experiment(corpus_folder), corpus)
-    (tmp_path / "run" / "log.jsonl").unlink()
-    (tmp_path / "run" / "log.jsonl").symlink_to("/dev/full")
+    def fill(line):
+        (tmp_path / "run" / "log.jsonl").unlink()
+        (tmp_path / "run" / "log.jsonl").symlink_to("/dev/full")
+
+    run = Run(tmp_path / "run", make_experiment(corpus_folder), corpus, show=fill)
     with pytest.raises(BadFileError, match=r"log.jsonl: cannot be written: No space left.*make room on the disk"):
         run.train()
 
@@ -369,6 +372,51 @@ class TestFolder:
         state.write_bytes(state.read_bytes()[:-10])
         with pytest.raises(CheckpointError, match="cannot be resumed from"):
             Run(tmp_path / "run", experiment, corpus, resume=True)
+
+    @pytest.mark.parametrize("damage", [b"{", b"[1]", b"\xff\xfe", b""])
+    def test_damaged_settings_are_refused(self, corpus_folder, corpus, tmp_path, damage):
+        experiment = make_experiment(corpus_folder)
+        Run(tmp_path / "run", experiment, corpus)
+        (tmp_path / "run" / "experiment.json").write_bytes(damage)
+        with pytest.raises(CheckpointError, match=r"experiment.json: damaged"):
+            Run(tmp_path / "run", experiment, corpus, resume=True)
+
+    def test_one_run_at_a_time(self, corpus_folder, corpus, whole, tmp_path):
+        """Whoever comes meanwhile is told so, and changes nothing."""
+        experiment, told = make_experiment(corpus_folder), []
+
+        def show(line):
+            for other in (ready.train, lambda: Run(tmp_path / "run", experiment, corpus, resume=True)):
+                with pytest.raises(OptionError, match="another seqaudio train is writing it") as caught:
+                    other()
+                told.append(caught.value)
+
+        run = Run(tmp_path / "run", experiment, corpus, show=show)
+        ready = Run(tmp_path / "run", experiment, corpus, resume=True)
+        run.train()
+        assert len(told) == 2 * len(log_of(whole))
+        assert_same_run(tmp_path / "run", whole)
+        assert not (tmp_path / "run" / ".lock").exists()
+
+    def test_what_a_kill_left_half_written_is_removed(self, corpus_folder, corpus, tmp_path):
+        run = Run(tmp_path / "run", make_experiment(corpus_folder), corpus)
+        left = [tmp_path / "run" / ".12-0a1b2c3d.tmp", tmp_path / "run" / "last" / ".12-0a1b2c3d.tmp"]
+        for path in left:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"half")
+        run.train()
+        assert not any(path.exists() for path in left)
+
+    def test_a_model_larger_than_the_memory(self, corpus_folder, corpus, tmp_path):
+        experiment = make_experiment(corpus_folder)
+        model = experiment.model.model_copy(update={"hidden_size": 8192, "layers": 16})
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            pytest.raises(OptionError, match=r"more than 1\d\d GB, and the memory has 25 GB; lower model.hidden_size"),
+        ):
+            patch.setattr(Devices, "memory_bytes", 25e9)
+            Run(tmp_path / "run", experiment.model_copy(update={"model": model}), corpus)
+        assert not (tmp_path / "run").exists()
 
     def test_no_validation_pieces(self, corpus_folder, tmp_path):
         write_corpus(tmp_path / "corpus", repetitive_pieces(3), [])
