@@ -410,12 +410,11 @@ class TestFolder:
     def test_a_model_larger_than_the_memory(self, corpus_folder, corpus, tmp_path):
         experiment = make_experiment(corpus_folder)
         model = experiment.model.model_copy(update={"hidden_size": 8192, "layers": 16})
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            pytest.raises(OptionError, match=r"more than 1\d\d GB, and the memory has 25 GB; lower model.hidden_size"),
-        ):
+        reason = r"more than 1\d\d GB, and the memory has 25 GB; lower model.hidden_size"
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Devices, "memory_bytes", 25e9)
-            Run(tmp_path / "run", experiment.model_copy(update={"model": model}), corpus)
+            with pytest.raises(OptionError, match=reason):
+                Run(tmp_path / "run", experiment.model_copy(update={"model": model}), corpus)
         assert not (tmp_path / "run").exists()
 
     def test_no_validation_pieces(self, corpus_folder, tmp_path):
