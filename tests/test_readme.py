@@ -58,7 +58,7 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
     assert (newcomer / "runs" / "your_folder" / "model.onnx").is_file()
 
 
-BLOCKS_OF_PAGES = [("prepare.md", 2), ("tokenizers.md", 3), ("fine_tune.md", 2), ("train.md", 3)]
+BLOCKS_OF_PAGES = [("prepare.md", 2), ("tokenizers.md", 3), ("fine_tune.md", 2), ("train.md", 4)]
 
 
 @pytest.mark.parametrize(("page", "blocks"), BLOCKS_OF_PAGES)

@@ -20,17 +20,24 @@ from seqaudio.cli.options import engine_option, json_option, limit_option
 def command(model: str, files: tuple[Path, ...], engine: str, limits: tuple[str, ...], as_json: bool) -> None:
     """Nats per token, note and bar that MODEL needs for FILES; lower is likelier. Every tune of an ABC book counts.
 
+    A model of frames scores sets of piano rolls (.mat, .json, .npz): nats per frame of each split.
+
     A file that cannot be read is named on stderr, the others are scored, and the exit code is 1.
     """
+    from seqaudio.cli.score_rolls import score_rolls
     from seqaudio.continuation.engines import load_engine
     from seqaudio.continuation.likelihood import score_likelihood
     from seqaudio.errors import NoNotesError, SeqAudioError
     from seqaudio.files.atomic import shown
     from seqaudio.files.limits import Limits
     from seqaudio.files.reader import read_pieces
+    from seqaudio.models.checkpoint import Checkpoint
     from seqaudio.pretrained import model_path
 
     budgets = Limits.parse(limits)
+    checkpoint = Checkpoint.load(model_path(model))
+    if checkpoint.frames:
+        return score_rolls(model, checkpoint, files, budgets, as_json)
     loaded = load_engine(model_path(model), engine)  # type: ignore[arg-type]
     rows: list[dict[str, Any]] = []
     problems = 0

@@ -89,6 +89,8 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
 
 def _ending(run: Run) -> str:
     """How a run ended, where it is and what to do next."""
+    from seqaudio.corpus.frames import FrameCorpus
+
     progress = run.progress
     state = "finished" if progress.finished else "stopped"
     judged = progress.best_epoch >= 0
@@ -96,11 +98,10 @@ def _ending(run: Run) -> str:
     text = f"{run.folder}: {state} after {progress.step} steps{best}"
     if not progress.finished:
         return f"{text}\ngo on with the same command and --resume"
-    match run.reads:
-        case "frames":
-            use = f"info {run.folder}"
-        case "bars":
-            use = f"continue song.mid --model {run.folder}"
-        case _:  # other tokens know no bar lines to continue by
-            use = f"score {run.folder} song.mid"
+    if isinstance(run.corpus, FrameCorpus):
+        use = f"score {run.folder} {run.corpus.name}"
+    elif run.reads == "bars":
+        use = f"continue song.mid --model {run.folder}"
+    else:  # other tokens know no bar lines to continue by
+        use = f"score {run.folder} song.mid"
     return f"{text}\nuse it: seqaudio {use}"

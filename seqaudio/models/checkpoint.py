@@ -89,8 +89,8 @@ class Checkpoint:
         """The tokenizer. Raises OptionError for a model of frames: whoever asks is made for tokens."""
         if self.tokenizer is None:
             raise OptionError(
-                f"this is a model of frames ({self.frames}); continue, generate and score need one of "
-                "tokens; show it with `seqaudio info`, use it in Python: Checkpoint.load(path).build()"
+                f"this is a model of frames ({self.frames}); continue and generate need one of tokens; see "
+                "`seqaudio info`, score rolls with `seqaudio score`, use it in Python: Checkpoint.load(path).build()"
             )
         return self.tokenizer
 

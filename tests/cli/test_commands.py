@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from seqaudio.cli.main import COMMANDS, run
@@ -289,7 +290,27 @@ def test_a_model_of_frames_says_what_it_is(seqaudio, tmp_path: Path) -> None:
     for engine in ("auto", "onnx", "torch"):
         fails(seqaudio("continue", PRIMER, "--model", tmp_path, "--engine", engine), 2, *words)
     fails(seqaudio("generate", "--model", tmp_path), 2, *words)
-    fails(seqaudio("score", tmp_path, PRIMER), 2, *words)
+    fails(seqaudio("score", tmp_path, PRIMER), 2, "model of frames", ".mat, .json, .npz")
+    np.savez("wide.npz", train=np.zeros((3, 128)))
+    fails(seqaudio("score", tmp_path, "wide.npz"), 1, "128 keys from pitch 0", "88 from 21")
+    np.savez("short.npz", test=np.zeros((1, 88)))
+    fails(seqaudio("score", tmp_path, "short.npz"), 3, "longer than a frame")
+
+
+def test_a_model_of_frames_scores_each_split_of_a_set_of_rolls(seqaudio, tmp_path: Path) -> None:
+    config = ModelConfig(cell="gru", hidden_size=4, layers=1, head="notes")
+    model = random_model(config, keys=88).eval()
+    Checkpoint(config, None, weights_of(model), frames=FrameFacts()).save(tmp_path / WEIGHTS)
+    frames = np.random.default_rng(1).random((3, 9, 88)) < 0.1
+    np.savez("rolls.npz", train=frames[:2], test_a=frames[2], test_b=frames[2, :1])
+    found = json.loads(seqaudio("score", tmp_path, "rolls.npz", "--json").out)["splits"]
+    assert [(row["split"], row["pieces"], row["frames"]) for row in found] == [("train", 2, 16), ("test", 1, 8)]
+    with torch.no_grad():
+        steps = torch.from_numpy(frames[2:])
+        expected = model.head.nats(model(steps[:, :-1])[0], steps[:, 1:]).mean().item()
+    assert found[1]["nats_per_frame"] == pytest.approx(expected, rel=1e-5)
+    shown = seqaudio("score", tmp_path, "rolls.npz")
+    assert f"rolls.npz test: {expected:.4f} nats per frame (1 piece, 8 frames)" in shown.out
 
 
 def test_doctor_names_what_is_broken_and_the_cure(seqaudio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,6 +365,8 @@ def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path
     assert shown["run"] == facts["run"]
     assert shown["facts"]["experiment"]["training"] == {"epochs": 2, "batch_size": 8}
     assert shown["model"] == {name: value for name, value in facts["model"].items() if value}
+    (tmp_path / "tuned/last/state.safetensors").write_bytes(b"")
+    assert "damaged" in yaml.safe_load(seqaudio("info", "tuned").out)["run"]
     fails(seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "x"), 2, "hidden_size is 16", "384")
     fails(seqaudio("train", "small.yaml", "--set", "model.sizes=3", "--set", "training.clip=-1"), 2, "sizes", "clip")
     fails(seqaudio("prepare", "music", "music"), 2, "no prepared corpus")
