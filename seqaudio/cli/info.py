@@ -55,9 +55,13 @@ def command(model: str, as_json: bool) -> None:
 
 def _run(path: Path) -> dict[str, Any]:
     """Where the run in a folder stands; nothing for a model without one."""
+    from seqaudio.errors import CheckpointError
     from seqaudio.training.progress import read_progress
 
-    progress = read_progress(path)
+    try:
+        progress = read_progress(path)
+    except CheckpointError as problem:  # the model beside it may be sound
+        return {"run": {"damaged": str(problem)}}
     if progress is None:
         return {}
     facts: dict[str, Any] = {"finished": progress.finished, "epochs": progress.epoch, "steps": progress.step}

@@ -105,7 +105,7 @@ def _draw_nats(axes: Axes, steps: Sequence[Line], epochs: Sequence[Line]) -> Non
             (places[best], valid[best]),
             xytext=(0, 12),
             textcoords="offset points",
-            ha="right" if best > len(valid) / 2 else "center",
+            ha="right" if best >= len(valid) / 2 else "center",
             color=VALIDATION,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
