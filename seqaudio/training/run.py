@@ -6,7 +6,8 @@ A run is a folder:
     init.json           of a fine-tuning: the model it began from
     log.jsonl           one line per step and per epoch
     events/             the same for TensorBoard, if asked for
-    model.safetensors   the best weights so far by validation; with model.onnx the run can be continued with as a model
+    model.safetensors   the best weights so far by validation: the run's model
+    model.onnx          beside it when training ends or is stopped; without it the model runs on torch
     last/               weights, optimizer and position of the last save, for resuming
 
 Every file is replaced whole. After a kill the log is cut back to the last save and the steps since are done again, with
@@ -164,8 +165,8 @@ class Run:
                 self._events = opened.enter_context(Events(self.folder, self.progress.step))
             opened.enter_context(self._stopping_on_signals())
             progress = self._trainer.run()
-            if self._devices.main and (self.folder / WEIGHTS).is_file():
-                self._write_graph()
+            if self._devices.main and (self.folder / WEIGHTS).is_file() and not self.experiment.model.of_frames:
+                write_graph(self.folder)
         return progress
 
     def _from(
@@ -275,11 +276,6 @@ class Run:
         checkpoint = material.checkpoint(self.experiment.model, weights, self._pitch_range, facts | material.facts())
         (self.folder / GRAPH).unlink(missing_ok=True)  # it points into the weights file, and only into its own
         checkpoint.save(self.folder / WEIGHTS)
-        self._write_graph()
-
-    def _write_graph(self) -> None:
-        if not self.experiment.model.of_frames:
-            write_graph(self.folder)
 
     def _experiment_as_run(self) -> dict[str, Any]:
         """The settings, with the options that the corpus was really prepared with."""

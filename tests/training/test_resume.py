@@ -217,7 +217,6 @@ def test_killed_and_resumed_in_new_processes(corpus_folder, whole, whole_often_s
         np.testing.assert_array_equal(tensor, expected[name])  # saving changes nothing
     lines = log_of(whole)
     validation = 1 + next(number for number, line in enumerate(lines) if "valid_nats" in line)
-    plans = []
     places = {
         "first step": [1],
         "inside a batch": [validation + 3],
@@ -315,22 +314,35 @@ class TestFolder:
         np.testing.assert_allclose(*logits, atol=1e-4)
 
     def test_graph_and_weights_belong_together_all_the_time(self, corpus_folder, corpus, whole, tmp_path):
-        """The graph points into the weights file: whoever looks during training finds both or no graph."""
+        """The graph points into the weights file: whoever looks during training finds its own or none."""
         folder, looked = tmp_path / "run", []
 
         def look(line):
-            if (folder / GRAPH).is_file():
-                ids = np.arange(3)[None]
-                engines = [load_engine(folder, name) for name in ("onnx", "torch")]
-                np.testing.assert_allclose(*[e.run(ids, e.initial_state(1))[0] for e in engines], atol=1e-4)
-                looked.append(line)
+            ids = np.arange(3)[None]
+            engines = [load_engine(folder, name) for name in ("auto", "torch")]
+            np.testing.assert_allclose(*[e.run(ids, e.initial_state(1))[0] for e in engines], atol=1e-4)
+            looked.append((engines[0].name, line.get("best")))
 
         experiment = make_experiment(corpus_folder)
         number = 1 + next(i for i, line in enumerate(log_of(whole)) if "valid_nats" in line)
         Run(folder, experiment, corpus, show=stop_at(number)).train()
         moved = replace(corpus, manifest=corpus.manifest | {"sources": ["a longer name" * 9]})  # in the header
         Run(folder, experiment, moved, resume=True, show=look).train()
-        assert any("valid_nats" in line for line in looked)
+        assert looked[0] == ("onnx", None)  # of the weights before
+        assert ("torch", True) in looked  # new weights, and no graph of them yet
+        assert load_engine(folder).name == "onnx"
+
+    def test_a_killed_run_has_a_model_and_after_resuming_its_graph(self, corpus_folder, corpus, whole, tmp_path):
+        def kill(line):
+            if line.get("best"):
+                raise SystemExit
+
+        experiment = make_experiment(corpus_folder)
+        with pytest.raises(SystemExit):
+            Run(tmp_path / "run", experiment, corpus, show=kill).train()
+        assert load_engine(tmp_path / "run").name == "torch"
+        Run(tmp_path / "run", experiment, corpus, resume=True).train()
+        assert_same_run(tmp_path / "run", whole)
 
     def test_pitch_range_is_what_training_heard(self, corpus, whole):
         pitches = corpus.tokenizer.vocabulary.slices["Pitch"]
