@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from seqaudio.corpus.batches import Piece
+from seqaudio.music.frames import transposed_frames
 from seqaudio.tokens import Tokenizer
 
 LOWEST_PITCH, HIGHEST_PITCH = 21, 108
@@ -46,7 +47,7 @@ class TokenTransposition:
 
 @dataclass(frozen=True)
 class FrameTransposition:
-    """Pieces of frames (steps, keys), key 0 at ``lowest_pitch``: the keys roll, and none rolls off the end."""
+    """Pieces of frames (steps, keys), key 0 at ``lowest_pitch``."""
 
     lowest_pitch: int
 
@@ -57,7 +58,7 @@ class FrameTransposition:
 
     def moved(self, piece: Piece, semitones: int) -> Piece:
         """The frames with every key so many places further up."""
-        return np.roll(piece, semitones, axis=1)
+        return transposed_frames(piece, semitones)
 
 
 def room(pitch_range: tuple[int, int], most: int) -> tuple[int, int]:

@@ -100,7 +100,7 @@ def test_a_batch_is_its_pieces_and_silence():
 
 
 @pytest.mark.parametrize(("keys", "lowest"), [(88, 21), (128, 0)])
-def test_keys_roll_and_never_off_the_keyboard(keys, lowest):
+def test_keys_move_and_never_off_the_keyboard(keys, lowest):
     transposition, moves = FrameTransposition(lowest), set()
     for low, high in [(21, 30), (60, 61), (100, 108), (21, 108), (64, 64)]:
         piece = np.zeros((3, keys), bool)
