@@ -31,9 +31,7 @@ WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
 WEIGHTS_SHA256 = "weights_sha256"  # in the graph's metadata: the weights file whose bytes it points into
 TIED = "head.weight"  # the output matrix, which is the encoder's, of a model of tokens
-KNOWN = (
-    "head.classes.known.frames"  # those met in training, of the heads joint and marginal; bool, as all else is floating
-)
+KNOWN = "head.classes.known.frames"  # those met in training, of the heads joint and marginal; bool, all else floating
 FORMAT = 1
 LARGEST = Limits(max_bytes=4 * 2**30)
 

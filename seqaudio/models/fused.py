@@ -137,8 +137,7 @@ def _run_kernel(cell: Cell, layer: nn.RNNBase, recurrent: Tensor, begin: State, 
     run = partial(KERNELS[cell], *inputs, hidden, [from_inputs, recurrent, *biases], *options)
     if recurrent is from_hidden:
         return run()
-    with (
-        warnings.catch_warnings()
-    ):  # a dropped matrix lies apart from the other weights: cuDNN copies them, and says so
+    with warnings.catch_warnings():
+        # a dropped matrix lies apart from the other weights: cuDNN copies them, and says so
         warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
         return run()

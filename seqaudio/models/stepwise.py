@@ -1,12 +1,11 @@
 """How is a recurrent layer run step by step, where no fused kernel can: layer normalisation, and zoneout?
 
 What the inputs say is computed for all steps at once; what is left of a step is one product with the hidden state and a
-few elementwise operations. It costs: on one CPU thread a training step of 16 x 256
-with 256 units takes 1.5 to 2 times the fused LSTM for an LSTM with zoneout and about 2.5 times for the layer-normalised
-LSTM, in bf16 hardly less; on a GPU, which waits for Python, far more.
-A state part is (batch, hidden) here.
+few elementwise operations. It costs: on one CPU thread a training step of 16 x 256 with 256 units takes 1.5 to 2 times
+as long as the fused LSTM for an LSTM with zoneout and about 2.5 times for the layer-normalised LSTM, in bf16 hardly
+less; on a GPU, which waits for Python, far more. A state part is (batch, hidden) here.
 
-Source: Ba, Kiros & Hinton 2016 (layer normalisation, the equations of its supplement); zoneout: Krueger et al. 2017.
+Sources: Ba, Kiros & Hinton 2016 (layer normalisation, the equations of its supplement); zoneout: Krueger et al. 2017.
 """
 
 from __future__ import annotations
