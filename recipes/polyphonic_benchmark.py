@@ -41,8 +41,8 @@ from seqaudio.models.baselines import FramePPM, MarkovKeys, MatchCopy
 from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.heads import distinct_frames
-from seqaudio.models.matching import count_parameters, matched_hidden_size
 from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.models.size import count_parameters, matched_hidden_size
 from seqaudio.training.config import check_experiment
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.run import Run

@@ -37,8 +37,8 @@ from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
 from seqaudio.files.atomic import append_line, clear_unfinished, read_bytes, shown, write_bytes
 from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
-from seqaudio.models.matching import count_parameters
 from seqaudio.models.onnx_graph import write_graph
+from seqaudio.models.size import count_parameters
 from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
 from seqaudio.training.events import Events, summary_writer

@@ -7,9 +7,9 @@ from torch import nn
 from seqaudio.errors import OptionError
 from seqaudio.models.cells import CELLS
 from seqaudio.models.config import ModelConfig, build_model
-from seqaudio.models.matching import count_parameters, matched_hidden_size
 from seqaudio.models.recurrent import RecurrentStack
 from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.models.size import count_parameters, matched_hidden_size
 
 VOCABULARY = 50
 
