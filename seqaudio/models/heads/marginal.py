@@ -43,7 +43,7 @@ class MarginalHead(Head):
     def nats(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood of frames (batch, time, keys), shape (batch, time)."""
         sounds, silent = self._probabilities(outputs)
-        said = torch.where(targets > 0.5, sounds, silent)
+        said = torch.where(targets > 0.5, sounds, silent) / (sounds + silent)  # they are one but for rounding
         return -said.clamp_min(LEAST).log().sum(dim=-1)
 
     def sample(self, outputs: Tensor, generator: Generator, temperature: float = 1.0) -> Tensor:
