@@ -40,7 +40,8 @@ from seqaudio.models.recurrent import RecurrentStack
 from seqaudio.tokens import MelodyTokenizer
 from seqaudio.tokens.melody import NO_EVENT
 from seqaudio.training.config import check_experiment
-from seqaudio.training.run import LogLine, Run
+from seqaudio.training.folder import LogLine
+from seqaudio.training.run import Run
 
 HIDDEN, LAYERS, ROWS, CHUNK, CHUNKS = 384, 2, 16, 256, 4  # the shape of the shipped model's training
 LENGTHS, GROWTH_ROWS, GROWTH_HIDDEN, GROWTH_PLACES = (128, 512, 1024, 2048, 4096), 8, 256, 65_536

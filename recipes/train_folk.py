@@ -61,8 +61,8 @@ def main(evaluate: bool, out: str, results: str) -> None:
 def train(config: str) -> None:
     """Train as configs/CONFIG.yaml says, or go on with a run that was interrupted."""
     from seqaudio.training.config import load_experiment
+    from seqaudio.training.material import open_corpus as open_experiment_corpus
     from seqaudio.training.run import Run
-    from seqaudio.training.run import open_corpus as open_experiment_corpus
 
     folder = ROOT / "runs" / config
     experiment = load_experiment(ROOT / "configs" / f"{config}.yaml")
@@ -100,7 +100,7 @@ def machine() -> str:
 def open_corpus() -> PreparedCorpus:
     """The corpus both configs name."""
     from seqaudio.training.config import load_experiment
-    from seqaudio.training.run import open_corpus as open_experiment_corpus
+    from seqaudio.training.material import open_corpus as open_experiment_corpus
 
     return open_experiment_corpus(load_experiment(ROOT / "configs" / "folk_lstm.yaml"), click.echo)
 

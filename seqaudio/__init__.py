@@ -38,7 +38,7 @@ _PUBLIC = {
     "generate_score": "seqaudio.continuation",
     "load_experiment": "seqaudio.training.config",
     "load_model": "seqaudio.pretrained",
-    "open_corpus": "seqaudio.training.run",
+    "open_corpus": "seqaudio.training.material",
     "piece_nats": "seqaudio.training.evaluate",
     "prepare": "seqaudio.corpus",
     "read_abc": "seqaudio.files",
@@ -70,7 +70,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     )
     from seqaudio.training.config import check_experiment, load_experiment
     from seqaudio.training.evaluate import piece_nats
-    from seqaudio.training.run import Run, open_corpus
+    from seqaudio.training.material import open_corpus
+    from seqaudio.training.run import Run
 
 
 def __getattr__(name: str) -> Any:

@@ -55,7 +55,9 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
     from seqaudio.report.loss import draw_loss
     from seqaudio.training.config import load_experiment
     from seqaudio.training.devices import Devices
-    from seqaudio.training.run import LogLine, Run, open_corpus
+    from seqaudio.training.folder import LogLine
+    from seqaudio.training.material import open_corpus
+    from seqaudio.training.run import Run
 
     main = Devices().main  # of several processes one speaks
     experiment = load_experiment(config, changes)

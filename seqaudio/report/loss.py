@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import shown, write_bytes
+from seqaudio.training.folder import LOG
 
 TRAINING, VALIDATION = "#4878a8", "#d1642e"  # told apart in grey and by colour-blind readers
 WINDOWS = 30  # running means side by side along a run
@@ -37,7 +38,7 @@ def draw_loss(run: str | Path) -> Path | None:
     Raises:
         BadFileError: the folder holds no log, or a damaged one.
     """
-    steps, epochs = _read(Path(run) / "log.jsonl")
+    steps, epochs = _read(Path(run) / LOG)
     if not steps:
         return None
     figure = Figure(figsize=(8, 4), layout="constrained")

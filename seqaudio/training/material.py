@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from seqaudio.corpus.batches import Piece
 from seqaudio.corpus.frames import FrameCorpus
+from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
+from seqaudio.errors import BadFileError, OptionError
+from seqaudio.files.atomic import shown
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts
 from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.heads import distinct_frames
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.music.frames import Frames
+from seqaudio.training.config import Experiment, FramesConfig
+from seqaudio.training.devices import Devices
 from seqaudio.training.transposition import FrameTransposition, TokenTransposition
 
 Range = tuple[int, int]
@@ -103,3 +110,23 @@ class FrameMaterial:
 def material_of(corpus: PreparedCorpus | FrameCorpus) -> TokenMaterial | FrameMaterial:
     """A corpus as something to train on."""
     return TokenMaterial(corpus) if isinstance(corpus, PreparedCorpus) else FrameMaterial(corpus)
+
+
+def open_corpus(
+    experiment: Experiment, announce: Callable[[str], None] = lambda text: None
+) -> PreparedCorpus | FrameCorpus:
+    """The corpus of an experiment; prepared now if it is not there and the experiment names its sources."""
+    config = experiment.corpus
+    if isinstance(config, FramesConfig):
+        return FrameCorpus.open(config.frames)
+    with Devices().main_first():
+        if not (Path(config.prepared) / "manifest.json").is_file():
+            if not config.sources:
+                raise BadFileError(f"{shown(config.prepared)}: no prepared corpus here; make one with seqaudio prepare")
+            announce(f"preparing {', '.join(config.sources)} in {config.prepared}")
+            prepare(config.sources, config.prepared, config.options)
+    corpus = PreparedCorpus.open(config.prepared)
+    made_from = (corpus.manifest["sources"], corpus.manifest["options"])
+    if config.sources and made_from != (list(config.sources), config.options.model_dump(mode="json")):
+        raise OptionError(f"{shown(config.prepared)}: prepared from other sources or with other options; remove it")
+    return corpus

@@ -25,52 +25,28 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.corpus.ground import alone
-from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
-from seqaudio.errors import BadFileError, CheckpointError, NoNotesError, OptionError
-from seqaudio.files.atomic import append_line, clear_unfinished, read_bytes, shown, write_bytes
+from seqaudio.errors import CheckpointError, NoNotesError, OptionError
+from seqaudio.files.atomic import append_line, read_bytes, shown, write_bytes
 from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.models.size import count_parameters
-from seqaudio.training.config import Experiment, FramesConfig
+from seqaudio.training.config import Experiment
 from seqaudio.training.devices import Devices
 from seqaudio.training.events import Events, summary_writer
 from seqaudio.training.fine_tune import Origin, begin
+from seqaudio.training.folder import LOCK, LOG, SETTINGS, LogLine, check_folder, clear_up
 from seqaudio.training.loop import Trainer
 from seqaudio.training.material import material_of
 from seqaudio.training.progress import STATE, Progress
 from seqaudio.training.saved import restore, saved
 from seqaudio.training.transposition import room
-
-LogLine = dict[str, object]
-LOCK = ".lock"  # there while a run writes
-
-
-def open_corpus(
-    experiment: Experiment, announce: Callable[[str], None] = lambda text: None
-) -> PreparedCorpus | FrameCorpus:
-    """The corpus of an experiment; prepared now if it is not there and the experiment names its sources."""
-    config = experiment.corpus
-    if isinstance(config, FramesConfig):
-        return FrameCorpus.open(config.frames)
-    with Devices().main_first():
-        if not (Path(config.prepared) / "manifest.json").is_file():
-            if not config.sources:
-                raise BadFileError(f"{shown(config.prepared)}: no prepared corpus here; make one with seqaudio prepare")
-            announce(f"preparing {', '.join(config.sources)} in {config.prepared}")
-            prepare(config.sources, config.prepared, config.options)
-    corpus = PreparedCorpus.open(config.prepared)
-    made_from = (corpus.manifest["sources"], corpus.manifest["options"])
-    if config.sources and made_from != (list(config.sources), config.options.model_dump(mode="json")):
-        raise OptionError(f"{shown(config.prepared)}: prepared from other sources or with other options; remove it")
-    return corpus
 
 
 class Run:
@@ -111,7 +87,7 @@ class Run:
             goes_on = resume and (self.folder / STATE).is_file()
             self.experiment, self._origin, start = self._from(experiment, goes_on, find_model)
             if self._devices.main:
-                self._check_folder(resume)
+                check_folder(self.folder, self.experiment, resume)
             self._trainer = self._new_trainer(start)  # what cannot be trained leaves no folder behind
             if goes_on:
                 self._go_on()
@@ -160,7 +136,7 @@ class Run:
         with ExitStack() as opened:
             opened.enter_context(self._alone())
             if self._devices.main:
-                self._clear_up()
+                clear_up(self.folder, self.progress)
             if self._devices.main and self.experiment.training.tensorboard:
                 self._events = opened.enter_context(Events(self.folder, self.progress.step))
             opened.enter_context(self._stopping_on_signals())
@@ -190,39 +166,10 @@ class Run:
         """What the folder holds from the first step on."""
         if not self._devices.main:
             return
-        self._check_folder(resume)  # once more: another run may have begun here
-        write_bytes(self.folder / "experiment.json", self.experiment.model_dump_json(indent=1).encode())
+        check_folder(self.folder, self.experiment, resume)  # once more: another run may have begun here
+        write_bytes(self.folder / SETTINGS, self.experiment.model_dump_json(indent=1).encode())
         if self._origin is not None:
             self._origin.save(self.folder)
-
-    def _clear_up(self) -> None:
-        """Forget what lies behind the last save, and files that a kill left half written."""
-        clear_unfinished(self.folder)
-        clear_unfinished(self.folder / "last")
-        self._cut_log(self.progress.step, self.progress.epoch)
-
-    def _check_folder(self, resume: bool) -> None:
-        stored = self.folder / "experiment.json"
-        if not stored.is_file():
-            if self.folder.is_dir() and any(path.name != LOCK for path in self.folder.iterdir()):
-                raise OptionError(f"{shown(self.folder)}: exists and is no training run; name a new folder with --out")
-            return
-        if not resume:
-            raise OptionError(f"{shown(self.folder)}: holds a run; add --resume to go on, or name another with --out")
-        try:
-            begun = _flat(_begun(stored))
-        except (ValueError, AttributeError, RecursionError):
-            raise CheckpointError(
-                f"{shown(stored)}: damaged, not a run's settings; start again in a new folder with --out"
-            ) from None
-        asked = _flat(json.loads(self.experiment.model_dump_json()))
-        other = [
-            f"{key} was {begun.get(key)!r}, now {value!r}" for key, value in asked.items() if begun.get(key) != value
-        ]
-        if other:
-            raise OptionError(
-                f"{shown(self.folder)}: its run has other settings ({'; '.join(other)}); resume with its own"
-            )
 
     def _new_trainer(self, start: Checkpoint | None) -> Trainer:
         experiment, material = self.experiment, self._material
@@ -252,7 +199,7 @@ class Run:
 
     def _log(self, line: LogLine) -> None:
         if self._devices.main:
-            append_line(self.folder / "log.jsonl", json.dumps(line))
+            append_line(self.folder / LOG, json.dumps(line))
             if self._events is not None:
                 self._events.write(line)
             self._show(line)
@@ -316,17 +263,6 @@ class Run:
                 f"{shown(self.folder)}: the corpus is not the one this run began with; prepare that again"
             )
 
-    def _cut_log(self, step: int, epoch: int) -> None:
-        """Forget the lines behind the last save: their steps will be done again."""
-        path, kept = self.folder / "log.jsonl", []
-        if path.is_file():
-            lines = [line for line in path.read_text("utf-8", "replace").splitlines() if line.endswith("}")]
-            try:
-                kept = [text for text in lines if _is_done(json.loads(text), step, epoch)]
-            except (ValueError, TypeError, KeyError, AttributeError):
-                raise CheckpointError(f"{shown(path)}: damaged, not a run's log; remove it") from None
-        write_bytes(path, "".join(text + "\n" for text in kept).encode())
-
     @contextmanager
     def _stopping_on_signals(self) -> Iterator[None]:
         """Ctrl-C and SIGTERM finish the step and save; a second one stops at once."""
@@ -342,24 +278,3 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _begun(stored: Path) -> dict[str, Any]:
-    """The settings of the run in a folder; one that did not exist when it was begun has its default."""
-    settings: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
-    try:
-        return cast(dict[str, Any], json.loads(Experiment.model_validate(settings).model_dump_json()))
-    except ValidationError:
-        return settings  # of a newer seqaudio
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings by their full names: ``model.layers``."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        flat |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
-    return flat
-
-
-def _is_done(line: LogLine, step: int, epoch: int) -> bool:
-    return int(str(line["step"])) <= step if "step" in line else int(str(line["epoch"])) < epoch

@@ -15,7 +15,8 @@ from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.training.config import TrainingConfig, check_experiment
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.loop import Trainer
-from seqaudio.training.run import Run, open_corpus
+from seqaudio.training.material import open_corpus
+from seqaudio.training.run import Run
 from seqaudio.training.transposition import FrameTransposition, room
 
 KEYS = 88

@@ -6,8 +6,9 @@ import pytest
 
 from seqaudio.errors import CheckpointError
 from seqaudio.training.config import check_experiment
+from seqaudio.training.material import open_corpus
 from seqaudio.training.progress import STATE, read_progress
-from seqaudio.training.run import Run, open_corpus
+from seqaudio.training.run import Run
 from tests.samples import repetitive_pieces, write_corpus
 from tests.test_imports import modules_after
 

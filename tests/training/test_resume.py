@@ -20,7 +20,8 @@ from seqaudio.errors import BadFileError, CheckpointError, DivergedError, NoNote
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, Checkpoint
 from seqaudio.training.config import check_experiment
 from seqaudio.training.devices import Devices
-from seqaudio.training.run import Run, open_corpus
+from seqaudio.training.material import open_corpus
+from seqaudio.training.run import Run
 from tests.samples import repetitive_pieces, run_python, write_corpus
 
 EPOCHS, PIECES, BATCH = 3, 7, 3
@@ -369,6 +370,15 @@ class TestFolder:
         settings["training"].pop("averaging")
         path.write_text(json.dumps(settings))
         with pytest.raises(OptionError, match=r"training\.averaging was 'none', now 'ema'"):
+            Run(tmp_path / "run", make_experiment(corpus_folder), corpus, resume=True)
+
+    def test_settings_of_a_newer_version_are_not_ignored(self, corpus_folder, corpus, whole, tmp_path):
+        shutil.copytree(whole, tmp_path / "run")
+        path = tmp_path / "run" / "experiment.json"
+        settings = json.loads(path.read_text())
+        settings["training"]["momentum"] = 0.5
+        path.write_text(json.dumps(settings))
+        with pytest.raises(OptionError, match=r"\(training\.momentum was 0\.5, now there is no such setting\)"):
             Run(tmp_path / "run", make_experiment(corpus_folder), corpus, resume=True)
 
     def test_something_else_is_not_overwritten(self, corpus_folder, corpus, tmp_path):
