@@ -1,6 +1,7 @@
 """Does the house keep its rules? Rooms import only rooms above them; each library is imported in one room."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,8 @@ def room_of(path: Path) -> str:
     return parts[0]
 
 
-def imports_of(path: Path) -> list[str]:
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
     """Every module a file imports, at the top or inside functions, without those for type checkers only."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {
@@ -72,7 +74,7 @@ def imports_of(path: Path) -> list[str]:
             found += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
             found += [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []
-    return found
+    return tuple(found)
 
 
 def test_every_folder_is_a_room() -> None:
