@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from seqaudio.corpus.batches import Piece
 from seqaudio.corpus.frames import FrameCorpus
+from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, OptionError
@@ -115,7 +117,12 @@ def material_of(corpus: PreparedCorpus | FrameCorpus) -> TokenMaterial | FrameMa
 def open_corpus(
     experiment: Experiment, announce: Callable[[str], None] = lambda text: None
 ) -> PreparedCorpus | FrameCorpus:
-    """The corpus of an experiment; prepared now if it is not there and the experiment names its sources."""
+    """The corpus of an experiment; prepared now if it is not there and the experiment names its sources.
+
+    Raises:
+        BadFileError: it is not there, or damaged.
+        OptionError: the experiment names its sources, and what is there was made from others or with other options.
+    """
     config = experiment.corpus
     if isinstance(config, FramesConfig):
         return FrameCorpus.open(config.frames)
@@ -126,7 +133,14 @@ def open_corpus(
             announce(f"preparing {', '.join(config.sources)} in {config.prepared}")
             prepare(config.sources, config.prepared, config.options)
     corpus = PreparedCorpus.open(config.prepared)
-    made_from = (corpus.manifest["sources"], corpus.manifest["options"])
-    if config.sources and made_from != (list(config.sources), config.options.model_dump(mode="json")):
+    if config.sources and (corpus.manifest["sources"], _options(corpus)) != (list(config.sources), config.options):
         raise OptionError(f"{shown(config.prepared)}: prepared from other sources or with other options; remove it")
     return corpus
+
+
+def _options(corpus: PreparedCorpus) -> PrepareOptions | None:
+    """What a corpus was prepared with, an option younger than it as by default; None: by a newer seqaudio."""
+    try:
+        return PrepareOptions.model_validate(corpus.manifest["options"])
+    except ValidationError:
+        return None

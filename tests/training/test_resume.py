@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -447,6 +448,20 @@ class TestFolder:
     def test_no_corpus(self, tmp_path):
         with pytest.raises(BadFileError, match="no prepared corpus"):
             open_corpus(make_experiment(tmp_path))
+
+    def test_a_corpus_made_with_other_options_is_refused(self, tmp_path):
+        folder = write_corpus(tmp_path / "corpus", repetitive_pieces(3), repetitive_pieces(1))
+        manifest = json.loads((folder / "manifest.json").read_text())
+        named = {"prepared": str(folder), "sources": ["music"], "options": {"melody": True}}
+        for stored, fits in (
+            ({"melody": True}, True),  # made before the other options were there
+            ({"melody": True, "min_notes": 17}, False),
+            ({"melody": True, "swing": 0.5}, False),  # by a newer version
+        ):
+            (folder / "manifest.json").write_text(json.dumps(manifest | {"sources": ["music"], "options": stored}))
+            experiment = check_experiment({"corpus": named})
+            with nullcontext() if fits else pytest.raises(OptionError, match="with other options; remove it"):
+                assert len(open_corpus(experiment).split("train")) == 3
 
 
 def test_second_ctrl_c_stops_at_once(corpus_folder, corpus, tmp_path):
