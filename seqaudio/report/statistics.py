@@ -96,13 +96,16 @@ def interval(
     return Interval(pooled(nats, weights), float(low), float(high))
 
 
-def difference(first: ArrayLike, second: ArrayLike, weights: ArrayLike, *, seed: int = 0) -> Difference:
+def difference(
+    first: ArrayLike, second: ArrayLike, weights: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Difference:
     """How the nats of two models differ, piece by piece; what is common to a piece cancels.
 
     Args:
         first: (pieces,) or (seeds, pieces).
         second: likewise, of the same pieces; of other seeds if need be.
         weights: (pieces,).
+        resamples: how many bootstrap samples.
         seed: of the draws.
 
     Raises:
@@ -116,7 +119,7 @@ def difference(first: ArrayLike, second: ArrayLike, weights: ArrayLike, *, seed:
         apart = (first[:, None] - second[None]).reshape(-1, len(weights))
     per_piece = apart.mean(axis=0) / np.maximum(weights, 1e-12)
     p = float(stats.wilcoxon(per_piece).pvalue) if np.any(per_piece != 0) else 1.0
-    return Difference(interval(apart, weights, seed=seed), p)
+    return Difference(interval(apart, weights, resamples=resamples, seed=seed), p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
