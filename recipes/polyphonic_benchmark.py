@@ -10,7 +10,8 @@ over all pieces divided by the number of predicted frames.
 set of rolls -> for every cell and head a random search, judged by validation -> the best setting from five seeds ->
 test nats of each piece, beside counting baselines -> Markdown and JSON. Every cell and head meets the same draws, and
 has the same number of parameters within 2 %. The JSON is the log of all trainings and the journal of the recipe: what
-stands there is not trained again. The table is made by polyphonic_table.py. Copy both pages and change them.
+stands there is not trained again. The table is made by polyphonic_table.py, and side_by_side.py has the processes.
+Copy the pages and change them.
 """
 
 from __future__ import annotations
@@ -20,22 +21,23 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from polyphonic_table import CELLS, HEADS, Record, of, table
+from polyphonic_table import CELLS, HEADS, Record, of, read_log, table
+from side_by_side import work, workers
 
 from seqaudio.corpus.frames import FrameCorpus
-from seqaudio.errors import OptionError, SeqAudioError
+from seqaudio.errors import NoNotesError, OptionError, SeqAudioError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.baselines import FramePPM, MarkovKeys, MatchCopy
 from seqaudio.models.checkpoint import Checkpoint
@@ -74,13 +76,23 @@ QUICK = Plan(128, {"independent": 450, "joint": 250}, {"independent": 0, "joint"
 @click.option("--seeds", type=click.IntRange(1), help="Trainings of the best setting.  [default: 5, quick 1]")
 @click.option("--out", type=click.Path(), help="Where the table and the log go.  [default: docs/results/polyphonic]")
 @click.option("--runs", default="runs/polyphonic", show_default=True, help="Where unfinished trainings are kept.")
-@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Trainings side by side, a thread each.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    help="Trainings side by side, a thread each.",
+)
 def main(data: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int) -> None:
     """Search, train, test and print the table of one set of piano rolls."""
     plan = QUICK if quick else FULL
     corpus = FrameCorpus.open(data)
+    for split in ("train", "valid", "test"):
+        if not any(len(piece) > 1 for piece in corpus.split(split)):
+            raise NoNotesError(f"{data}: no {split} piece of two frames or more; name a set with train, valid and test")
     name = Path(data).stem
     folder = Path(out or ("out/polyphonic" if quick else "docs/results/polyphonic"))
+    folder.mkdir(parents=True, exist_ok=True)  # told now if that cannot be, not after the first training
     bench = Bench(plan, data, corpus, folder / f"{name}.json", Path(runs) / name / ("quick" if quick else "full"))
     bench.run(jobs, seeds or (1 if quick else 5))
     text = table(name, bench.log)
@@ -97,7 +109,7 @@ class Bench:
         self.log: Record = {"sha256": corpus.fingerprint, "quick": plan == QUICK, "plan": asdict(plan)}
         self.log |= {"frames": frames, "trainings": [], "baselines": {}}
         if journal.is_file():
-            kept = json.loads(journal.read_text(encoding="utf-8"))
+            kept = read_log(journal)
             other = [name for name in ("sha256", "plan") if kept.get(name) != self.log[name]]
             if other:
                 raise OptionError(f"{journal.name}: of another {' and '.join(other)}; name another folder with --out")
@@ -105,12 +117,15 @@ class Bench:
 
     def run(self, jobs: int, seeds: int) -> None:
         """Everything that the log does not hold yet."""
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        with workers(jobs) as pool:
             self._train(pool, self._trials(), "search")
-            baselines = {pool.submit(measure, self.data, row): row for row in BASELINES if row not in self._baselines}
+            baselines = {
+                pool.submit(work, measure, self.data, row): row for row in BASELINES if row not in self._baselines
+            }
             self._train(pool, self._finals(seeds), "seeds")
             for done in as_completed(baselines):
                 self._baselines[baselines[done]] = done.result()
+                self.log["baselines"] = {row: self._baselines[row] for row in BASELINES if row in self._baselines}
                 self._save()
         self._save()
 
@@ -134,7 +149,9 @@ class Bench:
     def _train(self, pool: ProcessPoolExecutor, asked: Iterable[Record], what: str) -> None:
         known = {key(record) for record in self.log["trainings"]}
         rest = [record for record in asked if key(record) not in known]
-        waiting = [pool.submit(train, record, self.data, str(self.runs), self.plan.max_minutes) for record in rest]
+        waiting = [
+            pool.submit(work, train, record, self.data, str(self.runs), self.plan.max_minutes) for record in rest
+        ]
         for number, done in enumerate(as_completed(waiting), start=1):
             record = done.result()
             self.log["trainings"].append(record)
@@ -246,6 +263,11 @@ def train(record: Record, data: str, runs: str, max_minutes: float | None) -> Re
     asked = check_experiment({"corpus": {"frames": data}, **record["experiment"]}, label(record))
     run = Run(folder, asked, corpus, resume=folder.is_dir())
     progress = run.train(max_minutes)
+    while max_minutes and progress.best_epoch < 0 and not run.stopped:  # a slow machine, or a large set
+        max_minutes *= 2  # it must end with a model
+        progress = run.train(max_minutes)
+    if run.stopped:
+        raise KeyboardInterrupt
     model = Checkpoint.load(folder).build()
     splits = ("valid", "test") if "seed" in record else ("valid",)
     nats = {split: [float(each.sum()) for each in piece_nats(model, corpus.split(split))] for split in splits}
@@ -255,40 +277,40 @@ def train(record: Record, data: str, runs: str, max_minutes: float | None) -> Re
     return {**record, **found, **({"test_nats": nats["test"]} if "test" in nats else {})}
 
 
-def unigram() -> Any:
+def unigram(keys: int) -> Any:
     """Every key by its share of the training frames."""
-    return MarkovKeys(order=0)
+    return MarkovKeys(0, keys)
 
 
-def markov() -> Any:
+def markov(keys: int) -> Any:
     """Every key from its own last value."""
-    return MarkovKeys(order=1)
+    return MarkovKeys(1, keys)
 
 
-def ppm() -> Any:
+def ppm(keys: int) -> Any:
     """Whole frames from the longest run of frames seen before."""
-    return FramePPM(order=6)
+    return FramePPM(6, num_keys=keys)
 
 
-def transposed_ppm() -> Any:
+def transposed_ppm(keys: int) -> Any:
     """The same, with the counts of transposed copies."""
-    return FramePPM(order=6, transpositions=range(-TRANSPOSE, TRANSPOSE + 1))
+    return FramePPM(6, num_keys=keys, transpositions=range(-TRANSPOSE, TRANSPOSE + 1))
 
 
-BASELINES: dict[str, Callable[[], Any]] = {
+BASELINES: dict[str, Callable[[int], Any]] = {
     "per-key unigram": unigram,
     "per-key Markov": markov,
     "frame PPM, order 6": ppm,
     "frame PPM, transposed copies": transposed_ppm,
-    "frame PPM + longest-match copy": lambda: MatchCopy(ppm),
-    "frame PPM, transposed copies + longest-match copy": lambda: MatchCopy(transposed_ppm),
+    "frame PPM + longest-match copy": lambda keys: MatchCopy(partial(ppm, keys)),
+    "frame PPM, transposed copies + longest-match copy": lambda keys: MatchCopy(partial(transposed_ppm, keys)),
 }
 
 
 def measure(data: str, row: str) -> Record:
     """Nats of each validation and test piece under a baseline fitted to the training pieces."""
     corpus = FrameCorpus.open(data)
-    model = BASELINES[row]().fit(corpus.split("train"))
+    model = BASELINES[row](corpus.keys).fit(corpus.split("train"))
     return {
         f"{split}_nats": [float(model.nats(piece).sum()) for piece in corpus.split(split)]
         for split in ("valid", "test")
@@ -296,8 +318,19 @@ def measure(data: str, row: str) -> Record:
 
 
 if __name__ == "__main__":
-    started = time.time()
     try:
         main(standalone_mode=False)
-    except (SeqAudioError, click.ClickException) as problem:
-        sys.exit(f"polyphonic_benchmark: {problem}")
+    except (KeyboardInterrupt, click.Abort):
+        complaint, code = "interrupted; the same command goes on", 1
+    except BrokenProcessPool:
+        complaint, code = "a training process was ended, for want of memory perhaps; the same command goes on", 1
+    except SeqAudioError as problem:
+        complaint, code = str(problem), problem.exit_code
+    except click.ClickException as problem:
+        complaint, code = problem.format_message(), problem.exit_code
+    except OSError as problem:
+        complaint, code = f"{problem.filename}: {problem.strerror}; check the path, its permissions and the disk", 1
+    else:
+        sys.exit()
+    click.echo(f"polyphonic_benchmark: {complaint}", err=True)
+    sys.exit(code)

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from seqaudio.errors import CheckpointError, SeqAudioError
+from seqaudio.files.atomic import read_bytes
 from seqaudio.report.statistics import difference, holm, interval
 
 Record = dict[str, Any]
@@ -41,7 +44,42 @@ PUBLISHED = (  # Bai et al. 2018, tables of test nats; RRU: Ozolins et al. 2021,
 @click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(log: Path) -> None:
     """Print the table of a LOG that polyphonic_benchmark.py keeps."""
-    click.echo(table(log.stem, json.loads(log.read_text(encoding="utf-8"))), nl=False)
+    click.echo(table(log.stem, read_log(log)), nl=False)
+
+
+def read_log(path: Path) -> Record:
+    """The log of the benchmark. Raises CheckpointError when it is damaged."""
+    try:
+        log: Record = json.loads(read_bytes(path))
+        counts = {split: len(log["frames"][split]) for split in ("valid", "test")}
+        for record in log["trainings"]:
+            figures = [
+                record["valid"],
+                record["parameters"],
+                record["seconds"],
+                record.get("trial", record.get("seed")),
+            ]
+            figures += of_pieces(record["test_nats"], counts["test"]) if "seed" in record else []
+            if not (np.isfinite(figures).all() and (record["cell"], record["head"]) in itertools.product(CELLS, HEADS)):
+                raise ValueError("a training without figures")
+            record["setting"]["layers"], record["experiment"]["model"]["head"]
+        for row, split in itertools.product(log["baselines"].values(), counts):
+            if not np.isfinite(of_pieces(row[f"{split}_nats"], counts[split])).all():
+                raise ValueError("a baseline without figures")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise CheckpointError(
+            f"{path}: damaged, not a log of the benchmark ({reason}); move it away: finished trainings are kept in the "
+            "folder of --runs and found again"
+        ) from None
+    return log
+
+
+def of_pieces(nats: list[float], count: int) -> list[float]:
+    """The nats, if they are of so many pieces."""
+    if len(nats) != count:
+        raise ValueError(f"nats of {len(nats)} pieces where there are {count}")
+    return nats
 
 
 def table(name: str, log: Record) -> str:
@@ -164,4 +202,7 @@ def of(record: Record, cell: str, head: str) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SeqAudioError as problem:
+        sys.exit(f"polyphonic_table: {problem}")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from seqaudio.corpus.frames import FrameCorpus
-from seqaudio.errors import OptionError
+from seqaudio.errors import CheckpointError, NoNotesError, OptionError
 from seqaudio.models.baselines import MarkovKeys
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +114,61 @@ def test_what_the_log_holds_is_not_trained_again(printed):
     assert again.stderr == ""
     assert not (folder / "other").exists()
     assert again.stdout == first.stdout == (folder / "Walks.md").read_text() + "\n"
+
+
+def cut(text, log):
+    return text[: len(text) // 2]
+
+
+def without_a_piece(text, log):
+    next(record for record in log["trainings"] if "seed" in record)["test_nats"].pop()
+
+
+def not_finite(text, log):
+    log["trainings"][0]["valid"] = float("nan")
+
+
+def another_cell(text, log):
+    log["trainings"][0]["cell"] = "transformer"
+
+
+def no_baseline(text, log):
+    log["baselines"]["per-key Markov"] = 5
+
+
+@pytest.mark.parametrize("damage", [cut, without_a_piece, not_finite, another_cell, no_baseline])
+def test_a_damaged_log_is_refused(recipe, printed, tmp_path, damage):
+    text = (printed[0] / "Walks.json").read_text()
+    log = json.loads(text)
+    (tmp_path / "log.json").write_text(damage(text, log) or json.dumps(log))
+    with pytest.raises(CheckpointError, match=r"log.json: damaged, not a log of the benchmark .*; move it away"):
+        recipe.read_log(tmp_path / "log.json")
+
+
+def test_what_cannot_be_is_told_before_anything_is_trained(recipe, rolls, tmp_path):
+    (tmp_path / "file").touch()
+    with np.load(rolls) as stored:
+        arrays = dict(stored)
+    np.savez(tmp_path / "Cut.npz", train=arrays["train"], valid=arrays["valid"], test=arrays["test"][:, :1])
+    for data, out, kind in ((rolls, "file", FileExistsError), (tmp_path / "Cut.npz", "new", NoNotesError)):
+        arguments = ["--data", str(data), "--out", str(tmp_path / out), "--runs", str(tmp_path / "runs")]
+        assert isinstance(CliRunner().invoke(recipe.main, arguments).exception, kind)
+    assert CliRunner().invoke(recipe.main, ["--data", str(rolls), "--jobs", "0"]).exit_code == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_is_had_however_short_the_time(recipe, rolls, tmp_path):
+    plan = recipe.Plan(64, {"independent": 4}, {"independent": 0}, trial_share=0.0)
+    asked = recipe.experiment(FrameCorpus.open(rolls), "lstm", "independent", recipe.PLAIN, plan)
+    record = recipe.train({"seed": 0, **asked}, str(rolls), str(tmp_path), 1e-9)
+    assert record["best_epoch"] == 1
+    assert len(record["test_nats"]) == 3
+
+
+def test_baselines_of_any_number_of_keys(recipe):
+    frames = np.random.default_rng(0).random((2, 9, 12)) < 0.3
+    for make in recipe.BASELINES.values():
+        assert np.isfinite(make(12).fit(frames).nats(frames[0])).all()
 
 
 RESULTS = sorted((ROOT / "docs" / "results" / "polyphonic").glob("*.json"))
