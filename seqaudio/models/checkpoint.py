@@ -128,11 +128,14 @@ class Checkpoint:
             if header["format"] != FORMAT:
                 raise CheckpointError(f"format {header['format']}, this seqaudio reads {FORMAT}; update")
             low, high = header["pitch_range"]
+            weights = load(data)
+            if not weights or not 0 <= low <= high <= 127:
+                raise CheckpointError(f"{len(weights)} tensors, pitches {low} to {high}: no model; copy it anew")
             tokenizer, frames = header["tokenizer"], header.get("frames")
             return cls(
                 ModelConfig.model_validate(header["model"]),
                 None if tokenizer is None else tokenizer_from_json(json.dumps(tokenizer)),
-                load(data),
+                weights,
                 (int(low), int(high)),
                 dict(header["facts"]),
                 None if frames is None else FrameFacts(**{name: int(value) for name, value in dict(frames).items()}),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seqaudio.corpus.frames import FrameCorpus
@@ -103,6 +104,10 @@ def begin(
     path = find_model(name)
     checkpoint = Checkpoint.load(path)
     check_vocabulary(checkpoint, corpus, name, experiment.corpus.prepared)
+    if not all(np.isfinite(tensor).all() for tensor in checkpoint.weights.values()):
+        raise CheckpointError(
+            f"{shown(name)}: has weights that are no numbers, so its training went wrong; name another"
+        )
     origin = Origin(name=name, sha256=sha256(path), model=checkpoint.config, pitch_range=checkpoint.pitch_range)
     experiment = origin.sized(experiment)
     return experiment, origin, replace(checkpoint, config=experiment.model)

@@ -208,6 +208,24 @@ def test_a_hostile_name_cannot_write_to_the_terminal(seqaudio) -> None:
     assert "\x1b" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "not enough memory"),
+        (RuntimeError("gloo: Connection closed by peer"), "another process of this run has ended"),
+        (type("PanicException", (BaseException,), {})("null"), "PanicException: null; set SEQAUDIO_DEBUG=1"),
+    ],
+)
+def test_what_ends_a_process_is_one_line(seqaudio, monkeypatch: pytest.MonkeyPatch, problem, words: str) -> None:
+    def fail(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("seqaudio.files.reader.read_bytes", fail)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    fails(seqaudio("continue", PRIMER), 1, words)
+
+
 def test_a_bug_is_one_line_too(seqaudio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seqaudio.files.reader.read_bytes", lambda *_: 1 / 0)
     fails(seqaudio("continue", PRIMER), 1, "ZeroDivisionError", "SEQAUDIO_DEBUG")

@@ -166,6 +166,18 @@ class TestRefused:
             path.write_bytes(junk)
             assert_refused(path)
 
+    def test_no_weights(self, stored):
+        data = stored.read_bytes()
+        stored.write_bytes(save({}, header_of(data)["__metadata__"]))
+        assert_refused(stored, "0 tensors")
+
+    @pytest.mark.parametrize("pitches", [[-5, 900], [60, 50], [0, 128]])
+    def test_pitches_that_are_none(self, stored, pitches):
+        data = stored.read_bytes()
+        header = json.loads(header_of(data)["__metadata__"]["seqaudio"])
+        stored.write_bytes(with_header(data, header | {"pitch_range": pitches}))
+        assert_refused(stored, f"pitches {pitches[0]} to {pitches[1]}")
+
     def test_newer(self, stored):
         data = stored.read_bytes()
         header = json.loads(header_of(data)["__metadata__"]["seqaudio"])

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,6 +186,13 @@ class TestVocabulary:
         name = (re.findall(r"--tokenizer (\S+)", command) or ["bars"])[0]
         made = PrepareOptions(tokenizer=name, settings=settings, melody="--melody" in command).make_tokenizer()
         assert made == tokenizer
+
+    def test_weights_that_are_no_numbers(self, home, corpus, tmp_path):
+        old = Checkpoint.load(home / "old")
+        replace(old, weights={name: 0 * each + np.nan for name, each in old.weights.items()}).save(tmp_path / "nan")
+        with pytest.raises(CheckpointError, match="weights that are no numbers"):
+            Run(tmp_path / "run", tuning(home), corpus, find_model=lambda name: tmp_path / "nan")
+        assert not (tmp_path / "run").exists()
 
     def test_no_such_model(self, home, corpus, tmp_path):
         with pytest.raises(CheckpointError, match="none"):
