@@ -169,11 +169,10 @@ class Trainer:
                 torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bf16"),
             ):
                 outputs, end = self.model(inputs, tuple(s[:, part[0] : part[-1] + 1].contiguous() for s in states))
-                nats = self.model.head.nats(outputs, targets)  # (rows, time)
-            total = (nats * real).sum()
+                nats, loss = self.model.head.nats_and_loss(outputs, targets)  # (rows, time)
             # a fixed divisor: the short last chunk of a batch must not weigh as much as a full one
-            (total / (self.config.batch_size * size)).backward()  # type: ignore[no-untyped-call]
-            sums += torch.stack([total.detach(), real.sum()])
+            ((loss * real).sum() / (self.config.batch_size * size)).backward()  # type: ignore[no-untyped-call]
+            sums += torch.stack([(nats.detach() * real).sum(), real.sum()])
             ends.append([s.detach().float() for s in end])
         if begin + size >= batch.lengths.max() - 1:
             self.state = ()

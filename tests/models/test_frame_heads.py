@@ -262,9 +262,21 @@ class TestMarginal:
         hidden = torch.randn(3, HIDDEN)
         every = frames_of(torch.arange(2**KEYS)).float()
         expected = (-all_nats(joint, hidden)).exp() @ every  # (3, keys)
-        sounds, silent = head._probabilities(head(hidden[:, None]))
+        sounds, silent = head._probabilities(head(hidden[:, None])).chunk(2, dim=-1)
         torch.testing.assert_close(sounds[:, 0], expected, atol=1e-5, rtol=0)
         torch.testing.assert_close(sounds + silent, torch.ones_like(sounds))
+
+    @torch.no_grad()
+    def test_training_lowers_the_mean_of_its_nats_and_the_joint_heads(self):
+        joint, head = make_head("joint"), make_head("marginal")
+        for parameter in joint.parameters():
+            parameter.normal_()
+        head.load_state_dict(joint.state_dict())
+        outputs = head(torch.randn(5, 2**KEYS, HIDDEN))
+        every = frames_of(torch.arange(2**KEYS)).expand(5, -1, -1)
+        nats, loss = head.nats_and_loss(outputs, every)
+        torch.testing.assert_close(nats, head.nats(outputs, every))
+        torch.testing.assert_close(loss, (nats + joint.nats(outputs, every)) / 2)
 
     def test_a_frame_held_impossible_costs_much_and_not_everything(self):
         head = MarginalHead(HIDDEN, known_frames([0]))
@@ -287,8 +299,8 @@ class TestJoint:
         for most in (2**25, 3 * (len(KNOWN) + 1), 1):
             monkeypatch.setattr("seqaudio.models.heads.frame_classes.MOST_LOGITS", most)
             head.zero_grad()
-            nats = head.nats(head(hidden), targets)
-            nats.sum().backward()
+            nats, loss = head.nats_and_loss(head(hidden), targets)
+            loss.sum().backward()
             found.append([nats.detach(), *(parameter.grad.clone() for parameter in head.parameters())])
         assert all(
             torch.allclose(one, other, atol=1e-5)

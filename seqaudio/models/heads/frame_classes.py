@@ -43,10 +43,28 @@ class FrameClasses(nn.Module):
             shared = self.known.frames.float() @ self.of_keys
             return self.weight + functional.pad(shared, (0, 0, 0, 1))
 
-    def in_parts(self, ask: Callable[..., Tensor], hidden: Tensor, others: Tensor) -> Tensor:
-        """``ask(hidden, others, rows, bias)`` for steps (steps, ...), as many at once as memory allows."""
+    def in_parts(self, ask: Callable[..., Tensor], *steps: Tensor) -> Tensor:
+        """``ask(*steps, rows, bias)`` for tensors (steps, ...), as many steps at once as memory allows."""
         rows, size = self.rows(), max(1, MOST_LOGITS // len(self.bias))
-        if len(hidden) <= size:
-            return ask(hidden, others, rows, self.bias)
-        parts: Iterator[tuple[Tensor, Tensor]] = zip(torch.split(hidden, size), torch.split(others, size), strict=True)
+        if len(steps[0]) <= size:
+            return ask(*steps, rows, self.bias)
+        parts: Iterator[tuple[Tensor, ...]] = zip(*(torch.split(each, size) for each in steps), strict=True)
         return torch.cat([checkpoint(ask, *part, rows, self.bias, use_reentrant=False) for part in parts])
+
+    def nats(self, number: Tensor, choices: Tensor, of_escape: Tensor) -> Tensor:
+        """Negative log-likelihood of whole frames.
+
+        Args:
+            number: of a frame's class (...), as :meth:`KnownFrames.find` gives it.
+            choices: what :func:`class_and_escape` says of it, (..., 2).
+            of_escape: nats of the frame under the head that all unknown frames are left to (...).
+        """
+        known, escape = choices.unbind(dim=-1)
+        unseen = escape - of_escape
+        return -torch.where(number < len(self.known), torch.logaddexp(known, unseen), unseen)
+
+
+def class_and_escape(log_probabilities: Tensor, number: Tensor) -> Tensor:
+    """Of a class for each step and of the last class, (steps, 2); from log-probabilities (steps, classes)."""
+    asked = torch.stack([number, torch.full_like(number, log_probabilities.shape[-1] - 1)], dim=1)
+    return log_probabilities.gather(1, asked)

@@ -26,6 +26,11 @@ class Head(nn.Module, ABC):
     def nats(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood of the targets, (batch, time), float32 whatever the outputs are."""
 
+    def nats_and_loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The nats, and what training lowers, (batch, time) each: the same, unless a head knows better."""
+        nats = self.nats(outputs, targets)
+        return nats, nats
+
     @abstractmethod
     def sample(self, outputs: Tensor, generator: Generator, temperature: float = 1.0) -> Tensor:
         """Targets drawn from the distribution whose negative logarithm is ``nats``, frames as bool.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from seqaudio.models.heads.frame_classes import FrameClasses
+from seqaudio.models.heads.frame_classes import FrameClasses, class_and_escape
 from seqaudio.models.heads.head import Head, draw
 
 
@@ -42,10 +42,8 @@ class JointHead(Head):
         """Negative log-likelihood of frames (batch, time, keys), shape (batch, time)."""
         hidden, of_escape = self._parts(outputs)
         number = self.classes.known.find(targets > 0.5)  # (batch, time)
-        choices = self.classes.in_parts(_log_probabilities, hidden.flatten(0, -2), number.flatten())  # (steps, 2)
-        known, escape = choices.reshape(*number.shape, 2).unbind(dim=-1)
-        unseen = escape - self.escape.nats(of_escape, targets)
-        return -torch.where(number < len(self.classes.known), torch.logaddexp(known, unseen), unseen)
+        choices = self.classes.in_parts(_of_classes, hidden.flatten(0, -2), number.flatten())  # (steps, 2)
+        return self.classes.nats(number, choices.reshape(*number.shape, 2), self.escape.nats(of_escape, targets))
 
     def sample(self, outputs: Tensor, generator: Generator, temperature: float = 1.0) -> Tensor:
         """Frames (batch, time, keys), bool; see :meth:`Head.sample`."""
@@ -60,8 +58,6 @@ class JointHead(Head):
         return outputs[..., : self.hidden_size], outputs[..., self.hidden_size :]
 
 
-def _log_probabilities(hidden: Tensor, number: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
-    """Of a class for each step and of the last class, (steps, 2), float32."""
-    logits = functional.linear(hidden, rows, bias).float()  # (steps, classes)
-    asked = torch.stack([number, torch.full_like(number, len(bias) - 1)], dim=1)
-    return logits.log_softmax(dim=-1).gather(1, asked)
+def _of_classes(hidden: Tensor, number: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
+    """Log-probabilities of a class for each step and of the last class, (steps, 2), float32."""
+    return class_and_escape(functional.linear(hidden, rows, bias).float().log_softmax(dim=-1), number)
