@@ -36,6 +36,11 @@ class Devices:
         self.processes = int(self._state.num_processes)
 
     @property
+    def name(self) -> str:
+        """What the device is called."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper()
+
+    @property
     def main(self) -> bool:
         """Whether this process is the one that writes."""
         return self.process == 0
