@@ -29,6 +29,7 @@ KERNELS: dict[Cell, Callable[..., tuple[Tensor, ...]]] = {
     "gru": torch.gru,
     "lstm": torch.lstm,
 }
+MOST_STEPS = 512  # of one call: the tensors of longer ones are so large that memory is asked for anew at each step
 IRNN_INPUT_STD = 0.001  # of Le, Jaitly & Hinton
 
 
@@ -103,8 +104,11 @@ def run_fused(
         lengths: (batch,) real steps of each row; None: all.
     """
     if lengths is None:
-        outputs, *end = _kernel(cell, layer, recurrent, begin, inputs)
-        return outputs, tuple(end)
+        parts, end = [], begin
+        for part in torch.split(inputs, MOST_STEPS, dim=1):
+            outputs, *rest = _kernel(cell, layer, recurrent, end, part)
+            parts, end = [*parts, outputs], tuple(rest)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), end
     packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
     order, back = packed.sorted_indices, packed.unsorted_indices  # rows from long to short, and back
     assert order is not None

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seqaudio.models import recurrent
+from seqaudio.models import fused, recurrent
 from seqaudio.models.cells import CELLS, FUSED, GATES
 from seqaudio.models.dropout import LockedDropout
 from seqaudio.models.recurrent import RecurrentStack
@@ -230,6 +230,23 @@ def test_half_precision_is_near(cell):
         outputs, end = stack(inputs, stack.initial_state(3))
     torch.testing.assert_close(outputs.float(), expected, rtol=0.05, atol=0.05)
     assert all(part.dtype == torch.float32 for part in end)
+
+
+@pytest.mark.parametrize("cell", FUSED)
+@pytest.mark.parametrize("steps", [1, 4, 8, 9])
+def test_long_sequences_are_read_in_parts_and_learnt_from_as_a_whole(monkeypatch, cell, steps):
+    found = []
+    for most in (100, 4):
+        monkeypatch.setattr(fused, "MOST_STEPS", most)
+        torch.manual_seed(2)
+        stack = RecurrentStack(cell, INPUTS, HIDDEN, 2, dropout=0.3, weight_drop=0.3)
+        inputs = torch.randn(3, steps, INPUTS, requires_grad=True)
+        outputs, state = stack(inputs, stack.initial_state(3))
+        (outputs[:, -1].sum() + sum(part.square().sum() for part in state)).backward()
+        found.append([outputs, *state, inputs.grad, *(parameter.grad for parameter in stack.parameters())])
+    assert found[0][-1].abs().max() > 0
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
