@@ -11,6 +11,7 @@ set of rolls -> for every cell and head a random search, judged by validation ->
 test nats of each piece, beside counting baselines -> Markdown and JSON. Every cell and head meets the same draws, and
 has the same number of parameters within 2 %. The JSON is the log of all trainings and the journal of the recipe: what
 stands there is not trained again. The table is made by polyphonic_table.py, and side_by_side.py has the processes.
+Trainings side by side on one GPU wait for each other unless NVIDIA's MPS runs (``nvidia-cuda-mps-control -d``).
 Copy the pages and change them.
 """
 
@@ -24,7 +25,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -46,11 +47,12 @@ from seqaudio.models.heads import distinct_frames
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.models.size import count_parameters, matched_hidden_size
 from seqaudio.training.config import check_experiment
+from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.run import Run
 
-CHUNK = 256  # frames a step; the state is carried on
 MOST_CLASSES = 5_000  # more distinct training frames than that, and whole frames are no classes
+BATCH_SIZE = 16  # pieces
 TRANSPOSE = 5  # semitones, in training and for the counts of the transposed baseline
 
 
@@ -62,12 +64,15 @@ class Plan:
     steps: dict[str, int]  # of the optimizer
     trials: dict[str, int]  # settings tried for each cell
     trial_share: float  # of the steps, for a trial
+    chunk: int = 256  # frames a step; the state is carried on
     max_minutes: float | None = None  # of one training
 
 
-SMALL_SET = 50_000  # training frames; the best setting of a larger set is trained for twice the steps
-FULL = Plan(320, {"independent": 1_800, "joint": 1_500}, {"independent": 4, "joint": 3}, trial_share=1 / 3)
-QUICK = Plan(128, {"independent": 450, "joint": 250}, {"independent": 0, "joint": 0}, trial_share=0.0, max_minutes=0.4)
+SMALL_SET = 50_000  # training frames: JSB has 14,000, whose longest piece fits into a step; the other sets have more
+SMALL = Plan(320, {"independent": 1_800, "joint": 1_500}, {"independent": 8, "joint": 8}, 1 / 3)
+LARGE = Plan(320, {"independent": 10_000, "joint": 4_000}, {"independent": 8, "joint": 8}, 1 / 8, chunk=64)
+QUICK_SMALL = Plan(128, {"independent": 450, "joint": 250}, {"independent": 0, "joint": 0}, 0.0, max_minutes=0.4)
+QUICK_LARGE = replace(QUICK_SMALL, steps={"independent": 1_800, "joint": 1_000}, chunk=64)
 
 
 @click.command()
@@ -85,7 +90,6 @@ QUICK = Plan(128, {"independent": 450, "joint": 250}, {"independent": 0, "joint"
 )
 def main(data: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int) -> None:
     """Search, train, test and print the table of one set of piano rolls."""
-    plan = QUICK if quick else FULL
     corpus = FrameCorpus.open(data)
     for split in ("train", "valid", "test"):
         if not any(len(piece) > 1 for piece in corpus.split(split)):
@@ -93,11 +97,24 @@ def main(data: str, quick: bool, seeds: int | None, out: str | None, runs: str, 
     name = Path(data).stem
     folder = Path(out or ("out/polyphonic" if quick else "docs/results/polyphonic"))
     folder.mkdir(parents=True, exist_ok=True)  # told now if that cannot be, not after the first training
-    bench = Bench(plan, data, corpus, folder / f"{name}.json", Path(runs) / name / ("quick" if quick else "full"))
+    bench = Bench(
+        plan_of(corpus, quick),
+        data,
+        corpus,
+        folder / f"{name}.json",
+        Path(runs) / name / ("quick" if quick else "full"),
+    )
     bench.run(jobs, seeds or (1 if quick else 5))
     text = table(name, bench.log)
     write_bytes(folder / f"{name}.md", text.encode())
     click.echo(text)
+
+
+def plan_of(corpus: FrameCorpus, quick: bool) -> Plan:
+    """How much is done for a set."""
+    if sum(len(piece) for piece in corpus.split("train")) < SMALL_SET:
+        return QUICK_SMALL if quick else SMALL
+    return QUICK_LARGE if quick else LARGE
 
 
 class Bench:
@@ -106,7 +123,7 @@ class Bench:
     def __init__(self, plan: Plan, data: str, corpus: FrameCorpus, journal: Path, runs: Path) -> None:
         self.plan, self.data, self.corpus, self.journal, self.runs = plan, data, corpus, journal, runs
         frames = {split: [len(piece) - 1 for piece in corpus.split(split)] for split in ("valid", "test")}
-        self.log: Record = {"sha256": corpus.fingerprint, "quick": plan == QUICK, "plan": asdict(plan)}
+        self.log: Record = {"sha256": corpus.fingerprint, "quick": plan.max_minutes is not None, "plan": asdict(plan)}
         self.log |= {"frames": frames, "trainings": [], "baselines": {}}
         if journal.is_file():
             kept = read_log(journal)
@@ -163,7 +180,7 @@ class Bench:
             )
 
     def _save(self) -> None:
-        packages = {name: version(name) for name in ("seqaudio", "torch", "numpy")}
+        packages = {name: version(name) for name in ("seqaudio", "numpy")}
         self.log["versions"] = {**packages, "python": platform.python_version(), "machine": platform.machine()}
         self.log["date"] = str(date.today())
         self.journal.parent.mkdir(parents=True, exist_ok=True)
@@ -178,8 +195,8 @@ def draw(number: int) -> Record:
         "dropout": round(float(generator.uniform(0.3, 0.6)), 2),
         "input_dropout": float(generator.choice([0.0, 0.1])),
         "weight_drop": float(generator.choice([0.0, 0.2])),
-        "learning_rate": round(float(np.exp(generator.uniform(np.log(2e-3), np.log(1e-2)))), 5),
-        "weight_decay": float(generator.choice([1e-4, 1e-2])),
+        "learning_rate": round(float(np.exp(generator.uniform(np.log(2e-3), np.log(2e-2)))), 5),
+        "weight_decay": float(generator.choice([1e-4, 1e-2, 1e-1])),
     }
 
 
@@ -194,8 +211,9 @@ def best_trial(log: Record, cell: str, head: str) -> Record:
 
 
 def key(record: Record) -> str:
-    """What makes two trainings the same."""
-    return json.dumps(record["experiment"], sort_keys=True)
+    """What makes two trainings the same: all but how exactly they are computed, which depends on the device."""
+    model, training = record["experiment"]["model"], record["experiment"]["training"]
+    return json.dumps([model, {name: training[name] for name in training if name != "precision"}], sort_keys=True)
 
 
 def label(record: Record) -> str:
@@ -207,17 +225,14 @@ def label(record: Record) -> str:
 def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan: Plan, share: float = 1.0) -> Record:
     """A training as plain values, with the hidden size that has the wanted number of parameters."""
     model = matched_model(corpus, cell, head, setting, plan)
-    lengths = [len(piece) - 1 for piece in corpus.split("train")]
-    longer = 2 if share == 1 and sum(lengths) >= SMALL_SET else 1
-    steps = share * plan.steps[head] * longer
-    batch_size, chunk = 16 if np.mean(lengths) < CHUNK / 2 else 8, CHUNK
-    epochs = max(1, round(steps * batch_size / sum(-(-length // chunk) for length in lengths)))
+    chunks = sum(-(-(len(piece) - 1) // plan.chunk) for piece in corpus.split("train"))
+    epochs = max(1, round(share * plan.steps[head] * BATCH_SIZE / chunks))
     training = {
         "epochs": epochs,
         "patience": epochs,
         "validate_every": max(1, epochs // 40),
-        "batch_size": batch_size,
-        "chunk": chunk,
+        "batch_size": BATCH_SIZE,
+        "chunk": plan.chunk,
         "learning_rate": setting["learning_rate"],
         "weight_decay": setting["weight_decay"],
         "warmup_steps": 50,
@@ -227,7 +242,8 @@ def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan:
         "averaging": "ema",
         "decay": 0.99,
         "transpose": TRANSPOSE,
-        "precision": "bf16",  # in training; figures are computed in fp32
+        # in training; figures are computed in fp32. On a GPU such small models gain nothing by bf16
+        "precision": "bf16" if Devices().device.type == "cpu" else "fp32",
         "threads": 1,
         "seed": 0,
     }
@@ -268,12 +284,14 @@ def train(record: Record, data: str, runs: str, max_minutes: float | None) -> Re
         progress = run.train(max_minutes)
     if run.stopped:
         raise KeyboardInterrupt
-    model = Checkpoint.load(folder).build()
+    devices = Devices()
+    model = Checkpoint.load(folder).build().to(devices.device)
     splits = ("valid", "test") if "seed" in record else ("valid",)
     nats = {split: [float(each.sum()) for each in piece_nats(model, corpus.split(split))] for split in splits}
     frames = sum(len(piece) - 1 for piece in corpus.split("valid"))
     found = {"valid": sum(nats["valid"]) / frames, "parameters": count_parameters(model)}
     found |= {"best_epoch": progress.best_epoch + 1, "epochs": progress.epoch, "seconds": round(progress.seconds, 1)}
+    found |= {"device": f"{devices.name}, torch {version('torch')}"}
     return {**record, **found, **({"test_nats": nats["test"]} if "test" in nats else {})}
 
 

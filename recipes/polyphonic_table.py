@@ -62,7 +62,7 @@ def read_log(path: Path) -> Record:
             figures += of_pieces(record["test_nats"], counts["test"]) if "seed" in record else []
             if not (np.isfinite(figures).all() and (record["cell"], record["head"]) in itertools.product(CELLS, HEADS)):
                 raise ValueError("a training without figures")
-            record["setting"]["layers"], record["experiment"]["model"]["head"]
+            record["setting"]["layers"], record["experiment"]["model"]["head"], record["device"]
         for row, split in itertools.product(log["baselines"].values(), counts):
             if not np.isfinite(of_pieces(row[f"{split}_nats"], counts[split])).all():
                 raise ValueError("a baseline without figures")
@@ -188,10 +188,12 @@ def footer(name: str, log: Record) -> list[str]:
     """What made it."""
     seconds = sum(record["seconds"] for record in log["trainings"])
     versions = ", ".join(f"{name} {value}" for name, value in log["versions"].items())
+    devices = sorted(record["device"] for record in log["trainings"])
+    where = "; ".join(f"{device}: {len(list(same))}" for device, same in itertools.groupby(devices)) or "nothing"
     arguments = f"--data {name}.mat{' --quick' * log['quick']}"
     return [
         f"Command: `python recipes/polyphonic_benchmark.py {arguments}`. {versions}. {log['date']}, "
-        f"{len(log['trainings'])} trainings, {seconds / 3600:.1f} core hours.",
+        f"{len(log['trainings'])} trainings ({where}), {seconds / 3600:.1f} hours if one by one.",
         f"Set: SHA-256 {log['sha256'][:16]}.",
     ]
 

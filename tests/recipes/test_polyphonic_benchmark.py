@@ -47,7 +47,9 @@ def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, rolls):
     corpus = FrameCorpus.open(rolls)
     for head in recipe.HEADS:
         for number in range(3):
-            asked = [recipe.experiment(corpus, cell, head, recipe.draw(number), recipe.QUICK) for cell in recipe.CELLS]
+            asked = [
+                recipe.experiment(corpus, cell, head, recipe.draw(number), recipe.QUICK_SMALL) for cell in recipe.CELLS
+            ]
             assert len({json.dumps(each["setting"]) for each in asked}) == 1
             training = [each["experiment"]["training"] for each in asked]
             assert training[0] == training[1] == training[2]
@@ -65,7 +67,7 @@ def printed(recipe, rolls, tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmark")
     tiny = recipe.Plan(64, {"independent": 4, "joint": 4}, {"independent": 2, "joint": 1}, trial_share=0.5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "FULL", tiny)
+        patch.setattr(recipe, "SMALL", tiny)
         patch.setenv("PYTHONPATH", str(PAGE.parent), prepend=":")
         arguments = ["--data", str(rolls), "--seeds", "2", "--jobs", "1", "--out", str(folder), "--runs"]
         first = CliRunner().invoke(recipe.main, [*arguments, str(folder / "runs")], catch_exceptions=False)
@@ -104,7 +106,7 @@ def test_a_log_of_something_else_is_kept(recipe, rolls, printed):
     folder, _, _ = printed
     before = (folder / "Walks.json").read_bytes()
     with pytest.raises(OptionError, match=r"Walks\.json: of another plan; name another folder with --out"):
-        recipe.Bench(recipe.QUICK, str(rolls), FrameCorpus.open(rolls), folder / "Walks.json", folder / "runs")
+        recipe.Bench(recipe.LARGE, str(rolls), FrameCorpus.open(rolls), folder / "Walks.json", folder / "runs")
     assert (folder / "Walks.json").read_bytes() == before
 
 
