@@ -52,7 +52,6 @@ from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.run import Run
 
 MOST_CLASSES = 5_000  # more distinct training frames than that, and whole frames are no classes
-BATCH_SIZE = 16  # pieces
 TRANSPOSE = 5  # semitones, in training and for the counts of the transposed baseline
 
 
@@ -64,15 +63,24 @@ class Plan:
     steps: dict[str, int]  # of the optimizer
     trials: dict[str, int]  # settings tried for each cell
     trial_share: float  # of the steps, for a trial
-    chunk: int = 256  # frames a step; the state is carried on
+    batch_size: dict[str, int]  # pieces
+    chunk: dict[str, int]  # frames a step; the state is carried on
     max_minutes: float | None = None  # of one training
 
 
+def by_head(independent: int, joint: int) -> dict[str, int]:
+    """One number for models of independent keys, another for those of joint frames."""
+    return {"independent": independent, "joint": joint}
+
+
 SMALL_SET = 50_000  # training frames: JSB has 14,000, whose longest piece fits into a step; the other sets have more
-SMALL = Plan(320, {"independent": 1_800, "joint": 1_500}, {"independent": 8, "joint": 8}, 1 / 3)
-LARGE = Plan(320, {"independent": 10_000, "joint": 4_000}, {"independent": 8, "joint": 8}, 1 / 8, chunk=64)
-QUICK_SMALL = Plan(128, {"independent": 450, "joint": 250}, {"independent": 0, "joint": 0}, 0.0, max_minutes=0.4)
-QUICK_LARGE = replace(QUICK_SMALL, steps={"independent": 1_800, "joint": 1_000}, chunk=64)
+SMALL = Plan(320, by_head(1_800, 1_500), by_head(8, 8), 1 / 3, by_head(16, 16), by_head(256, 256))
+# independent keys need many more steps than joint frames to get anywhere, so they are given short ones
+LARGE = Plan(320, by_head(10_000, 3_000), by_head(8, 8), 1 / 3, by_head(16, 8), by_head(64, 256))
+QUICK_SMALL = replace(SMALL, units=128, steps=by_head(450, 250), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4)
+QUICK_LARGE = replace(
+    LARGE, units=128, steps=by_head(1_800, 500), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4
+)
 
 
 @click.command()
@@ -225,14 +233,15 @@ def label(record: Record) -> str:
 def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan: Plan, share: float = 1.0) -> Record:
     """A training as plain values, with the hidden size that has the wanted number of parameters."""
     model = matched_model(corpus, cell, head, setting, plan)
-    chunks = sum(-(-(len(piece) - 1) // plan.chunk) for piece in corpus.split("train"))
-    epochs = max(1, round(share * plan.steps[head] * BATCH_SIZE / chunks))
+    batch_size, chunk = plan.batch_size[head], plan.chunk[head]
+    chunks = sum(-(-(len(piece) - 1) // chunk) for piece in corpus.split("train"))
+    epochs = max(1, round(share * plan.steps[head] * batch_size / chunks))
     training = {
         "epochs": epochs,
         "patience": epochs,
         "validate_every": max(1, epochs // 40),
-        "batch_size": BATCH_SIZE,
-        "chunk": plan.chunk,
+        "batch_size": batch_size,
+        "chunk": chunk,
         "learning_rate": setting["learning_rate"],
         "weight_decay": setting["weight_decay"],
         "warmup_steps": 50,

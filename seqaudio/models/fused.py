@@ -104,11 +104,11 @@ def run_fused(
         lengths: (batch,) real steps of each row; None: all.
     """
     if lengths is None:
-        parts, end = [], begin
+        read: list[Tensor] = []
         for part in torch.split(inputs, MOST_STEPS, dim=1):
-            outputs, *rest = _kernel(cell, layer, recurrent, end, part)
-            parts, end = [*parts, outputs], tuple(rest)
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), end
+            outputs, *state = _kernel(cell, layer, recurrent, begin, part)
+            read, begin = [*read, outputs], tuple(state)
+        return read[0] if len(read) == 1 else torch.cat(read, dim=1), begin
     packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
     order, back = packed.sorted_indices, packed.unsorted_indices  # rows from long to short, and back
     assert order is not None

@@ -75,6 +75,7 @@ class TrainingConfig(BaseModel):
         None, ge=0, lt=1, description="of averaging mean: share of the run's steps before it begins; None: 0.5"
     )
     transpose: int = Field(5, ge=0, le=11, description="each piece moves by up to so many semitones, anew each epoch")
+    transpose_share: float = Field(1.0, gt=0, le=1, description="of the pieces; the others keep their key that epoch")
     patience: int = Field(5, ge=1, description="epochs without a better validation before stopping")
     validate_every: int = Field(1, ge=1, description="epochs from one validation to the next; the last always has one")
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -92,6 +93,8 @@ class TrainingConfig(BaseModel):
             raise ValueError(f"mean_from goes with averaging: mean, not with {self.averaging}; leave it out")
         if self.final_rate is not None and self.schedule == "constant":
             raise ValueError("final_rate goes with the schedules cosine and linear, not with constant; leave it out")
+        if self.transpose_share < 1 and not self.transpose:
+            raise ValueError("transpose_share is of pieces that are moved, and transpose: 0 moves none; leave it out")
         if self.accumulate > self.batch_size:
             raise ValueError(f"accumulate {self.accumulate} is more than the {self.batch_size} pieces of batch_size")
         return self

@@ -118,12 +118,13 @@ class Trainer:
         return order, [(number, chunk) for number, count in enumerate(counts) for chunk in range(count)]
 
     def _augmented(self, numbers: NDArray[np.int64]) -> Batch:
-        """The pieces of a batch, each moved by a random interval that keeps it on the piano."""
+        """The pieces of a batch, moved by random intervals that keep them on the piano."""
         generator = np.random.default_rng((self.config.seed, self.progress.epoch, int(numbers[0]), 1))
         moved = []
         for number in numbers.tolist():
-            piece = self.train[number]
-            down, up = room(self.transposition.pitch_range(piece), self.config.transpose)
+            piece, share = self.train[number], self.config.transpose_share
+            moves = share == 1 or generator.random() < share
+            down, up = room(self.transposition.pitch_range(piece), self.config.transpose if moves else 0)
             moved.append(self.transposition.moved(piece, int(generator.integers(-down, up + 1))))
         return stack(moved)
 

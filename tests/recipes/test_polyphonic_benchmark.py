@@ -1,5 +1,6 @@
 """Do all cells meet the same search at the same size, is nothing trained twice, and is the table what the log says?"""
 
+import dataclasses
 import importlib.util
 import json
 import sys
@@ -65,7 +66,9 @@ def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, rolls):
 def printed(recipe, rolls, tmp_path_factory):
     """The recipe's output with tiny models, and its folder of results."""
     folder = tmp_path_factory.mktemp("benchmark")
-    tiny = recipe.Plan(64, {"independent": 4, "joint": 4}, {"independent": 2, "joint": 1}, trial_share=0.5)
+    tiny = dataclasses.replace(
+        recipe.SMALL, units=64, steps=recipe.by_head(4, 4), trials=recipe.by_head(2, 1), trial_share=0.5
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "SMALL", tiny)
         patch.setenv("PYTHONPATH", str(PAGE.parent), prepend=":")
@@ -160,7 +163,7 @@ def test_what_cannot_be_is_told_before_anything_is_trained(recipe, rolls, tmp_pa
 
 
 def test_a_model_is_had_however_short_the_time(recipe, rolls, tmp_path):
-    plan = recipe.Plan(64, {"independent": 4}, {"independent": 0}, trial_share=0.0)
+    plan = dataclasses.replace(recipe.SMALL, units=64, steps=recipe.by_head(4, 4))
     asked = recipe.experiment(FrameCorpus.open(rolls), "lstm", "independent", recipe.PLAIN, plan)
     record = recipe.train({"seed": 0, **asked}, str(rolls), str(tmp_path), 1e-9)
     assert record["best_epoch"] == 1

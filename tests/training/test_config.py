@@ -90,6 +90,8 @@ class TestMistakes:
             "training: {learning_rate: 0}",
             "training: {learning_rate: .nan}",
             "training: {transpose: 12}",
+            "training: {transpose: 0, transpose_share: 0.5}",
+            "training: {transpose_share: 0}",
             "training: {chunk: 1}",
             "training: {final_rate: 1.5}",
             "training: {save_minutes: 0}",

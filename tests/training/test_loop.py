@@ -395,6 +395,19 @@ class TestAugmentation:
         assert min(shifts) == -11
         assert max(shifts) == 11
 
+    @pytest.mark.parametrize("share", [0.1, 0.5])
+    def test_a_share_of_the_pieces_moves(self, share):
+        trainer, _ = make_trainer(transpose=11, transpose_share=share)
+        moved = []
+        for epoch in range(60):
+            trainer.progress.epoch = epoch
+            for numbers in trainer._plan(epoch)[0]:
+                rows = trainer._augmented(numbers).steps
+                pieces = [trainer.train[number] for number in numbers]
+                moved += [not np.array_equal(row[: len(p)], p) for row, p in zip(rows, pieces, strict=True)]
+        expected = share * 22 / 23  # some move by nothing
+        assert abs(np.mean(moved) - expected) < 4 * (expected / len(moved)) ** 0.5
+
     def test_off(self):
         trainer, _ = make_trainer(transpose=0)
         numbers = trainer._plan(0)[0][0]
