@@ -30,7 +30,7 @@ from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import numpy as np
@@ -51,6 +51,8 @@ from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.run import Run
 
+Number = TypeVar("Number", int, float)
+
 MOST_CLASSES = 5_000  # more distinct training frames than that, and whole frames are no classes
 TRANSPOSE = 5  # semitones, in training and for the counts of the transposed baseline
 
@@ -65,18 +67,38 @@ class Plan:
     trial_share: float  # of the steps, for a trial
     batch_size: dict[str, int]  # pieces
     chunk: dict[str, int]  # frames a step; the state is carried on
+    transpose_share: dict[str, float]  # of the pieces of an epoch
+    independent: str  # the head of independent keys
     max_minutes: float | None = None  # of one training
 
 
-def by_head(independent: int, joint: int) -> dict[str, int]:
+def by_head(independent: Number, joint: Number) -> dict[str, Number]:
     """One number for models of independent keys, another for those of joint frames."""
     return {"independent": independent, "joint": joint}
 
 
 SMALL_SET = 50_000  # training frames: JSB has 14,000, whose longest piece fits into a step; the other sets have more
-SMALL = Plan(320, by_head(1_800, 1_500), by_head(8, 8), 1 / 3, by_head(16, 16), by_head(256, 256))
-# independent keys need many more steps than joint frames to get anywhere, so they are given short ones
-LARGE = Plan(320, by_head(10_000, 3_000), by_head(8, 8), 1 / 3, by_head(16, 8), by_head(64, 256))
+SMALL = Plan(
+    units=320,
+    steps=by_head(1_800, 1_500),
+    trials=by_head(8, 8),
+    trial_share=1 / 3,
+    batch_size=by_head(16, 16),
+    chunk=by_head(256, 256),
+    transpose_share=by_head(1.0, 1.0),
+    independent="marginal",
+)
+# found on validation pieces of Nottingham: independent keys need many more steps than joint frames, so these are short
+LARGE = Plan(
+    units=320,
+    steps=by_head(11_000, 3_000),
+    trials=by_head(8, 8),
+    trial_share=1 / 3,
+    batch_size=by_head(16, 8),
+    chunk=by_head(64, 256),
+    transpose_share=by_head(0.7, 1.0),
+    independent="bernoulli",
+)
 QUICK_SMALL = replace(SMALL, units=128, steps=by_head(450, 250), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4)
 QUICK_LARGE = replace(
     LARGE, units=128, steps=by_head(1_800, 500), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4
@@ -251,6 +273,7 @@ def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan:
         "averaging": "ema",
         "decay": 0.99,
         "transpose": TRANSPOSE,
+        "transpose_share": plan.transpose_share[head],
         # in training; figures are computed in fp32. On a GPU such small models gain nothing by bf16
         "precision": "bf16" if Devices().device.type == "cpu" else "fp32",
         "threads": 1,
@@ -263,7 +286,7 @@ def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan:
 def matched_model(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan: Plan) -> ModelConfig:
     """The model of a cell, head and setting, as large as a one-layer LSTM of so many units with that head."""
     known = distinct_frames(corpus.split("train"))
-    of_head = head_of(head, few=len(known) <= MOST_CLASSES)
+    of_head = {"head": plan.independent} if head == "independent" else joint_head(len(known))
 
     def build(config: ModelConfig) -> SequenceModel:
         return build_model(config, keys=corpus.keys, known_frames=known if config.knows_frames else None)
@@ -274,11 +297,9 @@ def matched_model(corpus: FrameCorpus, cell: str, head: str, setting: Record, pl
     return model.model_copy(update={"hidden_size": matched_hidden_size(model, parameters, build)})
 
 
-def head_of(head: str, few: bool) -> Record:
-    """Which head stands for independent keys or for joint frames, on a set of few or of many distinct frames."""
-    if head == "independent":
-        return {"head": "marginal" if few else "bernoulli"}
-    return {"head": "joint", "escape": "notes"} if few else {"head": "notes"}
+def joint_head(known: int) -> Record:
+    """Which head stands for joint frames, on a set with so many distinct ones."""
+    return {"head": "joint", "escape": "notes"} if known <= MOST_CLASSES else {"head": "notes"}
 
 
 def train(record: Record, data: str, runs: str, max_minutes: float | None) -> Record:
