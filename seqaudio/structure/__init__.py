@@ -1,5 +1,36 @@
 """Measures of what a piece of music keeps. Imports music/ alone, so real and generated pieces meet the same eyes."""
 
+from seqaudio.structure.bars import Bars
+from seqaudio.structure.boundaries import boundaries, novelty
+from seqaudio.structure.compression import lz_gain
 from seqaudio.structure.degeneracy import Degeneracy, degeneracy
+from seqaudio.structure.frames import frame_far_repeat_rate, frame_lz_gain, frame_primer_recall
+from seqaudio.structure.repeats import far_repeat_rate, primer_recall
+from seqaudio.structure.similarity import (
+    mean_curve,
+    return_lag,
+    return_strength,
+    similarity_curve,
+    similarity_error,
+    similarity_matrix,
+)
 
-__all__ = ["Degeneracy", "degeneracy"]
+__all__ = [
+    "Bars",
+    "Degeneracy",
+    "boundaries",
+    "degeneracy",
+    "far_repeat_rate",
+    "frame_far_repeat_rate",
+    "frame_lz_gain",
+    "frame_primer_recall",
+    "lz_gain",
+    "mean_curve",
+    "novelty",
+    "primer_recall",
+    "return_lag",
+    "return_strength",
+    "similarity_curve",
+    "similarity_error",
+    "similarity_matrix",
+]
