@@ -6,19 +6,22 @@ BIN := .venv/bin
 # compat: or Python takes the clone itself for the package when it is started beside the clone
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: demo test test-slow test-gpu check format clean
+.PHONY: demo test test-slow test-gpu test-browser check format clean
 
 demo: .venv/run
 	$(BIN)/seqaudio continue examples/primer.mid --bars 16 --seed 1
 
 test: .venv/dev
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu and not browser"
 
 test-slow: .venv/dev
 	$(BIN)/python -m pytest -m slow
 
 test-gpu: .venv/dev
 	$(BIN)/python -m pytest -m gpu
+
+test-browser: .venv/dev
+	$(BIN)/python -m pytest -m browser
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

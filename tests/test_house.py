@@ -34,6 +34,8 @@ ONE_ROOM = {
     "safetensors": None,  # weights in models, the training state in training
     "accelerate": "training",
     "matplotlib": "report",
+    "jinja2": "report",
+    "markupsafe": "report",
     "click": "cli",
     "rich": "cli",
     "yaml": "training",

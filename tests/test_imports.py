@@ -4,7 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("torch", "torchaudio", "onnxruntime", "onnx", "symusic", "pretty_midi", "matplotlib", "pydantic", "music21")
+HEAVY = (
+    "torch",
+    "torchaudio",
+    "onnxruntime",
+    "onnx",
+    "symusic",
+    "pretty_midi",
+    "matplotlib",
+    "jinja2",
+    "pydantic",
+    "music21",
+)
 
 
 def modules_after(code: str, cwd: Path | None = None) -> set[str]:
@@ -48,7 +59,20 @@ def test_continue_on_a_shipped_model_imports_no_torch(tmp_path: Path) -> None:
     loaded = modules_after(code, cwd=tmp_path)
     assert (tmp_path / "out.mid").is_file()
     assert "onnxruntime" in loaded
-    assert not loaded & {"torch", "torchaudio", "onnx", "matplotlib", "pretty_midi", "music21"}
+    assert not loaded & {"torch", "torchaudio", "onnx", "matplotlib", "jinja2", "pretty_midi", "music21"}
+
+
+def test_a_report_needs_no_torch_and_no_matplotlib(tmp_path: Path) -> None:
+    primer = Path(__file__).parents[1] / "examples" / "primer.mid"
+    page = tmp_path / "page.html"
+    code = (
+        "from seqaudio.cli.main import run\n"
+        f"run(['continue', {str(primer)!r}, '--bars', '2', '--seed', '1', '--report', {str(page)!r}])"
+    )
+    loaded = modules_after(code, cwd=tmp_path)
+    assert page.is_file()
+    assert "jinja2" in loaded
+    assert not loaded & {"torch", "torchaudio", "onnx", "matplotlib", "scipy", "pretty_midi", "music21"}
 
 
 def test_every_public_name_is_there() -> None:

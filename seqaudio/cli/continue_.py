@@ -71,4 +71,6 @@ def continue_file(
     }
     facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra)
     writing.draw(pieces[0], options["plot"])
-    writing.report(request, facts, [*remarks, *heard.remarks], extra, as_json=as_json)
+    remarks = [*remarks, *heard.remarks]
+    writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
+    writing.write_report(request, pieces, facts, remarks, extra, options["report"])

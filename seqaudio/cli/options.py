@@ -52,6 +52,12 @@ def writing_options(command: F) -> F:
         ),
         engine_option,
         click.option("--plot", type=click.Path(dir_okay=False), metavar="FILE.png", help="Draw the piano roll."),
+        click.option(
+            "--report",
+            type=click.Path(dir_okay=False),
+            metavar="FILE.html",
+            help="Write a page to see, hear and judge.",
+        ),
         json_option,
         # the spellings of magenta's melody_rnn_generate, for scripts that come from there
         click.option("--num_outputs", "num_outputs", type=click.IntRange(1, 10_000), hidden=True),

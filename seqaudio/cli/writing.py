@@ -50,6 +50,10 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
         from seqaudio.report.pianoroll import picture_kind
 
         picture_kind(options["plot"])  # a wrong suffix is refused before any work
+    if options["report"] is not None:
+        from seqaudio.report.page import check_page_path
+
+        check_page_path(options["report"])
     sampling = Sampling(options["temperature"], options["top_k"], options["top_p"], options["min_p"])
     path = model_path(options["model"])
     engine = load_engine(path, options["engine"])
@@ -123,7 +127,7 @@ def write_outputs(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, data)
         facts.append(_facts(piece, path, data))
-        manifest = facts[-1] | _settings(request, index) | extra
+        manifest = facts[-1] | settings(request, index) | extra
         write_bytes(path.with_name(path.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return facts
 
@@ -154,7 +158,8 @@ def _length_s(score: Score) -> float:
     return float(score.seconds(score.bars()[-1]))
 
 
-def _settings(request: Request, index: int) -> dict[str, Any]:
+def settings(request: Request, index: int) -> dict[str, Any]:
+    """What made an output: the command that makes it again, and every choice and version."""
     return {
         "command": ["seqaudio", *sys.argv[1:], *([] if "--seed" in sys.argv else ["--seed", str(request.seed)])],
         "seed": request.seed,
@@ -177,8 +182,30 @@ def draw(piece: Continuation, path: str | None) -> None:
         draw_continuation(piece.score, path, primer.voice if primer else None, primer.end if primer else 0)
 
 
+def write_report(
+    request: Request,
+    pieces: Sequence[Continuation],
+    facts: Sequence[dict[str, Any]],
+    remarks: Sequence[str],
+    extra: dict[str, Any],
+    path: str | None,
+) -> None:
+    """Write the page of the pieces, if a path was given; called last, so that nothing is lost if it cannot be."""
+    if path is not None:
+        from seqaudio.cli.page import continuation_page
+        from seqaudio.report.page import write_page
+
+        write_page(continuation_page(request, pieces, facts, remarks, extra), path)
+
+
 def report(
-    request: Request, facts: Sequence[dict[str, Any]], remarks: Sequence[str], extra: dict[str, Any], *, as_json: bool
+    request: Request,
+    facts: Sequence[dict[str, Any]],
+    remarks: Sequence[str],
+    extra: dict[str, Any],
+    page: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Print what was written, for people or as JSON."""
     took_s = round(time.perf_counter() - request.started, 3)
@@ -188,6 +215,7 @@ def report(
         "seed": request.seed,
         **extra,
         "remarks": list(remarks),
+        **({} if page is None else {"report": page}),
         "took_seconds": took_s,
     }
     if as_json:
@@ -203,4 +231,6 @@ def report(
             click.echo(f"  warning: {warning}")
     for remark in remarks:
         click.echo(f"{remark}")
+    if page is not None:
+        click.echo(f"report: {shown(page)}")
     click.echo(f"model {shown(request.model)} ({request.engine.name}), seed {request.seed}, took {took_s:.2f} s")

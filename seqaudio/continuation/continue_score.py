@@ -56,6 +56,13 @@ class Continuation:
         """The primer, all its tracks, with the new bars behind it in the track of its voice."""
         return self.score if self.primer is None else _joined(self.primer, self.score)
 
+    @property
+    def begins(self) -> int:
+        """The tick of :meth:`with_primer` at which the new bars begin."""
+        if self.primer is None:
+            return 0
+        return self.primer.end * (_joint_resolution(self.primer) // self.primer.score.ticks_per_quarter)
+
 
 class _Written(NamedTuple):
     """Sampled tokens, and what a :class:`Continuation` says of them."""
@@ -302,8 +309,7 @@ def _place_in_bar(score: Score) -> NDArray[np.int64]:
 def _joined(primer: Primer, new: Score) -> Score:
     """Primer and new bars in one score, on a resolution fine enough for both where MIDI has one."""
     old = primer.score
-    tpq = math.lcm(old.ticks_per_quarter, 12)
-    tpq = tpq if tpq <= MAX_TICKS_PER_QUARTER else old.ticks_per_quarter
+    tpq = _joint_resolution(primer)
     old_scale, new_scale = tpq // old.ticks_per_quarter, tpq / TICKS_PER_QUARTER
 
     def later(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -328,6 +334,13 @@ def _joined(primer: Primer, new: Score) -> Score:
         pedals=np.vstack([old.pedals * [old_scale, old_scale, 1], _later_pedals(new, later, track)]),
         track_names=names,
     )
+
+
+def _joint_resolution(primer: Primer) -> int:
+    """Ticks per quarter of primer and new bars together, a multiple of the primer's."""
+    old = primer.score.ticks_per_quarter
+    tpq = math.lcm(old, 12)
+    return tpq if tpq <= MAX_TICKS_PER_QUARTER else old
 
 
 def _later_pedals(

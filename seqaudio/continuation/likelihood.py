@@ -54,6 +54,20 @@ def score_likelihood(engine: Engine, score: Score) -> Likelihood:
     return Likelihood(ids, token_nats(engine, ids), len(grid), len(grid.bars()) - 1, remarks)
 
 
+def bar_nats(tokenizer: BarsTokenizer, ids: NDArray[np.int64], nats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nats of each bar, (bars,): of its Bar token and of all up to the next one.
+
+    Args:
+        tokenizer: of the ids.
+        ids: tokens, (tokens,); what stands before the first Bar belongs to none.
+        nats: surprise of each token but the first, (tokens - 1,).
+    """
+    bar = np.cumsum(ids == tokenizer.vocabulary.id("Bar_None"))[1:]  # 0 before the first
+    sums = np.zeros(int(bar.max(initial=0)) + 1)
+    np.add.at(sums, bar, nats)
+    return sums[1:]
+
+
 def token_nats(engine: Engine, ids: NDArray[np.int64]) -> NDArray[np.float64]:
     """Nats of every token but the first, (tokens - 1,)."""
     state = engine.initial_state(1)

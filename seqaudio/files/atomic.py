@@ -59,6 +59,30 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         raise _unwritable(name, error) from None
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """See whether a file may be written, before the work that fills it; its folder need not be there yet.
+
+    Raises:
+        BadFileError: :func:`write_bytes` would fail now, or no folder can be made there.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(0, "it is a folder")
+        folder = target.parent
+        while not folder.exists():
+            folder = folder.parent
+        part = folder / f".{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        with open(part, "xb"):  # asking for permissions would not tell of a file system that is read-only
+            part.unlink()
+        if not target.parent.exists() or target.exists():
+            return
+        target.touch()  # the name itself may be too long, or hold what no name may
+        target.unlink()
+    except (OSError, ValueError) as error:
+        raise _unwritable(shown(path), error) from None
+
+
 def clear_unfinished(folder: Path) -> None:
     """Remove what :func:`write_bytes` left in a folder when it was killed. For whoever alone writes there."""
     for part in folder.glob(".*-*.tmp"):

@@ -1,0 +1,170 @@
+"""``--report``: a page of what was written, refused before the work if it cannot be, never at the cost of the notes."""
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqaudio.cli.main import run
+from seqaudio.continuation import score_likelihood
+from seqaudio.errors import BadFileError
+from seqaudio.files import read_midi, write_midi
+from seqaudio.music import Score
+from seqaudio.pretrained import load_model
+from tests.report.page.reading import Reader
+from tests.report.page.samples import HOSTILE
+
+PRIMER = Path(__file__).parents[2] / "examples" / "primer.mid"
+
+
+@pytest.fixture
+def seqaudio(tmp_path, monkeypatch, capsys):
+    """Run a command in a folder of its own; its exit code, and what was printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments):
+        line = [str(argument) for argument in arguments]
+        monkeypatch.setattr("sys.argv", ["seqaudio", *line])
+        code = 0
+        try:
+            run(line)
+        except SystemExit as done:
+            code = int(done.code or 0)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return invoke
+
+
+def page(name="page.html"):
+    return Reader(Path(name).read_text(encoding="utf-8"))
+
+
+def test_every_output_is_on_the_page_with_its_notes(seqaudio):
+    code, out, err = seqaudio(
+        "continue", PRIMER, "--bars", 4, "--num-outputs", 2, "--seed", 3, "-o", "out.mid", "--report", "page.html"
+    )
+    assert (code, err) == (0, "")
+    assert "report: page.html" in out
+    read = page()
+    assert read.text_of("h1") == ["primer.mid, continued by folk"]
+    assert read.text_of("h2") == ["out-1.mid", "out-2.mid", "Settings"]
+    primer = read_midi(PRIMER)
+    for number, drawn in enumerate(read.drawings(), 1):
+        new = read_midi(Path(f"out-{number}.mid"))
+        roll = drawn["roll"]
+        kind, pitch = np.array(roll["kind"]), np.array(roll["pitch"])
+        assert (pitch[kind == 2] == new.pitch).all()
+        assert (pitch[kind == 1] == primer.pitch).all()
+        assert roll["split"] == 8
+        assert len(roll["lines"]) == 13
+        assert roll["lines"][0] == 0
+
+
+def test_surprise_by_bar_adds_up_to_what_score_says(seqaudio):
+    """Of primer and continuation as one piece, up to the end that is not written."""
+    seqaudio("continue", PRIMER, "--bars", 4, "--seed", 3, "-o", "out.mid", "--include-primer", "--report", "page.html")
+    bars = page().drawings()[0]["series"][0]["lines"][0]
+    assert len(bars) == 12
+    found = score_likelihood(load_model("folk"), read_midi(Path("out.mid")))
+    assert sum(bars) == pytest.approx(found.nats[:-1].sum(), rel=1e-4)
+
+
+def test_surprise_stands_in_the_bars_it_belongs_to(seqaudio):
+    """A voice that begins late and stops early: bars of silence around it have no number."""
+    lines = np.arange(6) * 1920
+    onset = np.concatenate([lines[2] + np.arange(4) * 480, lines[3] + np.arange(4) * 480])
+    drums = Score.from_notes(
+        np.append(onset, lines),
+        480,
+        np.append([60, 62, 64, 65, 67, 65, 64, 62], np.full(6, 36)),
+        is_drum=np.repeat([False, True], [8, 6]),
+        track=np.repeat([0, 1], [8, 6]),
+        track_names=("flute", "drum"),
+    )
+    write_midi(drums, Path("late.mid"))
+    assert seqaudio("continue", "late.mid", "--bars", 3, "--seed", 1, "--report", "page.html")[0] == 0
+    drawn = page().drawings()[0]
+    bars = drawn["series"][0]["lines"][0]
+    assert [value is not None for value in bars] == [False] * 2 + [True] * 2 + [False] * 2 + [True] * 3
+    assert drawn["roll"]["split"] == 6
+    assert {0, 1, 2} == set(drawn["roll"]["kind"])
+
+
+def test_the_command_on_the_page_makes_the_same_again(seqaudio):
+    seqaudio("continue", PRIMER, "--bars", 4, "-o", "out.mid", "--report", "page.html")
+    before, notes = Path("page.html").read_bytes(), Path("out.mid").read_bytes()
+    program, *arguments = shlex.split(page().text_of("code")[0])
+    assert program == "seqaudio"
+    assert "--seed" in arguments
+    assert seqaudio(*arguments)[0] == 0
+    assert Path("out.mid").read_bytes() == notes
+    assert Path("page.html").read_bytes() == before
+
+
+def test_a_piece_from_nothing(seqaudio):
+    assert seqaudio("generate", "--bars", 4, "--seed", 3, "-o", "out.mid", "--report", "page.html")[0] == 0
+    drawn = page().drawings()[0]
+    assert set(drawn["roll"]["kind"]) == {2}
+    assert drawn["roll"]["pitch"] == read_midi(Path("out.mid")).pitch.tolist()
+    assert len(drawn["series"][0]["lines"][0]) == 4
+
+
+def test_json_names_the_page(seqaudio):
+    _, out, _ = seqaudio("continue", PRIMER, "--bars", 2, "--seed", 1, "--json", "--report", "new/page.html")
+    assert json.loads(out)["report"] == "new/page.html"
+    assert Path("new/page.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("page.pdf", 2, "end the name in .html"),
+        ("primer.mid/page.html", 1, "cannot be written"),
+        ("x.html", 2, "directory"),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused_before_anything_is_written(seqaudio, path, code, words):
+    Path("primer.mid").write_bytes(PRIMER.read_bytes())
+    Path("x.html").mkdir()
+    result, out, err = seqaudio("continue", "primer.mid", "--bars", 2, "-o", "out.mid", "--report", path)
+    assert (result, out) == (code, "")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not Path("out.mid").exists()
+
+
+def test_a_page_that_fails_at_last_costs_no_notes(seqaudio, monkeypatch):
+    def full(*_):
+        raise BadFileError("page.html: cannot be written: the disk is full")
+
+    monkeypatch.setattr("seqaudio.report.page.write_page", full)
+    code, out, err = seqaudio("continue", PRIMER, "--bars", 2, "-o", "out.mid", "--report", "page.html")
+    assert code == 1
+    assert "the disk is full" in err
+    assert len(read_midi(Path("out.mid")).bars()) - 1 == 2
+    assert "out.mid" in out
+    assert Path("out.mid.json").is_file()
+
+
+@pytest.mark.parametrize("name", [HOSTILE[0].replace("/", "-"), HOSTILE[2], HOSTILE[10], "\udcff.mid"])
+def test_hostile_files_and_tracks(seqaudio, name):
+    primer = read_midi(PRIMER).replaced(track_names=(HOSTILE[0],))
+    path = Path(f"{name}.mid")
+    path.write_bytes(b"")
+    write_midi(primer, path)
+    assert seqaudio("continue", path, "--bars", 2, "-o", "out/", "--report", "page.html")[0] == 0
+    read = page()
+    assert read.tags().count("script") == 2
+    assert not {"img", "svg"} & set(read.tags())
+
+
+def test_of_many_outputs_the_first_are_shown(seqaudio):
+    code, out, _ = seqaudio("continue", PRIMER, "--bars", 1, "--num-outputs", 9, "-o", "o/", "--report", "page.html")
+    assert code == 0
+    assert out.count(".mid\n") == 9
+    read = page()
+    assert len(read.drawings()) == 8
+    assert any("the first 8 are shown" in text for text in read.text_of("p"))
