@@ -6,7 +6,7 @@ BIN := .venv/bin
 # compat: or Python takes the clone itself for the package when it is started beside the clone
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: demo test test-slow test-gpu test-browser check format clean
+.PHONY: demo test test-slow test-gpu test-browser pictures check format clean
 
 demo: .venv/run
 	$(BIN)/seqaudio continue examples/primer.mid --bars 16 --seed 1
@@ -22,6 +22,9 @@ test-gpu: .venv/dev
 
 test-browser: .venv/dev
 	$(BIN)/python -m pytest -m browser
+
+pictures: .venv/dev
+	$(BIN)/python -m tests.report.page.pictures
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

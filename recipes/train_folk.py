@@ -5,8 +5,9 @@
     python recipes/train_folk.py --evaluate       # only measure what is shipped, two minutes
 
 corpus -> two trainings -> weights as float16 with an ONNX graph -> test nats of both and of three counting models ->
-model card. Validation chose the epoch; the test pieces are looked at here, once, at the end. Everything below is a few
-library calls: copy it and change it.
+model card, and what the test tunes keep of themselves, which the report shows beside a continuation. Validation chose
+the epoch; the test pieces are looked at here, once, at the end. Everything below is a few library calls: copy it and
+change it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ from seqaudio.errors import SeqAudioError
 from seqaudio.models.baselines import PPM, NGram
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
 from seqaudio.pretrained import load_model
+from seqaudio.report.retention import RANGES, RealRange, ranges_as_json, real_range
 from seqaudio.report.statistics import RESAMPLES, interval
+from seqaudio.structure import Bars
 
 ROOT = Path(__file__).parents[1]
+LENGTHS = [(4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20), (8, 24), (8, 32), (16, 24), (16, 32)]  # primer, all
 MODELS = {"folk": "folk_lstm", "folk-rnn": "folk_rnn"}  # shipped name: config and run
 
 
@@ -53,7 +57,9 @@ def main(evaluate: bool, out: str, results: str) -> None:
     click.echo(text)
     Path(results).parent.mkdir(parents=True, exist_ok=True)
     Path(results).write_text(text, encoding="utf-8")
+    ranges = json.dumps(ranges_as_json(real_ranges(corpus)), indent=1) + "\n"
     for name in MODELS:
+        (Path(out) / name / RANGES).write_text(ranges, encoding="utf-8")
         card = Path(out) / name / "MODEL_CARD.md"
         card.write_text(model_card(name, Checkpoint.load(Path(out) / name), rows), encoding="utf-8")
 
@@ -125,6 +131,16 @@ def measure(corpus: PreparedCorpus, models: dict[str, Path]) -> dict[str, NDArra
     rows["3-gram"] = totals(map(NGram(2, vocabulary).fit(train).nats, pieces))
     rows["unigram"] = totals(map(NGram(0, vocabulary).fit(train).nats, pieces))
     return rows
+
+
+def real_ranges(corpus: PreparedCorpus) -> list[RealRange]:
+    """How much of itself real music keeps: the measures of the report on the test tunes, cut to some lengths."""
+    tunes = [
+        Bars.of_score(corpus.tokenizer.decode(np.asarray(piece, dtype=np.int64))) for piece in corpus.split("test")
+    ]
+    source = "tunes of O'Neill's and Aird's collections that the model has not met"
+    found = [real_range(tunes, primer_bars, bars, source) for primer_bars, bars in LENGTHS]
+    return [ranges for ranges in found if ranges is not None]
 
 
 def totals(nats_of_pieces: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:

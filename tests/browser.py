@@ -155,9 +155,11 @@ class Chromium:
             (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node.get("ignored")
         ]
 
-    def screenshot(self, selector=None):
-        """PNG of the whole page, or of the first element that a selector finds."""
+    def screenshot(self, selector=None, height=None):
+        """PNG of the whole page, of its upper part, or of the first element that a selector finds."""
         clip = {}
+        if height:
+            clip = {"clip": {"x": 0, "y": 0, "width": self.run("innerWidth"), "height": height, "scale": 1}}
         if selector:
             box = f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
             box = self.run(box + "return {x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height}})()")

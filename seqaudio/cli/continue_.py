@@ -59,6 +59,8 @@ def continue_file(
         heard = make_primer(score, request.engine.checkpoint, primer_bars)
     bars = writing.bars_asked(options, heard.score, heard.end)
     paths = writing.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
+    whole = (primer.name, score) if primer and primer_bars else None
+    real = writing.real_music(request, options, budgets, whole)
     pieces = continue_primer(
         request.engine, heard, bars=bars, num_outputs=len(paths), seed=request.seed, sampling=request.sampling
     )
@@ -73,4 +75,4 @@ def continue_file(
     writing.draw(pieces[0], options["plot"])
     remarks = [*remarks, *heard.remarks]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
-    writing.write_report(request, pieces, facts, remarks, extra, options["report"])
+    writing.write_report(request, pieces, facts, remarks, extra, real, options["report"])

@@ -29,9 +29,11 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
 
     from seqaudio.cli import writing
     from seqaudio.continuation.continue_score import generate_score
+    from seqaudio.files.limits import Limits
 
     request = writing.make_request(started, options)
     paths = writing.output_paths(options, f"{request.model_path.name}-{request.seed}")
+    real = writing.real_music(request, options, Limits())
     pieces = generate_score(
         request.engine,
         bars=writing.bars_asked(options),
@@ -42,4 +44,4 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
     facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra={})
     writing.draw(pieces[0], options["plot"])
     writing.report(request, facts, [], {}, options["report"], as_json=as_json)
-    writing.write_report(request, pieces, facts, [], {}, options["report"])
+    writing.write_report(request, pieces, facts, [], {}, real, options["report"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -57,6 +58,12 @@ def writing_options(command: F) -> F:
             type=click.Path(dir_okay=False),
             metavar="FILE.html",
             help="Write a page to see, hear and judge.",
+        ),
+        click.option(
+            "--reference",
+            type=click.Path(exists=True, path_type=Path),
+            metavar="PATH",
+            help="Real music for the report to compare with: a file or a folder.",
         ),
         json_option,
         # the spellings of magenta's melody_rnn_generate, for scripts that come from there

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from seqaudio.cli.real_music import RealMusic
 from seqaudio.cli.writing import Request, settings
 from seqaudio.continuation.continue_score import Continuation
 from seqaudio.continuation.likelihood import bar_nats, token_nats
 from seqaudio.continuation.primer import bars_tokenizer
-from seqaudio.report.page import Page, Panel, Roll, Series, roll_of
+from seqaudio.report.page import Figure, Matrix, Page, Panel, Roll, Series, roll_of
+from seqaudio.report.retention import MEASURED_BARS, figures
+from seqaudio.structure import Bars, similarity_curve, similarity_error, similarity_matrix
 
 SHOWN_PIECES = 8
 SHOWN_NOTES = 40_000  # of all pieces together: the page stays under 3 MB
@@ -25,16 +28,17 @@ def continuation_page(
     facts: Sequence[dict[str, Any]],
     remarks: Sequence[str],
     extra: dict[str, Any],
+    real: RealMusic,
 ) -> Page:
     """The page of what was just written, each piece with the facts of its manifest; of very many the first."""
     shown = list(zip(pieces, facts, strict=True))[:SHOWN_PIECES]
-    panels = [_panel(request, piece, of, SHOWN_NOTES // len(shown)) for piece, of in shown]
+    panels = [_panel(request, piece, of, real, SHOWN_NOTES // len(shown)) for piece, of in shown]
     made = settings(request, 0)
     command = made.pop("command")
     made.pop("output")
     return Page(
         title=_title(request, extra),
-        summary=[*_summary(pieces, len(shown)), *remarks],
+        summary=[_summary(pieces, len(shown)), *_sentence([*remarks, *real.remarks])],
         panels=panels,
         settings=made | extra,
         command=command,
@@ -46,19 +50,27 @@ def _title(request: Request, extra: dict[str, Any]) -> str:
     return f"{Path(extra['primer']).name}, continued by {model}" if "primer" in extra else f"Written by {model}"
 
 
-def _summary(pieces: Sequence[Continuation], shown: int) -> list[str]:
+def _summary(pieces: Sequence[Continuation], shown: int) -> str:
     first = pieces[0]
     bars = f"{first.bars} bar{'s' * (first.bars != 1)}"
     what = "piece" if first.primer is None else "continuation"
     made = f"A {what} of {bars}" if len(pieces) == 1 else f"{len(pieces)} {what}s of {bars} each"
     behind = "" if first.primer is None else f", behind {first.primer.bars} of the primer"
     few = f"; the first {shown} are shown" if shown < len(pieces) else ""
-    return [f"{made}{behind}{few}."]
+    return f"{made}{behind}{few}."
 
 
-def _panel(request: Request, piece: Continuation, facts: dict[str, Any], most_notes: int) -> Panel:
+def _sentence(remarks: Sequence[str]) -> list[str]:
+    text = "; ".join(remarks)
+    return [f"{text[0].upper()}{text[1:]}."] if text else []
+
+
+def _panel(request: Request, piece: Continuation, facts: dict[str, Any], real: RealMusic, most_notes: int) -> Panel:
     voice = None if piece.primer is None else piece.primer.voice
     roll = roll_of(piece.with_primer(), piece.begins, voice, most_notes)
+    primer_bars = 0 if piece.primer is None else piece.primer.bars
+    bars = Bars.of_score(piece.with_voice())
+    among = real.range_for(primer_bars, primer_bars + piece.bars)
     return Panel(
         title=Path(facts["file"]).name,
         facts=[
@@ -71,8 +83,36 @@ def _panel(request: Request, piece: Continuation, facts: dict[str, Any], most_no
         ],
         warnings=facts["warnings"],
         roll=roll,
+        matrices=_matrices(piece, bars, roll, real),
+        figures=[*figures(bars, primer_bars, among), *_apart(bars, real)],
         series=[_surprise(request, piece, roll)],
+        real="" if among is None else among.words(),
     )
+
+
+def _matrices(piece: Continuation, bars: Bars, roll: Roll, real: RealMusic) -> list[Matrix]:
+    """How alike the bars shown are, and those of a real piece."""
+    start = roll.first_bar - 1
+    end = min(start + roll.bars, start + MEASURED_BARS)
+    title = "Primer and continuation" if piece.primer else "The piece"
+    if end < len(bars):
+        title += f", bars {start + 1} to {end}"
+    found = [Matrix(title, similarity_matrix(bars.part(start, end)), start + 1, roll.new_from_bar)]
+    beside = real.beside(len(bars))
+    if beside is not None:
+        name, other = beside
+        found.append(Matrix(name, similarity_matrix(other.part(0, min(len(other), MEASURED_BARS)))))
+    return found
+
+
+def _apart(bars: Bars, real: RealMusic) -> list[Figure]:
+    """How far the piece's return to itself is from that of the real one, over as many bars."""
+    if real.own is None:
+        return []
+    _, own = real.own
+    count = min(len(own), len(bars), MEASURED_BARS)
+    error = similarity_error(similarity_curve(bars.part(0, count)), similarity_curve(own.part(0, count)))
+    return [Figure("similarity-curve error", error, None, "Distance from how the piece really goes on; 0 is as alike.")]
 
 
 def _surprise(request: Request, piece: Continuation, roll: Roll) -> Series:

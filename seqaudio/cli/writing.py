@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,10 @@ from seqaudio.music.score import Score
 from seqaudio.pretrained import model_path
 from seqaudio.structure.degeneracy import degeneracy
 from seqaudio.tokens.melody import STEPS_PER_QUARTER
+
+if TYPE_CHECKING:
+    from seqaudio.cli.real_music import RealMusic
+    from seqaudio.files.limits import Limits
 
 DEFAULT_BARS = 16
 RUNTIMES = {"onnx": "onnxruntime", "torch": "torch"}  # the package behind each engine
@@ -50,6 +54,8 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
         from seqaudio.report.pianoroll import picture_kind
 
         picture_kind(options["plot"])  # a wrong suffix is refused before any work
+    if options["reference"] is not None and options["report"] is None:
+        raise OptionError("--reference is what the report compares with; give --report FILE.html too")
     if options["report"] is not None:
         from seqaudio.report.page import check_page_path
 
@@ -188,14 +194,26 @@ def write_report(
     facts: Sequence[dict[str, Any]],
     remarks: Sequence[str],
     extra: dict[str, Any],
+    real: RealMusic | None,
     path: str | None,
 ) -> None:
     """Write the page of the pieces, if a path was given; called last, so that nothing is lost if it cannot be."""
-    if path is not None:
+    if path is not None and real is not None:
         from seqaudio.cli.page import continuation_page
         from seqaudio.report.page import write_page
 
-        write_page(continuation_page(request, pieces, facts, remarks, extra), path)
+        write_page(continuation_page(request, pieces, facts, remarks, extra, real), path)
+
+
+def real_music(
+    request: Request, options: dict[str, Any], limits: Limits, whole: tuple[str, Score] | None = None
+) -> RealMusic | None:
+    """What the report compares with, if there is to be one; read before anything is generated."""
+    if options["report"] is None:
+        return None
+    from seqaudio.cli.real_music import read_real_music
+
+    return read_real_music(request.engine.checkpoint, request.model_path, options["reference"], limits, whole)
 
 
 def report(

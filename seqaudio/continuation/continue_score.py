@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +55,10 @@ class Continuation:
     def with_primer(self) -> Score:
         """The primer, all its tracks, with the new bars behind it in the track of its voice."""
         return self.score if self.primer is None else _joined(self.primer, self.score)
+
+    def with_voice(self) -> Score:
+        """The same without what the model did not hear of the primer: what measures of structure compare."""
+        return self.score if self.primer is None else _joined(replace(self.primer, score=self.primer.voice), self.score)
 
     @property
     def begins(self) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from seqaudio.report.retention import RANGES, read_ranges
+
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| (.+?) \| ([\d.]+) \[", flags=re.M)
 
@@ -24,6 +26,12 @@ def test_evaluate_gives_the_table_again(tmp_path: Path) -> None:
     for name, nats in committed.items():
         assert float(found[name]) == pytest.approx(float(nats), abs=2e-3)
         assert f"| {name} | {nats} |" in _text(ROOT / "seqaudio" / "pretrained" / "folk" / "MODEL_CARD.md")
+    for name in ("folk", "folk-rnn"):
+        measured, shipped = (
+            read_ranges(at / name / RANGES) for at in (tmp_path / "models", ROOT / "seqaudio" / "pretrained")
+        )
+        assert measured == shipped
+        assert len(shipped) == 10
     assert float(found["folk"]) < min(float(found[name]) for name in found if name != "folk")
 
 

@@ -110,8 +110,8 @@ class Figure:
             return ""
         low, _, high = self.real
         if self.value < low:
-            return "below real music"
-        return "above real music" if self.value > high else "as real music"
+            return "below the range"
+        return "above the range" if self.value > high else "in the range"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def number(value: float, figure: Figure) -> str:
         return "-"
     if figure.percent:
         return f"{100 * value:.0f} %"
-    return f"{value:.3g} {figure.unit}".rstrip()
+    return f"{value:.2f} {figure.unit}".rstrip()
 
 
 def say_roll(roll: Roll) -> str:

@@ -204,7 +204,7 @@ def test_a_series_in_words():
 
 @pytest.mark.parametrize(
     ("value", "verdict"),
-    [(0.1, "below real music"), (0.3, "as real music"), (0.7, "as real music"), (0.9, "above real music")],
+    [(0.1, "below the range"), (0.3, "in the range"), (0.7, "in the range"), (0.9, "above the range")],
 )
 def test_measures_are_read_both_ways(value, verdict):
     assert Figure("m", value, (0.3, 0.5, 0.7)).verdict() == verdict

@@ -1,0 +1,110 @@
+"""What real music is a continuation seen beside? The rest of its own piece, files that were named, or stored ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqaudio.continuation.primer import make_readable
+from seqaudio.corpus.walk import walk
+from seqaudio.errors import NoNotesError, SeqAudioError
+from seqaudio.files.atomic import shown
+from seqaudio.files.limits import Limits
+from seqaudio.files.reader import MUSIC_SUFFIXES, read_pieces
+from seqaudio.models.checkpoint import Checkpoint, weights_path
+from seqaudio.music.metre import with_gathered_beats
+from seqaudio.music.score import Score
+from seqaudio.report.retention import RANGES, RealRange, nearest_range, read_ranges, real_range
+from seqaudio.structure import Bars
+
+MOST_PIECES = 1000
+
+Named = tuple[str, Bars]
+
+
+@dataclass(frozen=True)
+class RealMusic:
+    """Real pieces, as the model would hear them.
+
+    Attributes:
+        own: the piece that the primer was cut from, if more of it is there.
+        pieces: those that were named to compare with.
+        stored: ranges that were measured before.
+        remarks: what of the files could not be used.
+    """
+
+    own: Named | None
+    pieces: tuple[Named, ...]
+    stored: tuple[RealRange, ...]
+    remarks: tuple[str, ...] = ()
+
+    def range_for(self, primer_bars: int, bars: int) -> RealRange | None:
+        """What real pieces of these lengths reach: of the pieces named if they are enough, else as stored."""
+        if self.pieces:
+            return real_range([piece for _, piece in self.pieces], primer_bars, bars)
+        return nearest_range(self.stored, primer_bars, bars)
+
+    def beside(self, bars: int) -> Named | None:
+        """The real piece to draw: how the primer's own goes on, or the one that has nearest to so many bars."""
+        if self.own is not None:
+            name, own = self.own
+            return f"{name}, as it really goes on", own
+        if not self.pieces:
+            return None
+        name, piece = min(self.pieces, key=lambda named: abs(len(named[1]) - bars))
+        return f"A real piece: {name}", piece
+
+
+def read_real_music(
+    checkpoint: Checkpoint, model: Path, reference: Path | None, limits: Limits, whole: tuple[str, Score] | None
+) -> RealMusic:
+    """Read what there is to compare with.
+
+    Args:
+        checkpoint: of the model, which says what it would hear.
+        model: its folder, or weights file.
+        reference: a file, or a folder of files; None: the ranges stored with the model.
+        limits: budgets for each file.
+        whole: the primer's name and all of its piece.
+
+    Raises:
+        NoNotesError: nothing of the reference can be used.
+        BadFileError: the stored ranges are damaged.
+    """
+    own = None if whole is None else (whole[0], _heard(checkpoint, whole[1]))
+    if reference is None:
+        return RealMusic(own, (), tuple(read_ranges(weights_path(model).parent / RANGES)))
+    pieces: list[Named] = []
+    unusable = 0
+    for path in _files(reference):
+        try:
+            found, unreadable = read_pieces(path, limits)
+            unusable += len(unreadable)
+            for piece in found[: MOST_PIECES - len(pieces)]:
+                try:
+                    pieces.append((Path(piece.name).name, _heard(checkpoint, piece.score)))
+                except NoNotesError:
+                    unusable += 1
+        except SeqAudioError:
+            unusable += 1
+        if len(pieces) >= MOST_PIECES:
+            break
+    if not pieces:
+        raise NoNotesError(
+            f"--reference {shown(reference)}: no piece with notes; name a music file, or a folder of them"
+        )
+    remarks = [f"of the reference {unusable} could not be used"] if unusable else []
+    remarks += [f"of the reference the first {MOST_PIECES} are used"] if len(pieces) >= MOST_PIECES else []
+    return RealMusic(own, tuple(pieces), (), tuple(remarks))
+
+
+def _files(reference: Path) -> list[Path]:
+    """The file itself, or the music files below a folder, in the order of their names."""
+    if not reference.is_dir():
+        return [reference]
+    return sorted(path for path in walk(reference).files if path.suffix.lower() in MUSIC_SUFFIXES)
+
+
+def _heard(checkpoint: Checkpoint, score: Score) -> Bars:
+    """The bars of what a model would hear of a piece. Raises NoNotesError."""
+    return Bars.of_score(make_readable(with_gathered_beats(score), checkpoint).voice)
