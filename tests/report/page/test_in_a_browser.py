@@ -1,15 +1,18 @@
 """What a page does in a real browser: it opens in silence, plays, seeks, redraws, and runs nothing it was not given."""
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seqaudio.report.page import Page, Panel, page_bytes, roll_of, write_page
+from seqaudio.cli.main import run
+from seqaudio.report.page import Matrix, Page, Panel, page_bytes, roll_of, write_page
 from tests.browser import DARK, DESK, LIGHT, PHONE, Chromium, find_chromium
 from tests.report.page.samples import HOSTILE, page_of
 from tests.samples import tune
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.browser
 
 CONTROLS = """[...document.querySelectorAll('a, button, input, summary, [tabindex="0"]')]
@@ -129,6 +132,8 @@ def test_a_held_note_sounds_on_when_play_begins_in_its_middle(opened):
     begun = int((score.seconds(score.onset) < 2).sum())
     chromium.wait(f"struck.length >= {begun}")
     assert chromium.run(f"struck.slice(0, {begun}).map((note) => note[1])") == score.pitch[:begun].tolist()
+    chromium.wait(AT.format(0) + " > 2050")
+    assert chromium.run(AT.format(0)) < 3900  # from where it was, not from the start, nor at the end
     chromium.run(PLAY.format(0) + ".click()")
 
 
@@ -143,7 +148,8 @@ def test_sound_comes_out(opened):
         PLAYED
         const samples = (await offline.startRendering()).getChannelData(0);
         const loud = (from, to) => Math.sqrt(samples.slice(from * 22050, to * 22050).reduce((a, b) => a + b * b, 0));
-        return [loud(0, 0.5), loud(1.5, 2), samples.reduce((a, b) => Math.max(a, Math.abs(b)), 0)];
+        const peak = samples.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+        return [loud(0.35, 0.45), loud(0.55, 0.65), loud(1.5, 2), peak];
     })()"""
     for played in (
         "synth.play(0, 69, 100, 0.05, 0.4)",
@@ -152,12 +158,14 @@ def test_sound_comes_out(opened):
         "synth.play(128, 42, 100, 0.05, 0.1)",
         "synth.play(128, 38, 100, 0.05, 0.1)",
     ):
-        early, late, peak = chromium.run(script.replace("PLAYED", played))
-        assert early > 0.5, played
-        assert late < 0.01 * early
-        assert 0.02 < peak < 1
+        held, released, late, peak = chromium.run(script.replace("PLAYED", played))
+        assert 0.02 < peak < 1, played
+        assert late == 0
+        if "128" not in played:
+            assert held > 1
+            assert released < 0.2 * held  # let go, and not cut off with a click
     whole = chromium.run(script.replace("PLAYED", "for (let p = 40; p < 80; p++) synth.play(0, p, 127, 0.05, 0.4)"))
-    assert whole[2] < 2  # forty notes at full strength: held down by the limiter
+    assert whole[3] < 2  # forty notes at full strength: held down by the limiter
 
 
 def test_one_piece_sounds_at_a_time(opened):
@@ -251,6 +259,36 @@ def test_a_cell_of_the_matrix_says_which_bars_it_compares(opened):
     value = page.panels[0].matrices[0].values[2, 7]
     said = chromium.run("document.querySelector('figure.matrix .readout').textContent")
     assert said == f"Bars 3 and 8: {round(100 * round(value * 255) / 255)} % alike."
+
+
+def test_bar_one_is_at_the_lower_left_and_each_cell_is_as_dark_as_it_is_like(opened):
+    values = np.eye(4)
+    values[0, 2] = values[2, 0] = 0.5
+    chromium = opened(Page("x", panels=[Panel("y", matrices=[Matrix("m", values)])]))
+    script = """(() => {
+        const canvas = document.querySelector('figure.matrix canvas');
+        const side = canvas.width - 42;
+        const red = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        const [x, y] = [(column) => 34 + side * (column + 0.3) / 4, (row) => 4 + side * (1 - (row + 0.3) / 4)];
+        return [0, 1, 2, 3].map((row) => [0, 1, 2, 3].map((column) =>
+            red[4 * (Math.round(y(row)) * canvas.width + Math.round(x(column)))]));
+    })()"""
+    red = np.array(chromium.run(script))
+    pale, dark = (int(chromium.run(f"channels('{name}')[0]")) for name in ("raised", "alike"))
+    assert np.abs(red - (pale + values * (dark - pale))).max() <= 1.5
+
+
+def test_the_page_of_a_real_command_has_every_plot(browser, tmp_path):
+    path = tmp_path / "page.html"
+    primer, piece = ROOT / "examples" / "tune.abc", tmp_path / "out.mid"
+    arguments = ["continue", primer, "--primer-bars", 8, "--bars", 8, "--seed", 1, "-o", piece, "--report", path]
+    run([str(argument) for argument in arguments])
+    browser.open(path)
+    assert (browser.complaints, browser.requests) == ([], [path.as_uri()])
+    for selector, count in (("figure.roll canvas", 1), ("figure.matrix canvas", 2), ("figure.series canvas", 1)):
+        assert len(inks(browser, selector)) == count
+        assert min(inks(browser, selector)) >= 4
+    assert browser.run("document.querySelectorAll('table.figures svg').length") == 5
 
 
 def test_a_screen_reader_meets_names_and_pictures_with_words(opened):
