@@ -1,8 +1,10 @@
 """Measures of what a piece of music keeps. Imports music/ alone, so real and generated pieces meet the same eyes."""
 
+from seqaudio.structure.audio import chroma_recurrence, stripe_energy
 from seqaudio.structure.bars import Bars
 from seqaudio.structure.boundaries import boundaries, novelty
 from seqaudio.structure.compression import lz_gain
+from seqaudio.structure.copying import RunIndex, SharedRun, note_symbols, token_symbols
 from seqaudio.structure.degeneracy import Degeneracy, degeneracy
 from seqaudio.structure.frames import frame_far_repeat_rate, frame_lz_gain, frame_primer_recall
 from seqaudio.structure.repeats import far_repeat_rate, primer_recall
@@ -18,7 +20,10 @@ from seqaudio.structure.similarity import (
 __all__ = [
     "Bars",
     "Degeneracy",
+    "RunIndex",
+    "SharedRun",
     "boundaries",
+    "chroma_recurrence",
     "degeneracy",
     "far_repeat_rate",
     "frame_far_repeat_rate",
@@ -26,6 +31,7 @@ __all__ = [
     "frame_primer_recall",
     "lz_gain",
     "mean_curve",
+    "note_symbols",
     "novelty",
     "primer_recall",
     "return_lag",
@@ -33,4 +39,6 @@ __all__ = [
     "similarity_curve",
     "similarity_error",
     "similarity_matrix",
+    "stripe_energy",
+    "token_symbols",
 ]

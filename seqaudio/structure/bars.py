@@ -11,12 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqaudio.errors import OptionError
 from seqaudio.music.frames import Frames, runs_of_frames
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.steps import nearest_steps
+
+Flags = NDArray[np.bool_]
 
 STEPS_PER_QUARTER = 12
 DRUM = 128  # added to the pitch of a drum
@@ -33,6 +36,7 @@ class Bars:
         start: first step of a note in its bar.
         stop: the step behind its last, at least ``start + 1``.
         pitch: 0..127, of drums 128..255; key numbers where the bars were made from frames.
+        begins: bool, whether it is struck there, and not tied over from the bar before.
         length: of each bar, in steps, shape (count,).
     """
 
@@ -41,6 +45,7 @@ class Bars:
     start: IntArray
     stop: IntArray
     pitch: IntArray
+    begins: Flags
     length: IntArray
 
     def __len__(self) -> int:
@@ -92,18 +97,19 @@ class Bars:
             raise OptionError(f"{pieces.sum():,} notes when tied over bar lines; at most {MOST_TIED:,} can be measured")
         note = np.repeat(np.arange(len(first)), pieces)
         bar = first[note] + np.arange(len(note)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-        begins = np.where(bar == first[note], start[note], 0)
-        ends = np.where(bar == last[note], stop[note], length[bar]) if len(length) else stop
-        rows = np.column_stack([bar, begins, pitch[note], ends])
+        tied = bar != first[note]
+        begin = np.where(tied, 0, start[note])
+        end = np.where(bar == last[note], stop[note], length[bar]) if len(length) else stop
+        rows = np.column_stack([bar, begin, pitch[note], end, tied])
         rows = rows[np.lexsort(rows.T[::-1])]
-        rows = rows[np.append(True, (rows[1:] != rows[:-1]).any(axis=1))[: len(rows)]]
-        bar, begins, pitch, ends = np.ascontiguousarray(rows.T)
-        return cls(len(length), bar, begins, ends, pitch, length)
+        new = np.append(True, (rows[1:, :4] != rows[:-1, :4]).any(axis=1))[: len(rows)]
+        bar, begin, pitch, end, tied = np.ascontiguousarray(rows[new].T)
+        return cls(len(length), bar, begin, end, pitch, tied == 0, length)
 
     def part(self, begin: int, end: int) -> Bars:
         """Bars ``begin`` to ``end - 1`` by themselves."""
         keep = slice(*np.searchsorted(self.bar, [begin, end]).tolist())
-        columns = (self.bar[keep] - begin, self.start[keep], self.stop[keep], self.pitch[keep])
+        columns = (self.bar[keep] - begin, self.start[keep], self.stop[keep], self.pitch[keep], self.begins[keep])
         length = self.length[begin:end]
         return Bars(len(length), *columns, length)
 

@@ -55,12 +55,12 @@ def chord_ids(bars: Bars) -> IntArray:
     """The chords of a piece as ids, in order of their first appearance, shape (chords,)."""
     line = np.append(0, np.cumsum(bars.length))
     chords: dict[int, list[int]] = {}
-    for time, pitch in zip((line[bars.bar] + bars.start).tolist(), bars.pitch.tolist(), strict=True):
+    times = line[bars.bar[bars.begins]] + bars.start[bars.begins]
+    for time, pitch in zip(times.tolist(), bars.pitch[bars.begins].tolist(), strict=True):
         chords.setdefault(time, []).append(pitch)
-    times = list(chords)
     known: dict[tuple[int, ...], int] = {}
-    gaps = np.diff(times).tolist()
-    gaps = gaps[:1] + gaps if gaps else [0] * len(times)  # the first chord must not be one of its own kind for this
+    gaps = np.diff(list(chords)).tolist()
+    gaps = gaps[:1] + gaps if gaps else [0] * len(chords)  # the first chord must not be one of its own kind for this
     return np.array(
         [known.setdefault((gap, *chord), len(known)) for gap, chord in zip(gaps, chords.values(), strict=True)],
         dtype=np.int64,

@@ -1,4 +1,4 @@
-"""Has the music got stuck? A note hammered on, a bar or two going round and round, or silence.
+"""Has the music got stuck? A note hammered on, a bar or two going round and round, silence, or no notes at all.
 
 Conventions: bars as in ``Score.bars``; two bars are equal when their notes have the same onsets in the bar, durations
 and pitches. Each figure is a plain count, and fewer than one in a hundred of the 3,189 tunes of O'Neill's and Aird's
@@ -29,16 +29,18 @@ class Degeneracy:
         longest_loop: turns in a row of a cell of one, two or four bars, at most; 1 is no repetition.
         loop_bars: length of that cell.
         longest_silence: bars in a row in which nothing sounds, at most.
+        noteless: whether there is no note at all.
     """
 
     longest_stuck: int
     longest_loop: int
     loop_bars: int
     longest_silence: int
+    noteless: bool
 
     def warnings(self) -> list[str]:
         """What is beyond the limits, in words; empty for most real music."""
-        found = []
+        found = ["noteless: no notes at all"] if self.noteless else []
         if self.longest_stuck > STUCK_NOTES:
             found.append(f"stuck: one pitch {self.longest_stuck} times in a row")
         if self.longest_loop > LOOP_TURNS:
@@ -58,7 +60,7 @@ def degeneracy(score: Score, bars: int | None = None) -> Degeneracy:
     pitch = np.where(score.is_drum, 128 + score.pitch, score.pitch)
     pitch = pitch[score.onset < lines[min(count, len(lines) - 1)]]
     stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(pitch) else 0
-    return Degeneracy(stuck, turns, -loop_bars, _longest_run(_silent(score, lines, count)))
+    return Degeneracy(stuck, turns, -loop_bars, _longest_run(_silent(score, lines, count)), not len(pitch))
 
 
 def _turns(cells: list[bytes], period: int) -> int:

@@ -93,13 +93,15 @@ def phrase_ids(piece: Score | Bars, window: int = PHRASE_BARS, *, transposed: bo
     """
     bars = as_bars(piece)
     rows = np.column_stack([bars.bar, bars.start, bars.pitch, bars.stop])
+    chords = np.column_stack([rows[:, :3], bars.begins])
     edges = np.searchsorted(bars.bar, np.arange(bars.count + 1)).tolist()
     known: dict[bytes, int] = {}
     ids = np.full(max(0, bars.count - window + 1), NOTHING)
     for bar in range(len(ids)):
-        phrase = rows[edges[bar] : edges[bar + window]].copy()
-        if not _says_something(phrase):
+        here = slice(edges[bar], edges[bar + window])
+        if not _says_something(chords[here]):
             continue
+        phrase = rows[here].copy()
         phrase[:, 0] -= bar
         if transposed:
             phrase[:, 2] -= np.where(phrase[:, 2] < DRUM, phrase[:, 2].min(), 0)
@@ -114,11 +116,12 @@ def heard_before(ids: IntArray, min_lag: int) -> Flags:
     return heard
 
 
-def _says_something(phrase: IntArray) -> bool:
-    """Whether notes (bar, start, pitch, stop) begin at enough places, and not the same at each."""
+def _says_something(notes: IntArray) -> bool:
+    """Whether notes (bar, start, pitch, is struck) are struck at enough places, and not the same at each."""
     chords: dict[tuple[int, int], list[int]] = {}
-    for bar, start, pitch, _ in phrase.tolist():
-        chords.setdefault((bar, start), []).append(pitch)
+    for bar, start, pitch, begins in notes.tolist():
+        if begins:
+            chords.setdefault((bar, start), []).append(pitch)
     return len(chords) >= PLACES and len({tuple(chord) for chord in chords.values()}) > 1
 
 

@@ -62,6 +62,16 @@ def test_any_score_has_bars_in_order_with_every_note_in_them(score: Score) -> No
         assert set(bars.pitch.tolist()) == set(np.where(score.is_drum, 128, 0) + score.pitch)
 
 
+def test_a_note_is_struck_once() -> None:
+    held = Bars.of_score(Score.from_notes([480, 1920], [5000, 480], [60, 60]))
+    assert list(zip(held.bar.tolist(), held.start.tolist(), held.begins.tolist(), strict=True)) == [
+        (0, 12, True),
+        (1, 0, True),
+        (1, 0, False),
+        (2, 0, False),
+    ]
+
+
 def test_a_note_just_before_the_line_is_in_the_bar_behind_it() -> None:
     early = Score.from_notes([1910, 3840], [480, 480], [60, 62])
     assert rows(Bars.of_score(early)) == [(1, 0, 12, 60), (2, 0, 12, 62)]

@@ -94,7 +94,8 @@ def test_silence_is_flagged_inside_and_behind() -> None:
     held = Score.from_notes([0, 4 * BAR], [4 * BAR, 480], [60, 62])
     assert degeneracy(held).longest_silence == 0
     assert degeneracy(melody(TUNE[:4]), bars=5).longest_silence == 4
-    assert degeneracy(Score.from_notes([], 1, 60), bars=4).warnings() == ["silence: 4 bars in a row"]
+    noteless = degeneracy(Score.from_notes([], 1, 60), bars=4)
+    assert noteless.warnings() == ["noteless: no notes at all", "silence: 4 bars in a row"]
 
 
 def test_only_the_first_bars_count() -> None:
@@ -108,5 +109,9 @@ def test_drums_are_other_pitches() -> None:
     assert degeneracy(score).longest_stuck == 1
 
 
-def test_nothing_is_not_stuck() -> None:
-    assert degeneracy(Score.from_notes([], 1, 60)).warnings() == []
+def test_nothing_is_not_stuck_but_noteless() -> None:
+    assert degeneracy(Score.from_notes([], 1, 60)).warnings() == ["noteless: no notes at all"]
+    assert degeneracy(melody([36], is_drum=True)).warnings() == []
+    behind = Score.from_notes([2 * BAR], 480, 60)
+    assert degeneracy(behind).noteless is False
+    assert degeneracy(behind, bars=2).noteless is True
