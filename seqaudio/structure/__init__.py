@@ -6,7 +6,9 @@ from seqaudio.structure.boundaries import boundaries, novelty
 from seqaudio.structure.compression import lz_gain
 from seqaudio.structure.copying import RunIndex, SharedRun, note_symbols, token_symbols
 from seqaudio.structure.degeneracy import Degeneracy, degeneracy
+from seqaudio.structure.evaluation import MEASURES, evaluate
 from seqaudio.structure.frames import frame_far_repeat_rate, frame_lz_gain, frame_primer_recall
+from seqaudio.structure.real_range import RealRange, auc, real_ranges
 from seqaudio.structure.repeats import far_repeat_rate, primer_recall
 from seqaudio.structure.similarity import (
     mean_curve,
@@ -18,13 +20,17 @@ from seqaudio.structure.similarity import (
 )
 
 __all__ = [
+    "MEASURES",
     "Bars",
     "Degeneracy",
+    "RealRange",
     "RunIndex",
     "SharedRun",
+    "auc",
     "boundaries",
     "chroma_recurrence",
     "degeneracy",
+    "evaluate",
     "far_repeat_rate",
     "frame_far_repeat_rate",
     "frame_lz_gain",
@@ -34,6 +40,7 @@ __all__ = [
     "note_symbols",
     "novelty",
     "primer_recall",
+    "real_ranges",
     "return_lag",
     "return_strength",
     "similarity_curve",

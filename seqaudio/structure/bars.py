@@ -114,6 +114,19 @@ class Bars:
         return Bars(len(length), *columns, length)
 
 
+def first_bars(score: Score, count: int) -> Score:
+    """The first ``count`` bars of a score by themselves: notes that begin there, cut at the last bar line.
+
+    As in :meth:`Bars.of_score` a metre of single beats is gathered. A shorter score stays as it is.
+    """
+    gathered = with_gathered_beats(score)
+    lines = gathered.bars()
+    if count >= len(lines) - 1:
+        return gathered
+    here = gathered.notes(gathered.onset < lines[count])
+    return here.replaced(duration=np.minimum(here.duration, lines[count] - here.onset))
+
+
 def as_bars(piece: Score | Bars) -> Bars:
     """A piece by bars: those of a score, or bars as they are."""
     return piece if isinstance(piece, Bars) else Bars.of_score(piece)

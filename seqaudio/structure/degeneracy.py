@@ -58,7 +58,8 @@ def degeneracy(score: Score, bars: int | None = None) -> Degeneracy:
     cells = _cells(score, lines)[:count] + [b""] * max(0, count - len(lines) + 1)
     turns, loop_bars = max((_turns(cells, p), -p) for p in LOOP_BARS)
     pitch = np.where(score.is_drum, 128 + score.pitch, score.pitch)
-    pitch = pitch[score.onset < lines[min(count, len(lines) - 1)]]
+    order = np.lexsort((pitch, score.track, score.onset))  # of a score it may leave drums and others in any order
+    pitch = pitch[order][score.onset < lines[min(count, len(lines) - 1)]]
     stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(pitch) else 0
     return Degeneracy(stuck, turns, -loop_bars, _longest_run(_silent(score, lines, count)), not len(pitch))
 
@@ -73,6 +74,7 @@ def _cells(score: Score, lines: IntArray) -> list[bytes]:
     """What is written in each bar, as comparable bytes."""
     bar = np.searchsorted(lines, score.onset, side="right") - 1
     rows = np.column_stack([score.onset - lines[bar], score.duration, score.pitch, score.is_drum])
+    rows = rows[np.lexsort((*rows.T[::-1], bar))]
     edges = np.searchsorted(bar, np.arange(len(lines)))
     return [rows[start:stop].tobytes() for start, stop in itertools.pairwise(edges)]
 

@@ -66,8 +66,8 @@ def frame_primer_recall(frames: Frames, primer_steps: int, *, window: int = RECA
 def frame_lz_gain(frames: Frames, *, shuffles: int = SHUFFLES, seed: int = 0) -> float:
     """LZ gain of a roll, as :func:`seqaudio.structure.compression.lz_gain`: 1 - phrases / phrases when shuffled.
 
-    At most 1, read two-sided: Nottingham has 0.58, an order-4 Markov chain 0.27, bars shuffled 0.44, loops 0.83. Null
-    value 0. Source: Lempel and Ziv 1976. Cost: frames squared at worst; the first 8,192 count.
+    Range -1 to 1, read two-sided: Nottingham has 0.58, an order-4 Markov chain 0.27, bars shuffled 0.44, loops 0.83.
+    Null value 0. Source: Lempel and Ziv 1976. Cost: frames squared at worst; the first 8,192 count.
     """
     return lz_gain_of(frame_ids(frames), shuffles=shuffles, seed=seed)
 

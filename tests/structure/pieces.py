@@ -3,6 +3,7 @@
 import numpy as np
 
 from seqaudio.music import Score
+from seqaudio.structure import Bars
 
 STEPS = (-3, -2, -2, -1, -1, 1, 1, 2, 2, 3)
 SCALE = np.array([0, 2, 4, 5, 7, 9, 11])
@@ -42,9 +43,9 @@ def bars_of_tune(form: str, seed: int, *, part_bars: int = 8, varied: float = 0.
     return made
 
 
-def joined(bars: list[Bar], **facts: object) -> Score:
-    """A score of bars in 4/4."""
-    notes = [(i * BAR + onset, length, pitch) for i, bar in enumerate(bars) for onset, length, pitch in bar]
+def joined(bars: list[Bar], bar_ticks: int = BAR, **facts: object) -> Score:
+    """A score of bars, in 4/4 if nothing else is said."""
+    notes = [(i * bar_ticks + onset, length, pitch) for i, bar in enumerate(bars) for onset, length, pitch in bar]
     return Score.from_notes(*np.array(notes, dtype=np.int64).reshape(-1, 3).T, **facts)
 
 
@@ -58,7 +59,7 @@ def shuffled(bars: list[Bar], seed: int, *, keep: int = 0) -> list[Bar]:
     return bars[:keep] + [bars[i] for i in order]
 
 
-def markov(training: list[list[Bar]], primer: list[Bar], count: int, seed: int) -> list[Bar]:
+def markov(training: list[list[Bar]], primer: list[Bar], count: int, seed: int, bar_ticks: int = BAR) -> list[Bar]:
     """The primer and as many bars as make ``count``, drawn note by note from what followed the last three notes."""
     rng = np.random.default_rng(seed)
     follow: dict[tuple, list[tuple[int, int]]] = {}
@@ -69,14 +70,24 @@ def markov(training: list[list[Bar]], primer: list[Bar], count: int, seed: int) 
                 follow.setdefault(tuple(line[max(0, i - order) : i]), []).append(note)
     line = [(d, p) for bar in primer for _, d, p in bar]
     time = sum(d for d, _ in line)
-    while time < count * BAR:
+    while time < count * bar_ticks:
         choices = next(follow[key] for order in (3, 2, 1, 0) if (key := tuple(line[len(line) - order :])) in follow)
         line.append(choices[rng.integers(len(choices))])
         time += line[-1][0]
     made: list[Bar] = [[] for _ in range(count)]
     time = 0
     for duration, pitch in line:
-        if time < count * BAR:
-            made[time // BAR].append((time % BAR, duration, pitch))
+        if time < count * bar_ticks:
+            made[time // bar_ticks].append((time % bar_ticks, duration, pitch))
         time += duration
+    return made
+
+
+def bars_of_score(score: Score) -> list[Bar]:
+    """The bars of a score in ticks of 480 to the quarter, notes cut at bar lines."""
+    bars = Bars.of_score(score)
+    made: list[Bar] = [[] for _ in range(len(bars))]
+    columns = (bars.bar.tolist(), bars.start.tolist(), bars.stop.tolist(), bars.pitch.tolist())
+    for bar, start, stop, pitch in zip(*columns, strict=True):
+        made[bar].append((start * 40, (stop - start) * 40, pitch))
     return made
