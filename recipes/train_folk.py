@@ -31,9 +31,8 @@ from seqaudio.errors import SeqAudioError
 from seqaudio.models.baselines import PPM, NGram
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
 from seqaudio.pretrained import load_model
-from seqaudio.report.retention import RANGES, RealRange, ranges_as_json, real_range
+from seqaudio.report.retention import RANGES, RealPieces, as_json, real_pieces
 from seqaudio.report.statistics import RESAMPLES, interval
-from seqaudio.structure import Bars
 
 ROOT = Path(__file__).parents[1]
 LENGTHS = [(4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20), (8, 24), (8, 32), (16, 24), (16, 32)]  # primer, all
@@ -57,7 +56,7 @@ def main(evaluate: bool, out: str, results: str) -> None:
     click.echo(text)
     Path(results).parent.mkdir(parents=True, exist_ok=True)
     Path(results).write_text(text, encoding="utf-8")
-    ranges = json.dumps(ranges_as_json(real_ranges(corpus)), indent=1) + "\n"
+    ranges = json.dumps(as_json(kept_by_real_tunes(corpus)), indent=1) + "\n"
     for name in MODELS:
         (Path(out) / name / RANGES).write_text(ranges, encoding="utf-8")
         card = Path(out) / name / "MODEL_CARD.md"
@@ -133,14 +132,12 @@ def measure(corpus: PreparedCorpus, models: dict[str, Path]) -> dict[str, NDArra
     return rows
 
 
-def real_ranges(corpus: PreparedCorpus) -> list[RealRange]:
+def kept_by_real_tunes(corpus: PreparedCorpus) -> list[RealPieces]:
     """How much of itself real music keeps: the measures of the report on the test tunes, cut to some lengths."""
-    tunes = [
-        Bars.of_score(corpus.tokenizer.decode(np.asarray(piece, dtype=np.int64))) for piece in corpus.split("test")
-    ]
+    tunes = [corpus.tokenizer.decode(np.asarray(piece, dtype=np.int64)) for piece in corpus.split("test")]
     source = "tunes of O'Neill's and Aird's collections that the model has not met"
-    found = [real_range(tunes, primer_bars, bars, source) for primer_bars, bars in LENGTHS]
-    return [ranges for ranges in found if ranges is not None]
+    found = [real_pieces(tunes, primer_bars, bars, source) for primer_bars, bars in LENGTHS]
+    return [pieces for pieces in found if pieces is not None]
 
 
 def totals(nats_of_pieces: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from seqaudio.cli.writing import Request, settings
 from seqaudio.continuation.continue_score import Continuation
 from seqaudio.continuation.likelihood import bar_nats, token_nats
 from seqaudio.continuation.primer import bars_tokenizer
+from seqaudio.music.score import Score
 from seqaudio.report.page import Figure, Matrix, Page, Panel, Roll, Series, roll_of
 from seqaudio.report.retention import MEASURED_BARS, figures
 from seqaudio.structure import Bars, similarity_curve, similarity_error, similarity_matrix
@@ -69,8 +70,8 @@ def _panel(request: Request, piece: Continuation, facts: dict[str, Any], real: R
     voice = None if piece.primer is None else piece.primer.voice
     roll = roll_of(piece.with_primer(), piece.begins, voice, most_notes)
     primer_bars = 0 if piece.primer is None else piece.primer.bars
-    bars = Bars.of_score(piece.with_voice())
-    among = real.range_for(primer_bars, primer_bars + piece.bars)
+    heard = piece.with_voice()
+    among = real.of_length(primer_bars, primer_bars + piece.bars)
     return Panel(
         title=Path(facts["file"]).name,
         facts=[
@@ -83,36 +84,43 @@ def _panel(request: Request, piece: Continuation, facts: dict[str, Any], real: R
         ],
         warnings=facts["warnings"],
         roll=roll,
-        matrices=_matrices(piece, bars, roll, real),
-        figures=[*figures(bars, primer_bars, among), *_apart(bars, real)],
+        matrices=_matrices(heard, roll, real),
+        figures=[*figures(heard, primer_bars, among), *_apart(heard, real)],
         series=[_surprise(request, piece, roll)],
         real="" if among is None else among.words(),
     )
 
 
-def _matrices(piece: Continuation, bars: Bars, roll: Roll, real: RealMusic) -> list[Matrix]:
+def _matrices(heard: Score, roll: Roll, real: RealMusic) -> list[Matrix]:
     """How alike the bars shown are, and those of a real piece."""
+    bars = Bars.of_score(heard)
     start = roll.first_bar - 1
     end = min(start + roll.bars, start + MEASURED_BARS)
-    title = "Primer and continuation" if piece.primer else "The piece"
+    title = "Primer and continuation" if roll.new_from_bar else "The piece"
     if end < len(bars):
         title += f", bars {start + 1} to {end}"
     found = [Matrix(title, similarity_matrix(bars.part(start, end)), start + 1, roll.new_from_bar)]
     beside = real.beside(len(bars))
     if beside is not None:
         name, other = beside
-        found.append(Matrix(name, similarity_matrix(other.part(0, min(len(other), MEASURED_BARS)))))
+        found.append(Matrix(name, similarity_matrix(_part(other))))
     return found
 
 
-def _apart(bars: Bars, real: RealMusic) -> list[Figure]:
+def _part(score: Score, count: int = MEASURED_BARS) -> Bars:
+    """The first so many bars."""
+    bars = Bars.of_score(score)
+    return bars.part(0, min(len(bars), count))
+
+
+def _apart(heard: Score, real: RealMusic) -> list[Figure]:
     """How far the piece's return to itself is from that of the real one, over as many bars."""
     if real.own is None:
         return []
     _, own = real.own
-    count = min(len(own), len(bars), MEASURED_BARS)
-    error = similarity_error(similarity_curve(bars.part(0, count)), similarity_curve(own.part(0, count)))
-    return [Figure("similarity-curve error", error, None, "Distance from how the piece really goes on; 0 is as alike.")]
+    count = min(len(_part(heard)), len(_part(own)))
+    error = similarity_error(*(similarity_curve(_part(score, count)) for score in (heard, own)))
+    return [Figure("similarity-curve error", error, None, "distance from how the piece really goes on")]
 
 
 def _surprise(request: Request, piece: Continuation, roll: Roll) -> Series:

@@ -14,12 +14,12 @@ from seqaudio.files.reader import MUSIC_SUFFIXES, read_pieces
 from seqaudio.models.checkpoint import Checkpoint, weights_path
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
-from seqaudio.report.retention import RANGES, RealRange, nearest_range, read_ranges, real_range
+from seqaudio.report.retention import RANGES, RealPieces, nearest, read_ranges, real_pieces
 from seqaudio.structure import Bars
 
 MOST_PIECES = 1000
 
-Named = tuple[str, Bars]
+Named = tuple[str, Score]
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class RealMusic:
 
     own: Named | None
     pieces: tuple[Named, ...]
-    stored: tuple[RealRange, ...]
+    stored: tuple[RealPieces, ...]
     remarks: tuple[str, ...] = ()
 
-    def range_for(self, primer_bars: int, bars: int) -> RealRange | None:
+    def of_length(self, primer_bars: int, bars: int) -> RealPieces | None:
         """What real pieces of these lengths reach: of the pieces named if they are enough, else as stored."""
         if self.pieces:
-            return real_range([piece for _, piece in self.pieces], primer_bars, bars)
-        return nearest_range(self.stored, primer_bars, bars)
+            return real_pieces([score for _, score in self.pieces], primer_bars, bars)
+        return nearest(self.stored, primer_bars, bars)
 
     def beside(self, bars: int) -> Named | None:
         """The real piece to draw: how the primer's own goes on, or the one that has nearest to so many bars."""
@@ -51,8 +51,8 @@ class RealMusic:
             return f"{name}, as it really goes on", own
         if not self.pieces:
             return None
-        name, piece = min(self.pieces, key=lambda named: abs(len(named[1]) - bars))
-        return f"A real piece: {name}", piece
+        name, score = min(self.pieces, key=lambda named: abs(len(Bars.of_score(named[1])) - bars))
+        return f"A real piece: {name}", score
 
 
 def read_real_music(
@@ -105,6 +105,6 @@ def _files(reference: Path) -> list[Path]:
     return sorted(path for path in walk(reference).files if path.suffix.lower() in MUSIC_SUFFIXES)
 
 
-def _heard(checkpoint: Checkpoint, score: Score) -> Bars:
-    """The bars of what a model would hear of a piece. Raises NoNotesError."""
-    return Bars.of_score(make_readable(with_gathered_beats(score), checkpoint).voice)
+def _heard(checkpoint: Checkpoint, score: Score) -> Score:
+    """What a model would hear of a piece. Raises NoNotesError."""
+    return make_readable(with_gathered_beats(score), checkpoint).voice

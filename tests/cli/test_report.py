@@ -172,17 +172,6 @@ def test_of_many_outputs_the_first_are_shown(seqaudio):
     assert any("the first 8 are shown" in text for text in read.text_of("p"))
 
 
-def figures_of(read):
-    """Rows of the table of measures: name, value, real music, reading."""
-    cells = [
-        (tag, text) for (tag, _), text in zip(read.elements, read.texts, strict=True) if tag in ("th", "td", "small")
-    ]
-    start = next(i for i, cell in enumerate(cells) if cell == ("th", "reads"))
-    texts = [text for tag, text in cells[start + 1 :] if tag == "td"]
-    names = [text for tag, text in cells[start + 1 :] if tag == "th"]
-    return {name: texts[3 * i : 3 * i + 3] for i, name in enumerate(names) if "recall" in name or "LZ" in name}
-
-
 def test_a_shipped_model_brings_what_real_tunes_reach(seqaudio):
     seqaudio("continue", PRIMER, "--bars", 16, "--seed", 1, "--report", "page.html")
     read = page()
@@ -221,9 +210,8 @@ def test_files_to_compare_with(seqaudio):
     assert any("beside 9 real pieces, 12 bars of each" in text for text in read.text_of("h3"))
     assert read.text_of("h3")[1] == "A real piece: 0.mid"
     assert any("of the reference 1 could not be used" in text for text in read.text_of("p"))
-    assert figures_of(read)[
-        "primer recall" + "New bars that are in a phrase of two bars which the primer has, note for note."
-    ]
+    names = [text for text in read.text_of("th") if "primer recall" in text]
+    assert len(names) == 2
 
 
 def test_a_reference_that_is_none(seqaudio):

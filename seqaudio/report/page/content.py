@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.errors import OptionError
+from seqaudio.structure import RealRange
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+PLACES = {"below": "below the range", "within": "in the range", "above": "above the range", "undefined": ""}
 BESIDE, BEFORE, NEW = 0, 1, 2  # what a note is: of the primer but not heard by the model, heard, written
 
 
@@ -89,7 +91,7 @@ class Figure:
     Attributes:
         name: of the measure.
         value: of this piece; NaN where it could not be measured.
-        real: low end, middle and high end of real pieces; None where there are none to compare with.
+        real: where real pieces lie; None where there are none to compare with.
         meaning: what it counts, in a sentence.
         unit: behind the number, such as "nats"; empty for shares.
         percent: write it as percentages.
@@ -97,21 +99,16 @@ class Figure:
 
     name: str
     value: float
-    real: tuple[float, float, float] | None = None
+    real: RealRange | None = None
     meaning: str = ""
     unit: str = ""
     percent: bool = False
 
     def verdict(self) -> str:
         """Where the value stands: a measure is read two-sided, for a loop exceeds what real music does."""
-        if not np.isfinite(self.value):
+        if np.isnan(self.value):
             return "not measured"
-        if self.real is None:
-            return ""
-        low, _, high = self.real
-        if self.value < low:
-            return "below the range"
-        return "above the range" if self.value > high else "in the range"
+        return "" if self.real is None else PLACES[self.real.place(self.value)]
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,10 @@ def _view(panel: Panel) -> dict[str, Any]:
 
 def _places(figure: Figure) -> dict[str, float] | None:
     """Where value and real range stand on a strip from 0 to 100; None where there is nothing to stand beside."""
-    if figure.real is None or not np.isfinite(figure.value):
+    real = figure.real
+    if real is None or not np.isfinite(figure.value):
         return None
-    marks = dict(zip(("value", "low", "middle", "high"), (figure.value, *figure.real), strict=True))
+    marks = {"value": figure.value, "low": real.low, "middle": real.median, "high": real.high}
     begin, end = min(marks.values()), max(marks.values())
     if figure.percent:
         begin, end = min(begin, 0.0), max(end, 1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from seqaudio.report.page import Figure, Matrix, Page, Panel, Series, Table, roll_of
+from seqaudio.structure import RealRange
 from tests.samples import tune
 
 HOSTILE = (
@@ -45,8 +46,8 @@ def page_of(name="ordinary", *, bars=12, new=8, panels=1):
         roll=roll_of(score, cut, voice),
         matrices=(Matrix(name, similarity(bars + new), 1, bars), Matrix(f"real: {name}", similarity(16, 1))),
         figures=(
-            Figure(name, 0.1, (0.3, 0.47, 0.7), name, percent=True),
-            Figure("gain", 0.5, (0.3, 0.47, 0.7), "what it is", unit=name),
+            Figure(name, 0.1, RealRange(0.3, 0.47, 0.7, 10), name, percent=True),
+            Figure("gain", 0.5, RealRange(0.3, 0.47, 0.7, 10), "what it is", unit=name),
             Figure("none", np.nan),
         ),
         series=(

@@ -28,6 +28,7 @@ from seqaudio.report.page.packed import pooled, script_safe
 from seqaudio.report.page.render import MOST_BYTES, PARTS, SCRIPTS
 from seqaudio.report.page.rolls import SHOWN_BARS, SHOWN_BARS_BEFORE
 from seqaudio.report.page.words import ALIKE, bar_table, pitch_name, say_matrix, say_series
+from seqaudio.structure import RealRange
 from tests.report.page.reading import Reader
 from tests.report.page.samples import HOSTILE, page_of, similarity
 from tests.samples import tune
@@ -207,12 +208,12 @@ def test_a_series_in_words():
     [(0.1, "below the range"), (0.3, "in the range"), (0.7, "in the range"), (0.9, "above the range")],
 )
 def test_measures_are_read_both_ways(value, verdict):
-    assert Figure("m", value, (0.3, 0.5, 0.7)).verdict() == verdict
+    assert Figure("m", value, RealRange(0.3, 0.5, 0.7, 10)).verdict() == verdict
 
 
 def test_a_measure_without_real_music_claims_nothing():
     assert Figure("m", 0.5).verdict() == ""
-    assert Figure("m", float("nan"), (0, 0.5, 1)).verdict() == "not measured"
+    assert Figure("m", float("nan"), RealRange(0, 0.5, 1, 10)).verdict() == "not measured"
 
 
 def test_refused_contents():

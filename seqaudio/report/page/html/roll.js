@@ -87,6 +87,7 @@ class Roll {
       synth.silence();
       synth.open();
     }
+    this.from = this.at;
     this.started = this.now() + (this.sounds ? 0.06 : 0) - this.at / 1000;
     const from = countUpTo(this.onset, this.at - this.longest - 1);
     this.next = from;
@@ -114,7 +115,7 @@ class Roll {
 
   follow() {
     if (playing !== this) return;
-    this.at = Math.max(0, Math.min((this.now() - this.started) * 1000, this.end));
+    this.at = Math.max(this.from, Math.min((this.now() - this.started) * 1000, this.end));
     this.show();
     this.keepInView(0.85, 0.1);
     if (this.at >= this.end) this.pause();
