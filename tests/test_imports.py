@@ -67,7 +67,7 @@ def test_a_report_needs_no_torch_and_no_matplotlib(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     code = (
         "from seqaudio.cli.main import run\n"
-        f"run(['continue', {str(primer)!r}, '--bars', '2', '--seed', '1', '--report', {str(page)!r}])"
+        f"run(['continue', {str(primer)!r}, '--bars', '2', '--seed', '1', '--report', {str(page)!r}, '--gates'])"
     )
     loaded = modules_after(code, cwd=tmp_path)
     assert page.is_file()

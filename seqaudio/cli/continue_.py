@@ -75,4 +75,4 @@ def continue_file(
     writing.draw(pieces[0], options["plot"])
     remarks = [*remarks, *heard.remarks]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
-    writing.write_report(request, pieces, facts, remarks, extra, real, options["report"])
+    writing.write_report(request, pieces, facts, remarks, extra, real, options)

@@ -65,6 +65,7 @@ def writing_options(command: F) -> F:
             metavar="PATH",
             help="Real music for the report to compare with: a file or a folder.",
         ),
+        click.option("--gates", is_flag=True, help="Show in the report how open the model's gates are (LSTM, GRU)."),
         json_option,
         # the spellings of magenta's melody_rnn_generate, for scripts that come from there
         click.option("--num_outputs", "num_outputs", type=click.IntRange(1, 10_000), hidden=True),

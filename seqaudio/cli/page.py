@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqaudio.cli.real_music import RealMusic
 from seqaudio.cli.writing import Request, settings
 from seqaudio.continuation.continue_score import Continuation
-from seqaudio.continuation.likelihood import bar_nats, token_nats
+from seqaudio.continuation.likelihood import bar_means, bar_nats, token_nats
 from seqaudio.continuation.primer import bars_tokenizer
 from seqaudio.music.score import Score
 from seqaudio.report.page import Figure, Matrix, Page, Panel, Roll, Series, roll_of
 from seqaudio.report.retention import MEASURED_BARS, figures
 from seqaudio.structure import Bars, similarity_curve, similarity_error, similarity_matrix
+from seqaudio.tokens.bars import BarsTokenizer
 
 SHOWN_PIECES = 8
 SHOWN_NOTES = 40_000  # of all pieces together: the page stays under 3 MB
+GATES = {
+    "input": "How far what is new is let in; mean over a layer's units, 1 is open.",
+    "forget": "How much of the cell state is kept at each token; mean over a layer's units, 1 keeps all.",
+    "output": "How far the cell state is shown; mean over a layer's units, 1 is open.",
+    "reset": "How far the past is let into what is new; mean over a layer's units, 1 is open.",
+    "update": "How much of the past is kept at each token; mean over a layer's units, 1 keeps all.",
+}
 SURPRISE = "How unlikely the model found each bar, at temperature 1; a bar of many notes needs more."
 
 
@@ -30,10 +39,12 @@ def continuation_page(
     remarks: Sequence[str],
     extra: dict[str, Any],
     real: RealMusic,
+    *,
+    gates: bool = False,
 ) -> Page:
     """The page of what was just written, each piece with the facts of its manifest; of very many the first."""
     shown = list(zip(pieces, facts, strict=True))[:SHOWN_PIECES]
-    panels = [_panel(request, piece, of, real, SHOWN_NOTES // len(shown)) for piece, of in shown]
+    panels = [_panel(request, piece, of, real, SHOWN_NOTES // len(shown), gates=gates) for piece, of in shown]
     made = settings(request, 0)
     command = made.pop("command")
     made.pop("output")
@@ -66,7 +77,9 @@ def _sentence(remarks: Sequence[str]) -> list[str]:
     return [f"{text[0].upper()}{text[1:]}."] if text else []
 
 
-def _panel(request: Request, piece: Continuation, facts: dict[str, Any], real: RealMusic, most_notes: int) -> Panel:
+def _panel(
+    request: Request, piece: Continuation, facts: dict[str, Any], real: RealMusic, most_notes: int, *, gates: bool
+) -> Panel:
     voice = None if piece.primer is None else piece.primer.voice
     roll = roll_of(piece.with_primer(), piece.begins, voice, most_notes)
     primer_bars = 0 if piece.primer is None else piece.primer.bars
@@ -86,7 +99,7 @@ def _panel(request: Request, piece: Continuation, facts: dict[str, Any], real: R
         roll=roll,
         matrices=_matrices(heard, roll, real),
         figures=[*figures(heard, primer_bars, among), *_apart(heard, real)],
-        series=[_surprise(request, piece, roll)],
+        series=_series(request, piece, roll, gates=gates),
         real="" if among is None else among.words(),
     )
 
@@ -123,23 +136,53 @@ def _apart(heard: Score, real: RealMusic) -> list[Figure]:
     return [Figure("similarity-curve error", error, None, "distance from how the piece really goes on")]
 
 
-def _surprise(request: Request, piece: Continuation, roll: Roll) -> Series:
-    """Nats of every bar shown that the model heard or wrote."""
-    tokenizer = bars_tokenizer(request.engine.checkpoint)
-    before, heard, first = np.array([tokenizer.vocabulary.id("BOS_None")]), 0, 0
-    primer = piece.primer
-    if primer is not None:
-        before = primer.ids
-        heard = int((before == tokenizer.vocabulary.id("Bar_None")).sum())
-        lines = primer.score.bars()
-        first = int(np.searchsorted(lines, primer.voice.onset.min(), side="right")) - 1
-    ids = np.concatenate([before, piece.ids])
-    nats = bar_nats(tokenizer, ids, token_nats(request.engine, ids))
-    cut = primer.bars if primer is not None else 0
-    values = np.full(cut + piece.bars, np.nan)
-    values[cut:] = nats[heard:]
-    heard = min(heard, cut - first)
-    values[first : first + heard] = nats[:heard]
-    start = roll.first_bar - 1
-    shown = values[start : start + roll.bars]
-    return Series("Surprise by bar", "nats", {"surprise": shown}, roll.first_bar, roll.new_from_bar, None, SURPRISE)
+class _Bars(NamedTuple):
+    """Where the tokens of a piece stand: what the model heard, then what it wrote."""
+
+    ids: NDArray[np.int64]
+    heard: int
+    """Bars among the tokens of the primer."""
+    first: int
+    """The bar in which they begin, from 0."""
+    cut: int
+    """Bars of the primer."""
+    written: int
+
+    def placed(self, values: NDArray[np.float64], roll: Roll) -> NDArray[np.float64]:
+        """Values by bar of the tokens, at the bars that the roll shows; NaN where the model heard nothing."""
+        whole = np.full(self.cut + self.written, np.nan)
+        whole[self.cut :] = values[self.heard :]
+        count = min(self.heard, self.cut - self.first)
+        whole[self.first : self.first + count] = values[:count]
+        start = roll.first_bar - 1
+        return whole[start : start + roll.bars]
+
+
+def _bars_of(piece: Continuation, tokenizer: BarsTokenizer) -> _Bars:
+    primer, bar = piece.primer, tokenizer.vocabulary.id("Bar_None")
+    if primer is None:
+        return _Bars(np.concatenate([[tokenizer.vocabulary.id("BOS_None")], piece.ids]), 0, 0, 0, piece.bars)
+    first = int(np.searchsorted(primer.score.bars(), primer.voice.onset.min(), side="right")) - 1
+    heard = int((primer.ids == bar).sum())
+    return _Bars(np.concatenate([primer.ids, piece.ids]), heard, first, primer.bars, piece.bars)
+
+
+def _series(request: Request, piece: Continuation, roll: Roll, *, gates: bool) -> list[Series]:
+    """Nats, and if asked gates, of every bar shown that the model heard or wrote."""
+    checkpoint = request.engine.checkpoint
+    tokenizer = bars_tokenizer(checkpoint)
+    bars = _bars_of(piece, tokenizer)
+    nats = bar_nats(tokenizer, bars.ids, token_nats(request.engine, bars.ids))
+    cut = (roll.first_bar, roll.new_from_bar)
+    found = [Series("Surprise by bar", "nats", {"surprise": bars.placed(nats, roll)}, *cut, meaning=SURPRISE)]
+    if gates:
+        from seqaudio.memory.gates import gate_means
+
+        layers = gate_means(checkpoint, bars.ids)
+        for name in layers[0]:
+            lines = {
+                f"layer {number}": bars.placed(bar_means(tokenizer, bars.ids, layer[name]), roll)
+                for number, layer in enumerate(layers, 1)
+            }
+            found.append(Series(f"{name.capitalize()} gate by bar", "", lines, *cut, top=1.0, meaning=GATES[name]))
+    return found

@@ -54,8 +54,8 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
         from seqaudio.report.pianoroll import picture_kind
 
         picture_kind(options["plot"])  # a wrong suffix is refused before any work
-    if options["reference"] is not None and options["report"] is None:
-        raise OptionError("--reference is what the report compares with; give --report FILE.html too")
+    if options["report"] is None and (options["reference"] is not None or options["gates"]):
+        raise OptionError("--reference and --gates are for the report; give --report FILE.html too")
     if options["report"] is not None:
         from seqaudio.report.page import check_page_path
 
@@ -63,6 +63,10 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
     sampling = Sampling(options["temperature"], options["top_k"], options["top_p"], options["min_p"])
     path = model_path(options["model"])
     engine = load_engine(path, options["engine"])
+    if options["gates"]:
+        from seqaudio.memory.gates import check_has_gates
+
+        check_has_gates(engine.checkpoint)
     seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]
     return Request(options["model"], path, engine, seed, sampling, started)
 
@@ -195,14 +199,15 @@ def write_report(
     remarks: Sequence[str],
     extra: dict[str, Any],
     real: RealMusic | None,
-    path: str | None,
+    options: dict[str, Any],
 ) -> None:
     """Write the page of the pieces, if a path was given; called last, so that nothing is lost if it cannot be."""
+    path, gates = options["report"], options["gates"]
     if path is not None and real is not None:
         from seqaudio.cli.page import continuation_page
         from seqaudio.report.page import write_page
 
-        write_page(continuation_page(request, pieces, facts, remarks, extra, real), path)
+        write_page(continuation_page(request, pieces, facts, remarks, extra, real, gates=gates), path)
 
 
 def real_music(

@@ -68,6 +68,20 @@ def bar_nats(tokenizer: BarsTokenizer, ids: NDArray[np.int64], nats: NDArray[np.
     return sums[1:]
 
 
+def bar_means(tokenizer: BarsTokenizer, ids: NDArray[np.int64], values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The mean of each bar, (bars,), over its Bar token and all up to the next one.
+
+    Args:
+        tokenizer: of the ids.
+        ids: tokens, (tokens,); what stands before the first Bar belongs to none.
+        values: a number for each token, (tokens,).
+    """
+    bar = np.cumsum(ids == tokenizer.vocabulary.id("Bar_None"))
+    sums = np.bincount(bar, weights=values)
+    means: NDArray[np.float64] = (sums / np.maximum(np.bincount(bar), 1))[1:]
+    return means
+
+
 def token_nats(engine: Engine, ids: NDArray[np.int64]) -> NDArray[np.float64]:
     """Nats of every token but the first, (tokens - 1,)."""
     state = engine.initial_state(1)

@@ -12,6 +12,7 @@ from seqaudio.cli.main import run
 from seqaudio.continuation import score_likelihood
 from seqaudio.errors import BadFileError
 from seqaudio.files import read_midi, write_midi
+from seqaudio.memory.gates import gate_values
 from seqaudio.music import Score
 from seqaudio.pretrained import load_model
 from tests.report.page.reading import Reader
@@ -243,3 +244,38 @@ def test_only_what_the_model_heard_is_compared(seqaudio):
     cells = np.frombuffer(base64.b64decode(drawn["matrices"][0]["cells"]), np.uint8).reshape(10, 10)
     assert (cells[:8, :8] == 255).all()
     assert set(drawn["roll"]["kind"]) == {0, 1, 2}
+
+
+def test_gates_by_bar_are_those_of_the_model(seqaudio):
+    seqaudio(
+        "continue",
+        PRIMER,
+        "--bars",
+        4,
+        "--seed",
+        3,
+        "-o",
+        "out.mid",
+        "--include-primer",
+        "--report",
+        "page.html",
+        "--gates",
+    )
+    drawn = page().drawings()[0]["series"]
+    assert len(drawn) == 4
+    checkpoint = load_model("folk").checkpoint
+    ids = checkpoint.tokenizer.encode(read_midi(Path("out.mid")))[:-1]
+    bar = np.cumsum(ids == checkpoint.tokenizer.vocabulary.id("Bar_None"))
+    for series, name in zip(drawn[1:], ("input", "forget", "output"), strict=True):
+        assert series["names"] == ["layer 1", "layer 2"]
+        for line, layer in zip(series["lines"], gate_values(checkpoint, ids), strict=True):
+            slow = [layer[name][bar == i].mean() for i in range(1, 13)]
+            assert line == pytest.approx(slow, abs=1e-3)
+
+
+def test_gates_are_refused_before_the_work_where_there_are_none(seqaudio):
+    for model, arguments, words in (("folk", (), "give --report"), ("folk-rnn", ("--report", "page.html"), "no gates")):
+        code, out, err = seqaudio("generate", "--model", model, "--bars", 1, "-o", "out.mid", "--gates", *arguments)
+        assert (code, out) == (2, "")
+        assert words in err
+    assert not Path("out.mid").exists()

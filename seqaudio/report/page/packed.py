@@ -14,7 +14,7 @@ import numpy as np
 from seqaudio.report.page.content import Floats, Matrix, Panel, Roll, Series
 
 CELLS = 192  # rows of a matrix at most; beyond, several bars share one
-POINTS = 1_500  # of a line of a series at most; beyond, several bars share one
+POINTS = 600  # of a line of a series at most; beyond, several bars share one
 
 
 def packed(panel: Panel) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def bar_table(panel: Panel) -> tuple[list[str], list[Bar], int]:
     heads, columns = ["bar", "notes"], [_notes(roll)]
     for series in panel.series:
         for name, values in series.lines.items():
-            heads.append(f"{name} ({series.unit})" if series.unit else name)
+            head = name if len(series.lines) == 1 else f"{series.title}, {name}"
+            heads.append(f"{head} ({series.unit})" if series.unit else head)
             columns.append(_placed([f"{v:.2f}" if np.isfinite(v) else "" for v in values], series.first_bar, roll))
     if panel.matrices:
         heads.append("most like bar")

@@ -150,7 +150,7 @@ def test_a_long_series_arrives_by_means_and_holes_stay_holes():
         page_bytes(Page("x", panels=[Panel("y", series=[Series("s", "nats", {"a": values})])])).decode()
     ).drawings()[0]["series"][0]
     span = drawn["span"]
-    assert span == 3
+    assert span == 7
     slow = [
         None if np.isnan(block).all() else round(float(np.nanmean(block)), 4)
         for block in (values[i : i + span] for i in range(0, 4000, span))
@@ -164,6 +164,7 @@ def test_the_table_by_bar_says_what_the_drawings_show():
     heads, rows, left_out = bar_table(panel)
     assert heads[:2] == ["bar", "notes"]
     assert heads[-1] == "most like bar"
+    assert heads[2:4] == ["ordinary (nats)", "gates, ordinary 0"]
     assert [row.number for row in rows] == list(range(1, 21))
     assert [row.is_new for row in rows] == [False] * 12 + [True] * 8
     assert left_out == 0

@@ -1,0 +1,1 @@
+"""What goes on inside a model: probes of what it holds on to."""
