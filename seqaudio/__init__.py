@@ -35,7 +35,6 @@ _PUBLIC = {
     "continue_score": "seqaudio.continuation",
     "degeneracy": "seqaudio.structure",
     "find_melody": "seqaudio.music",
-    "evaluate": "seqaudio.structure",
     "generate_score": "seqaudio.continuation",
     "load_experiment": "seqaudio.training.config",
     "load_model": "seqaudio.pretrained",
@@ -61,7 +60,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.music import Score, find_melody
     from seqaudio.music.frames import score_of_frames
     from seqaudio.pretrained import load_model
-    from seqaudio.structure import degeneracy, evaluate
+    from seqaudio.structure import degeneracy
     from seqaudio.tokens import (
         BarsTokenizer,
         MelodyTokenizer,

@@ -18,6 +18,7 @@ COMMANDS = {
     "prepare": ("prepare", "Turn folders of music into a prepared corpus."),
     "train": ("train", "Train a model as a YAML file says."),
     "score": ("score", "How likely a model finds music: nats per token, note and bar."),
+    "structure": ("structure", "What a piece keeps: repeats, form, and whether it got stuck."),
     "info": ("info", "What a model is: sizes, training, versions."),
     "models": ("models", "List the shipped models."),
     "corpora": ("corpora", "List the corpora known by name."),

@@ -6,9 +6,10 @@ from seqaudio.structure.boundaries import boundaries, novelty
 from seqaudio.structure.compression import lz_gain
 from seqaudio.structure.copying import RunIndex, SharedRun, note_symbols, token_symbols
 from seqaudio.structure.degeneracy import Degeneracy, degeneracy
-from seqaudio.structure.evaluation import MEASURES, evaluate
+from seqaudio.structure.evaluation import MEASURES, Facets, evaluate
 from seqaudio.structure.frames import frame_far_repeat_rate, frame_lz_gain, frame_primer_recall
 from seqaudio.structure.real_range import RealRange, auc, real_ranges
+from seqaudio.structure.reference import Reference
 from seqaudio.structure.repeats import far_repeat_rate, primer_recall
 from seqaudio.structure.similarity import (
     mean_curve,
@@ -23,7 +24,9 @@ __all__ = [
     "MEASURES",
     "Bars",
     "Degeneracy",
+    "Facets",
     "RealRange",
+    "Reference",
     "RunIndex",
     "SharedRun",
     "auc",

@@ -22,6 +22,7 @@ from seqaudio.structure.similarity import Floats, matrix_of
 SMOOTHING_BARS = 1.5
 SHORTEST_SECTION = 4  # bars
 LEAST_NOVELTY = 0.35
+_LAGS = 256  # that are looked at together, so that memory grows with the bars alone
 POWER = 3  # of a change: small ones at many lags, which long pieces have by chance, must not add up to one large one
 
 
@@ -29,20 +30,20 @@ def boundaries(piece: Score | Bars | Floats) -> IntArray:
     """The bars at which sections begin, rising, without bar 0; empty where the piece shows none.
 
     They are the peaks of the novelty that rise by at least 0.35 above the least of the four bars on either side, the
-    highest first, four bars or more apart. A piece in which nothing comes back has none, the null value; nor has one
-    held note. Cost: that of the matrix.
+    highest first, four bars or more apart and from both ends. A piece in which nothing comes back has none, the null
+    value; nor has one held note. Cost: that of the matrix.
 
     Args:
         piece: a score, bars, or the matrix of :func:`seqaudio.structure.similarity.similarity_matrix`.
     """
     found = novelty(piece).tolist()
-    chosen: list[int] = []
+    chosen = [0, len(found)]
     for bar in sorted(range(1, len(found)), key=lambda bar: -found[bar]):
         before, behind = found[max(1, bar - SHORTEST_SECTION) : bar], found[bar + 1 : bar + 1 + SHORTEST_SECTION]
         valley = max(min(before, default=0.0), min(behind, default=0.0))
         if found[bar] - valley >= LEAST_NOVELTY and all(abs(bar - other) >= SHORTEST_SECTION for other in chosen):
             chosen.append(bar)
-    return np.array(sorted(chosen), dtype=np.int64)
+    return np.array(sorted(chosen)[1:-1], dtype=np.int64)
 
 
 def novelty(piece: Score | Bars | Floats, smoothing_bars: float = SMOOTHING_BARS) -> Floats:
@@ -56,16 +57,22 @@ def novelty(piece: Score | Bars | Floats, smoothing_bars: float = SMOOTHING_BARS
         smoothing_bars: standard deviation of the Gaussian over neighbouring bars.
     """
     matrix = matrix_of(piece)
-    count = len(matrix)
-    lags = np.zeros((count, 2 * count))  # lags[i, count + t] = similarity of bars i and i + t
-    for bar in range(count):
-        lags[bar, count - bar : 2 * count - bar] = matrix[bar]
-    lags[:, count : count + 1] = 0  # a bar is like itself
-    kernel = _gaussian(smoothing_bars)
-    # a step from 0 to 1 changes by the middle of the kernel, at most, from one bar to the next
-    change = np.diff(_smoothed(lags, kernel), axis=0) / kernel.max()
-    found: Floats = np.append(np.zeros(min(count, 1)), (np.abs(change) ** POWER).sum(axis=1))
+    count, kernel = len(matrix), _gaussian(smoothing_bars)
+    found = np.zeros(count)
+    for first in range(1 - count, count, _LAGS):
+        lags = _lags(matrix, np.arange(first, min(first + _LAGS, count)))
+        # a step from 0 to 1 changes by the middle of the kernel, at most, from one bar to the next
+        change = np.diff(_smoothed(lags, kernel), axis=0) / kernel.max()
+        found[1:] += (np.abs(change) ** POWER).sum(axis=1)
     return found
+
+
+def _lags(matrix: Floats, lags: IntArray) -> Floats:
+    """The similarity of each bar to the one at each of these lags, 0 where none is or at lag 0: (bars, lags)."""
+    bar = np.arange(len(matrix))[:, None]
+    other = bar + lags
+    there = (other >= 0) & (other < len(matrix)) & (lags != 0)
+    return np.where(there, matrix[bar, np.where(there, other, 0)], 0.0)
 
 
 def _gaussian(width: float) -> Floats:

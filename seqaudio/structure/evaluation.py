@@ -28,19 +28,32 @@ Trust = Literal["headline", "detail", "blind"]
 
 @dataclass(frozen=True, eq=False)
 class Facets:
-    """A piece as the measures want it; what several of them need is made once."""
+    """A piece as the measures want it; what several of them need is made once.
+
+    Attributes:
+        score: the part that is measured.
+        bars: its bars.
+        matrix: the similarity of its bars.
+        degeneracy: how stuck it is.
+        primer_bars: how many of its first bars are the primer; None where none is.
+    """
 
     score: Score
     bars: Bars
     matrix: Floats
     degeneracy: Degeneracy
-    primer_bars: int
+    primer_bars: int | None
 
     @classmethod
-    def of(cls, score: Score, primer_bars: int) -> Facets:
-        """The facets of a piece."""
-        bars = Bars.of_score(score)
-        return cls(score, bars, similarity_matrix(bars), degeneracy(score), primer_bars)
+    def of(cls, score: Score, primer_bars: int | None = None, *, bars: int | None = None) -> Facets:
+        """The facets of a piece; arguments and errors are those of :func:`evaluate`."""
+        if primer_bars is not None:
+            check_primer(primer_bars)
+        if bars is not None and bars < 1:
+            raise OptionError(f"bars is {bars}; allowed: 1 or more")
+        part = first_bars(score, min(bars or MOST_BARS, MOST_BARS))
+        cut = Bars.of_score(part)
+        return cls(part, cut, similarity_matrix(cut), degeneracy(part), primer_bars)
 
 
 @dataclass(frozen=True)
@@ -76,14 +89,14 @@ MEASURES: dict[str, Measure] = {
     ),
     "primer_recall": Measure(
         "share of bars behind the primer heard in it",
-        0, 1, "headline", lambda p: primer_recall(p.bars, p.primer_bars), of_primer=True,
+        0, 1, "headline", lambda p: primer_recall(p.bars, p.primer_bars or 0), of_primer=True,
     ),
     "primer_recall_transposed": Measure(
         "the same in any key",
-        0, 1, "headline", lambda p: primer_recall(p.bars, p.primer_bars, transposed=True), of_primer=True,
+        0, 1, "headline", lambda p: primer_recall(p.bars, p.primer_bars or 0, transposed=True), of_primer=True,
     ),
     "return_strength": Measure(
-        "likeness at the lag of the best return, beyond others", 0, 1, "headline", lambda p: return_strength(p.matrix)
+        "likeness at the best lag, beyond other lags", 0, 1, "headline", lambda p: return_strength(p.matrix)
     ),
     "lz_gain": Measure(
         "what follows from before, beyond the choice of chords", -1, 1, "headline", lambda p: lz_gain(p.bars)
@@ -141,24 +154,20 @@ MEASURES: dict[str, Measure] = {
 """Every measure of a score by its name, in the order of tables."""
 
 
-def evaluate(score: Score, primer_bars: int | None = None, *, bars: int | None = None) -> dict[str, float]:
+def evaluate(piece: Score | Facets, primer_bars: int | None = None, *, bars: int | None = None) -> dict[str, float]:
     """All measures of a piece by name, in the order of :data:`MEASURES`; NaN where one is undefined.
 
     Args:
-        score: the piece. Of more than 4,096 bars the first are measured.
+        piece: a score, of which the first 4,096 bars are measured; or facets as they are.
         primer_bars: how many of its first bars are the primer; without it there is no recall of one.
         bars: measure only so many of its first bars.
 
     Raises:
         OptionError: the primer or the part has no bar, or the score cannot be measured.
     """
-    if primer_bars is not None:
-        check_primer(primer_bars)
-    if bars is not None and bars < 1:
-        raise OptionError(f"bars is {bars}; allowed: 1 or more")
-    facets = Facets.of(first_bars(score, min(bars or MOST_BARS, MOST_BARS)), primer_bars or 0)
+    facets = piece if isinstance(piece, Facets) else Facets.of(piece, primer_bars, bars=bars)
     return {
         name: float(measure.function(facets))
         for name, measure in MEASURES.items()
-        if not measure.of_primer or primer_bars is not None
+        if not measure.of_primer or facets.primer_bars is not None
     }

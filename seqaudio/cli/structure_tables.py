@@ -1,0 +1,117 @@
+"""How is the structure of pieces shown to people? One piece by all its measures, several by the headlines."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from seqaudio.structure.evaluation import MEASURES
+from seqaudio.structure.reference import SHARED_RUN
+
+WIDTH = 1000  # columns where no person is watching: a row stays a line
+COUNTS = ("return_lag", "sections", "pitch_range", "n_pitches_used", "n_pitch_classes_used", SHARED_RUN)
+READINGS = {"below": "low", "above": "high", "within": "", "undefined": ""}
+TITLES = {"headline": "structure", "detail": "details", "blind": "material (blind to structure)"}
+COLUMNS = {
+    "far_repeat_rate": "far repeats",
+    "primer_recall": "primer recall",
+    "return_strength": "return",
+    "return_lag": "lag",
+    "lz_gain": "LZ gain",
+    "sections": "sections",
+    SHARED_RUN: "shared run",
+}
+
+
+def tables(facts: dict[str, Any]) -> str:
+    """The facts of ``seqaudio structure`` as text."""
+    rows = facts["pieces"]
+    parts = [_one(rows[0])] if len(rows) == 1 else [_several(rows)]
+    reference = facts.get("reference")
+    if reference:
+        parts.append(
+            f"beside {reference['pieces']:,} pieces of {reference['name']}: low and high are outside of where nine in "
+            "ten of those of the same length lie"
+        )
+        if len(rows) > 1:
+            parts.append(
+                f"similarity-curve error of all {len(rows)} pieces: {reference['similarity_error']:.3f}; "
+                f"half of the real pieces against the other half: {reference['null']:.3f}"
+            )
+    return "\n".join(parts)
+
+
+def _one(row: dict[str, Any]) -> str:
+    real = row.get("real", {})
+    table = _table(["measure", "value", *(["real", ""] if real else []), "what it is"])
+    for trust, title in TITLES.items():
+        table.add_row(f"[bold]{title}[/bold]")
+        names = [name for name in row["measures"] if _trust(name) == trust]
+        for name in names:
+            value = row["measures"][name]
+            if math.isnan(value):
+                continue
+            usual = [_usual(name, real.get(name)), READINGS[row["reading"].get(name, "undefined")]] if real else []
+            says = (
+                MEASURES[name].says
+                if name in MEASURES
+                else f"notes in a row, in any key: {escape(str(row['shared_with']))}"
+            )
+            table.add_row(f"  {name}", _number(name, value), *usual, says)
+    lines = [f"{row['name']}: {row['bars']} bars, {row['notes']} notes", _text(table)]
+    starts = ", ".join(str(bar + 1) for bar in [0, *row["boundaries"]])
+    lines += [f"sections begin at bars {starts}"] if row["boundaries"] else []
+    return "\n".join(lines + [f"warning: {warning}" for warning in row["warnings"]])
+
+
+def _several(rows: list[dict[str, Any]]) -> str:
+    shown = [name for name in COLUMNS if name in rows[0]["measures"]]
+    table = _table(["piece", "bars", *(COLUMNS[name] for name in shown), "warnings"], numbers=len(shown) + 1)
+    for row in rows:
+        cells = [f"{_number(n, row['measures'][n])} {_mark(row, n)}".rstrip() for n in shown]
+        table.add_row(escape(row["name"]), str(row["bars"]), *cells, "; ".join(row["warnings"]))
+    values = {name: [row["measures"][name] for row in rows] for name in shown}
+    middle = [_number(name, float(np.median(column))) for name, column in values.items()]
+    warned = sum(bool(row["warnings"]) for row in rows)
+    bars = f"{np.median([row['bars'] for row in rows]):g}"
+    table.add_row(f"[bold]median of {len(rows)}[/bold]", bars, *middle, f"{warned} with warnings")
+    return _text(table)
+
+
+def _mark(row: dict[str, Any], name: str) -> str:
+    return READINGS[row.get("reading", {}).get(name, "undefined")]
+
+
+def _trust(name: str) -> str:
+    return MEASURES[name].trust if name in MEASURES else "headline"
+
+
+def _usual(name: str, real: dict[str, Any] | None) -> str:
+    return f"{_number(name, real['low'])} to {_number(name, real['high'])}" if real else ""
+
+
+def _number(name: str, value: float) -> str:
+    count = name in COUNTS or name.startswith("longest_")
+    return f"{value:g}" if count and value == round(value) else f"{value:.1f}" if count else f"{value:.2f}"
+
+
+def _table(headers: Iterable[str], numbers: int = 1) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for place, header in enumerate(headers):
+        table.add_column(header, justify="right" if 0 < place <= numbers else "left", overflow="fold")
+    return table
+
+
+def _text(table: Table) -> str:
+    """A table as text: as wide as the terminal, coloured only there."""
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
