@@ -16,7 +16,7 @@ from seqaudio.continuation.likelihood import bar_means, bar_nats, token_nats
 from seqaudio.continuation.primer import bars_tokenizer
 from seqaudio.music.score import Score
 from seqaudio.report.page import Figure, Matrix, Page, Panel, Roll, Series, roll_of
-from seqaudio.report.retention import MEASURED_BARS, figures
+from seqaudio.report.retention import MEASURED_BARS, figures, headlines
 from seqaudio.structure import Bars, similarity_curve, similarity_error, similarity_matrix
 from seqaudio.tokens.bars import BarsTokenizer
 
@@ -98,7 +98,7 @@ def _panel(
         warnings=facts["warnings"],
         roll=roll,
         matrices=_matrices(heard, roll, real),
-        figures=[*figures(heard, primer_bars, among), *_apart(heard, real)],
+        figures=[*figures(headlines(heard, primer_bars), among.ranges if among else {}), *_apart(heard, real)],
         series=_series(request, piece, roll, gates=gates),
         real="" if among is None else among.words(),
     )

@@ -20,15 +20,23 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+SHOWN_PIECES = 8  # on a page, with their notes; a table there has all
+
 
 @click.command("structure")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="The first K bars are a primer.")
 @click.option("--reference", metavar="FOLDER", help="Real music to read the values beside: a folder or a corpus.")
+@click.option("--report", type=click.Path(dir_okay=False), metavar="FILE.html", help="Write a page to see and hear.")
 @limit_option
 @json_option
 def command(
-    files: tuple[str, ...], primer_bars: int | None, reference: str | None, limits: tuple[str, ...], as_json: bool
+    files: tuple[str, ...],
+    primer_bars: int | None,
+    reference: str | None,
+    report: str | None,
+    limits: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Measure how the pieces of FILES (or folders) repeat, return and keep a primer, and whether they are stuck.
 
@@ -44,14 +52,20 @@ def command(
     from seqaudio.errors import NoNotesError, OptionError, SeqAudioError
     from seqaudio.files.limits import Limits
 
+    if report is not None:
+        from seqaudio.report.page import check_page_path
+
+        check_page_path(report)
     budgets = Limits.parse(limits)
     problems: list[str] = []
     rows: list[Row] = []
+    scores: list[Score] = []
     with console().status("reading and measuring"):
         beside, known = _reference(reference, primer_bars, budgets) if reference else (None, {})
         for place, piece in _pieces(_found(files, problems), budgets, problems):
             try:
                 rows.append(_row(piece, primer_bars, beside, known.get(place)))
+                scores += [piece.score] if report and len(scores) < SHOWN_PIECES else []
             except OptionError as problem:
                 _skip(f"{piece.name}: {problem}", problems)
     if not rows:
@@ -60,6 +74,11 @@ def command(
     if reference and beside:
         facts["reference"] = _reference_facts(reference, beside, rows)
     click.echo(json.dumps(_without_nan(facts), indent=1) if as_json else tables(facts))
+    if report is not None:
+        from seqaudio.cli.structure_page import structure_page
+        from seqaudio.report.page import write_page
+
+        write_page(structure_page(facts, scores, beside), report)
     if problems:
         raise SeqAudioError(f"{len(problems)} of {len(problems) + len(rows)} pieces could not be measured")
 

@@ -81,18 +81,18 @@ def nearest(stored: Sequence[RealPieces], primer_bars: int, bars: int) -> RealPi
     return min(near, key=lambda found: (apart(found.bars, bars), apart(found.primer_bars, primer_bars)), default=None)
 
 
-def figures(score: Score, primer_bars: int, real: RealPieces | None) -> list[Figure]:
-    """The headline measures of a piece beside those of real ones."""
-    ranges = {} if real is None else real.ranges
+def figures(values: Mapping[str, float], ranges: Mapping[str, RealRange]) -> list[Figure]:
+    """The headline measures among some values, each beside the range of real pieces where there is one."""
     return [
         Figure(
             name.replace("_", " ").replace("lz", "LZ"),
-            value,
+            values[name],
             ranges.get(name),
             MEASURES[name].says,
             percent=any(word in name for word in SHARES),
         )
-        for name, value in headlines(score, primer_bars).items()
+        for name in HEADLINES
+        if name in values
     ]
 
 

@@ -180,7 +180,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_measured(seqaudio, piece: Pat
         (("piece.mid", "--reference", "nothing"), 3, ("nothing", "no music file")),
         (("piece.mid", "--reference", "noteless"), 3, ("noteless", "no piece with notes")),
         (("piece.mid", "--limit", "max_notes=many"), 2, ("max_notes=many",)),
-        (("piece.mid", "--report", "a.html"), 2, ("--report",)),
+        (("piece.mid", "--report", "a.pdf"), 2, ("--report", ".html")),
     ],
 )
 def test_wrong_usage_is_one_clear_line(seqaudio, arguments: tuple, code: int, words: tuple, piece: Path) -> None:  # noqa: F811

@@ -38,18 +38,18 @@ def test_they_are_the_measures_of_structure():
 
 
 def test_without_a_primer_nothing_is_recalled():
-    names = [figure.name for figure in figures(tune(24), 0, None)]
+    names = [figure.name for figure in figures(headlines(tune(24), 0), {})]
     assert names == ["far repeat rate", "far repeat rate transposed", "return strength", "LZ gain"]
 
 
 def test_a_loop_a_tune_and_noise_stand_apart():
     """Beside tunes that return every eight bars: noise is below, a loop of two bars above, another tune inside."""
     real = real_pieces([returning(24, 8, seed) for seed in range(10)], 8, 24)
-    inside = {figure.name: figure.verdict() for figure in figures(returning(24, 8, 99), 8, real)}
+    inside = {figure.name: figure.verdict() for figure in figures(headlines(returning(24, 8, 99), 8), real.ranges)}
     assert inside["primer recall"] == inside["far repeat rate"] == "in the range"
-    noise = {figure.name: figure.verdict() for figure in figures(tune(24), 8, real)}
+    noise = {figure.name: figure.verdict() for figure in figures(headlines(tune(24), 8), real.ranges)}
     assert set(noise.values()) == {"below the range"}
-    loop = {figure.name: figure.verdict() for figure in figures(returning(24, 2), 8, real)}
+    loop = {figure.name: figure.verdict() for figure in figures(headlines(returning(24, 2), 8), real.ranges)}
     assert loop["far repeat rate"] == loop["LZ gain"] == "above the range"
 
 
