@@ -61,10 +61,12 @@ def _panel(
         ranges, real = beside.ranges(len(bars)), f"{len(numbers)} pieces of {reference}"
         others = [number for number in numbers if beside.names[number] != row["name"]]
         matrices += [_real_matrix(beside, others, len(bars))] if others else []
-    sections = ", ".join(str(bar + 1) for bar in [0, *row["boundaries"]])
+    facts = [f"{row['bars']} bars", f"{row['notes']} notes"]
+    if row["boundaries"]:
+        facts.append("sections begin at bars " + ", ".join(str(bar + 1) for bar in [0, *row["boundaries"]]))
     return Panel(
         title=row["name"],
-        facts=[f"{row['bars']} bars", f"{row['notes']} notes", f"sections begin at bars {sections}"],
+        facts=facts,
         warnings=row["warnings"],
         roll=roll,
         matrices=matrices,
