@@ -52,14 +52,21 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
         with pytest.raises(SystemExit) if "--help" in arguments else _nothing_raised():
             run(arguments)
         ran += 1
-    assert ran == 7
+    assert ran == 9
     assert (newcomer / "report.html").is_file()
     assert (newcomer / "continuation.png").is_file()
     assert len(list((newcomer / "ideas").glob("*.mid"))) == 3
     assert (newcomer / "runs" / "your_folder" / "model.onnx").is_file()
 
 
-BLOCKS_OF_PAGES = [("prepare.md", 2), ("tokenizers.md", 3), ("fine_tune.md", 2), ("train.md", 4), ("report.md", 2)]
+BLOCKS_OF_PAGES = [
+    ("prepare.md", 2),
+    ("tokenizers.md", 3),
+    ("fine_tune.md", 2),
+    ("train.md", 4),
+    ("report.md", 2),
+    ("structure.md", 2),
+]
 
 
 @pytest.mark.parametrize(("page", "blocks"), BLOCKS_OF_PAGES)

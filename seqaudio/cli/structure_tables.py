@@ -99,7 +99,7 @@ def _usual(name: str, real: dict[str, Any] | None) -> str:
 
 def _number(name: str, value: float) -> str:
     count = name in COUNTS or name.startswith("longest_")
-    return f"{value:g}" if count and value == round(value) else f"{value:.1f}" if count else f"{value:.2f}"
+    return f"{round(value, 1):g}" if count else f"{value:.2f}"
 
 
 def _table(headers: Iterable[str], numbers: int = 1) -> Table:

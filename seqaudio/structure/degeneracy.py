@@ -1,4 +1,4 @@
-"""Has the music got stuck? A note hammered on, a bar or two going round and round, silence, or no notes at all.
+"""Has the music got stuck? A note hammered or held on, a bar or two going round, silence, or no notes at all.
 
 Conventions: bars as in ``Score.bars``; two bars are equal when their notes have the same onsets in the bar, durations
 and pitches. Each figure is a plain count, and fewer than one in a hundred of the 3,189 tunes of O'Neill's and Aird's
@@ -18,6 +18,7 @@ STUCK_NOTES = 8  # onsets of one pitch in a row
 LOOP_BARS = (1, 2, 4)  # lengths of cells looked for
 LOOP_TURNS = 3  # times a cell of one, two or four bars sounds in a row
 SILENT_BARS = 2  # bars in a row
+HELD_BARS = 3  # bars in a row
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Degeneracy:
         longest_loop: turns in a row of a cell of one, two or four bars, at most; 1 is no repetition.
         loop_bars: length of that cell.
         longest_silence: bars in a row in which nothing sounds, at most.
+        longest_held: bars in a row in which something sounds and nothing begins, at most.
         noteless: whether there is no note at all.
     """
 
@@ -36,6 +38,7 @@ class Degeneracy:
     longest_loop: int
     loop_bars: int
     longest_silence: int
+    longest_held: int
     noteless: bool
 
     def warnings(self) -> list[str]:
@@ -46,6 +49,8 @@ class Degeneracy:
         if self.longest_loop > LOOP_TURNS:
             cell = "1 bar" if self.loop_bars == 1 else f"{self.loop_bars} bars"
             found.append(f"loop: {cell} {self.longest_loop} times in a row")
+        if self.longest_held > HELD_BARS:
+            found.append(f"held: nothing begins for {self.longest_held} bars while notes sound on")
         if self.longest_silence > SILENT_BARS:
             found.append(f"silence: {self.longest_silence} bars in a row")
         return found
@@ -61,7 +66,9 @@ def degeneracy(score: Score, bars: int | None = None) -> Degeneracy:
     order = np.lexsort((pitch, score.track, score.onset))  # of a score it may leave drums and others in any order
     pitch = pitch[order][score.onset < lines[min(count, len(lines) - 1)]]
     stuck = 1 + _longest_run((np.diff(pitch) == 0).tolist()) if len(pitch) else 0
-    return Degeneracy(stuck, turns, -loop_bars, _longest_run(_silent(score, lines, count)), not len(pitch))
+    silent = _silent(score, lines, count)
+    held = [not cell and not quiet for cell, quiet in zip(cells, silent, strict=True)]
+    return Degeneracy(stuck, turns, -loop_bars, _longest_run(silent), _longest_run(held), not len(pitch))
 
 
 def _turns(cells: list[bytes], period: int) -> int:

@@ -112,6 +112,9 @@ MEASURES: dict[str, Measure] = {
     "longest_loop": Measure(
         "turns in a row of a cell of 1, 2 or 4 bars", 1, INFINITE, "detail", lambda p: p.degeneracy.longest_loop
     ),
+    "longest_held": Measure(
+        "bars in a row that only sound on", 0, INFINITE, "detail", lambda p: p.degeneracy.longest_held
+    ),
     "longest_silence": Measure(
         "silent bars in a row", 0, INFINITE, "detail", lambda p: p.degeneracy.longest_silence
     ),

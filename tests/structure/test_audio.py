@@ -38,7 +38,7 @@ def test_surrogates_keep_spectra_and_mean_similarity_at_every_lag() -> None:
             np.testing.assert_allclose((a * np.roll(a, lag, axis=0)).sum(), (b * np.roll(b, lag, axis=0)).sum())
 
 
-def test_a_form_is_above_its_shuffle_and_far_above_loops_held_chords_and_noise() -> None:
+def test_a_form_is_above_its_shuffle_and_loops_and_far_above_held_chords_and_noise() -> None:
     found: dict[str, list[float]] = {"real": [], "shuffled": [], "loop": [], "held": [], "noise": []}
     for seed in range(6):
         bars = bars_of_tune("AABA", seed)
@@ -48,10 +48,11 @@ def test_a_form_is_above_its_shuffle_and_far_above_loops_held_chords_and_noise()
         found["held"].append(stripe_energy(played([[(0, 8 * EIGHTH, 60)]] * 32)))
         found["noise"].append(stripe_energy(np.random.default_rng(seed).random((512, 12))))
     mean = {name: float(np.mean(values)) for name, values in found.items()}
-    assert mean["shuffled"] < mean["real"] - 0.03
-    assert min(found["real"]) > 0.1
-    for flat in ("loop", "held", "noise"):
-        assert max(np.abs(found[flat])) < 0.05, flat
+    assert mean["shuffled"] < mean["real"] - 0.08
+    assert min(found["real"]) > 0.25
+    assert mean["loop"] < mean["real"] - 0.08
+    for flat in ("held", "noise"):
+        assert max(np.abs(found[flat])) < 0.02, flat
 
 
 def slow_best_stripes(frames: np.ndarray) -> float:
@@ -66,7 +67,8 @@ def test_it_is_the_mean_over_passages_of_the_best_earlier_one() -> None:
     chance = np.random.default_rng(9)
     nulls = [slow_best_stripes(phase_randomised(frames, chance)) for _ in range(2)]
     found = stripe_energy(frames, window=5, min_lag=7, surrogates=2, seed=9)
-    assert found == pytest.approx(slow_best_stripes(frames) - np.mean(nulls), abs=1e-6)
+    expected = (slow_best_stripes(frames) - np.mean(nulls)) / (1 - np.mean(nulls))
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_loudness_key_and_a_constant_change_nothing() -> None:

@@ -132,6 +132,21 @@ def test_tokens_in_another_key_are_the_same_symbols() -> None:
     assert len(set(first)) > 12
 
 
+def test_notes_are_told_by_interval_whatever_their_track() -> None:
+    def two(pitches: list[int], tracks: list[int]) -> Score:
+        onset = np.repeat(np.arange(4), 2) * 480
+        return Score.from_notes(onset, 480, pitches, track=tracks, track_names=("a", "b"))
+
+    up = [60, 64, 62, 65, 64, 67, 65, 69]
+    plain = note_symbols(two(up, [0] * 8))
+    assert note_symbols(two(up, [1, 0] * 4)).tolist() == plain.tolist()
+    assert note_symbols(two(up[::-1], [0] * 8)).tolist() != plain.tolist()
+    ids = [MELODY.encode(Score.from_notes(np.arange(8) * 480, 480, line)) for line in (up, up[::-1])]
+    bounds = np.cumsum([0, *map(len, ids)])
+    symbols = token_symbols(np.concatenate(ids), bounds, MELODY.pitch_of_token)
+    assert symbols[: bounds[1]].tolist() != symbols[bounds[1] :].tolist()
+
+
 def test_nothing_shares_nothing() -> None:
     empty = Score.from_notes([], 1, 60)
     assert RunIndex.of_scores([]).longest_run(tune()).length == 0

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqaudio.music import Score
-from seqaudio.structure.degeneracy import LOOP_TURNS, SILENT_BARS, STUCK_NOTES, degeneracy
+from seqaudio.structure.degeneracy import HELD_BARS, LOOP_TURNS, SILENT_BARS, STUCK_NOTES, degeneracy
 
 BAR = 1920
 TUNE = [
@@ -30,8 +30,8 @@ def scores(draw: st.DrawFn) -> Score:
     return Score.from_notes(*np.array(notes, dtype=np.int64).reshape(-1, 3).T)
 
 
-def slow(score: Score) -> tuple[int, int, int]:
-    """Longest stuck run, most turns of one- or two-bar cells, longest silence, each looked for at every place."""
+def slow(score: Score) -> tuple[int, int, int, int]:
+    """Longest stuck run, most turns of one- or two-bar cells, longest silence and held note, looked for everywhere."""
     pitches = score.pitch.tolist()
     stuck = max((n for i in range(len(pitches)) for n in range(1, len(pitches) - i + 1)
                  if len(set(pitches[i : i + n])) == 1), default=0)  # fmt: skip
@@ -48,14 +48,16 @@ def slow(score: Score) -> tuple[int, int, int]:
             turns = max(turns, n)
     silent = [not any(o < (b + 1) * BAR and o + d > b * BAR for o, d, _ in notes) for b in range(count)]
     quiet = max((n for i in range(count) for n in range(1, count - i + 1) if all(silent[i : i + n])), default=0)
-    return stuck, turns, quiet
+    held = [not cell and not still for cell, still in zip(cells, silent, strict=True)]
+    sustained = max((n for i in range(count) for n in range(1, count - i + 1) if all(held[i : i + n])), default=0)
+    return stuck, turns, quiet, sustained
 
 
 @settings(max_examples=300, deadline=None)
 @given(scores())
 def test_counts_are_what_a_slow_reading_finds(score: Score) -> None:
     found = degeneracy(score)
-    assert (found.longest_stuck, found.longest_loop, found.longest_silence) == slow(score)
+    assert (found.longest_stuck, found.longest_loop, found.longest_silence, found.longest_held) == slow(score)
 
 
 def test_a_plain_tune_is_not_flagged() -> None:
@@ -96,6 +98,14 @@ def test_silence_is_flagged_inside_and_behind() -> None:
     assert degeneracy(melody(TUNE[:4]), bars=5).longest_silence == 4
     noteless = degeneracy(Score.from_notes([], 1, 60), bars=4)
     assert noteless.warnings() == ["noteless: no notes at all", "silence: 4 bars in a row"]
+
+
+def test_a_held_note_is_flagged_just_beyond_the_limit() -> None:
+    def held(bars: int) -> Score:
+        return Score.from_notes([0, (bars + 1) * BAR], [(bars + 1) * BAR, 480], [60, 62])
+
+    assert degeneracy(held(HELD_BARS)).warnings() == []
+    assert degeneracy(held(HELD_BARS + 1)).warnings() == ["held: nothing begins for 4 bars while notes sound on"]
 
 
 def test_only_the_first_bars_count() -> None:

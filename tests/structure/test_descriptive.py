@@ -102,8 +102,8 @@ def test_other_mistakes_that_are_put_right() -> None:
     one_of_two = Score.from_notes([0, 1440], 480, 60)
     assert measures.empty_beat_rate(one_of_two) == 0.5
     assert measures.empty_measure_rate(Score.from_notes([0], 1920, 60)) == 0
-    late = Score.from_notes([1, 241, 481], 100, 36, is_drum=True)
-    assert measures.drum_in_pattern_rate(late, "duple") == 1
+    early_and_late = Score.from_notes([1, 239, 481], 100, 36, is_drum=True)
+    assert measures.drum_in_pattern_rate(early_and_late, "duple") == 1
 
 
 def test_drums_on_sixteenths_and_triplets() -> None:

@@ -11,7 +11,10 @@ from seqaudio.structure.compression import lz_gain_of
 from seqaudio.structure.frames import frame_ids
 
 KEYS = np.eye(6, 88, 30, dtype=bool)
-sequences = st.lists(st.integers(0, 3), max_size=60)
+CHUNKS = ([0, 1, 2, 3, 1, 0, 2, 2], [0, 0, 0, 0, 0, 0, 0, 0, 1], [1, 1, 2, 2, 1, 1, 2, 2, 1], [3, 2, 1], [0, 1], [2])
+sequences = st.lists(st.sampled_from(CHUNKS), max_size=14).map(
+    lambda chunks: [id_ for chunk in chunks for id_ in chunk]
+)
 
 
 def roll(ids: list[int]) -> np.ndarray:

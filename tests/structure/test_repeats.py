@@ -98,6 +98,11 @@ def test_held_and_hammered_notes_and_silence_are_never_heard_before() -> None:
         assert primer_recall(score, 8) == 0, name
 
 
+def test_a_note_tied_over_the_bar_line_is_not_struck_again() -> None:
+    tied = [[(0, 2 * BAR, 60)], [(960, 480, 64)]] + [[]] * 2  # two notes in two bars, one of which sounds in both
+    assert far_repeat_rate(joined(tied * 4 + [[(0, 480, 60)]])) == 0
+
+
 def test_up_to_transposition_finds_a_moved_part() -> None:
     part = bars_of_tune("A", 3)
     moved = [[(o, d, p + 5) for o, d, p in bar] for bar in part]

@@ -47,6 +47,11 @@ def test_a_form_returns_at_its_lag(form: str, lag: int) -> None:
         assert return_lag(tune(form, seed, varied=0)) == lag
 
 
+def test_a_return_beyond_half_of_the_piece_is_too_few_bars_to_tell() -> None:
+    assert np.nanargmax(similarity_curve(tune("ABCA", 1, varied=0), 31)) + 1 == 24
+    assert return_lag(tune("ABCA", 1, varied=0), 31) <= 16
+
+
 def test_a_loop_returns_at_its_length_and_more_than_a_tune() -> None:
     loop = passage(4, np.random.default_rng(0)) * 8
     assert return_lag(joined(loop)) == 4
