@@ -334,7 +334,7 @@ def runs(files: list[Path], tunes: Sequence[Piece]) -> list[str]:
             "Seconds by the clock depend on what else the machine does; start-up is that of a bar of one note.",
             "",
         ]
-        lines += ["| whole command, or call | seconds | of CPU |", "|---|---|---|"]
+        lines += ["", "| whole command, or call | seconds | of CPU |", "|---|---|---|"]
         for name, arguments in rows.items():
             wall, cpu = min(command_seconds(arguments) for _ in range(1 if len(arguments) > 1 else 5))
             lines.append(f"| {name} | {wall:.2f} | {cpu:.2f} |")

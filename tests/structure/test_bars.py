@@ -50,7 +50,7 @@ def test_notes_are_cut_at_bar_lines_as_a_slow_reading_does(score: Score) -> None
     assert len(Bars.of_score(score)) == len(score.bars()) - 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(scores())
 def test_any_score_has_bars_in_order_with_every_note_in_them(score: Score) -> None:
     bars = Bars.of_score(score)
