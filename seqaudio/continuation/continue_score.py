@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import Engine, EngineState
+from seqaudio.continuation.engines import EngineState, Predictor
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
 from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
 from seqaudio.continuation.sampling import Sampling, sample
@@ -77,7 +77,7 @@ class _Written(NamedTuple):
 
 
 def continue_score(
-    engine: Engine,
+    engine: Predictor,
     score: Score,
     *,
     bars: int = 16,
@@ -89,7 +89,7 @@ def continue_score(
     """Continue a piece by exactly ``bars`` bars.
 
     Args:
-        engine: from :func:`load_engine`.
+        engine: from :func:`load_engine`, or of counts.
         score: the piece.
         bars: how many to write.
         primer_bars: hear only the first so many bars; None hears all, up to the last full bar.
@@ -106,7 +106,7 @@ def continue_score(
 
 
 def continue_primer(
-    engine: Engine,
+    engine: Predictor,
     primer: Primer,
     *,
     bars: int = 16,
@@ -128,7 +128,7 @@ def continue_primer(
 
 
 def generate_score(
-    engine: Engine, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling = PLAIN
+    engine: Predictor, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling = PLAIN
 ) -> list[Continuation]:
     """Pieces made from nothing, of exactly ``bars`` bars, in metres and tempos of the model's. Raises OptionError."""
     tokenizer = bars_tokenizer(engine.checkpoint)
@@ -148,7 +148,7 @@ def bars_in_seconds(score: Score, seconds: float) -> int:
     return max(1, math.ceil(seconds / bar_s - 1e-9))
 
 
-def _range_that_comes_back(engine: Engine, primer: Primer) -> tuple[int, int]:
+def _range_that_comes_back(engine: Predictor, primer: Primer) -> tuple[int, int]:
     """The model's pitch range without pitches that would leave 0..127 on the way back to the primer's register."""
     low, high = engine.checkpoint.pitch_range
     return max(low, primer.semitones), min(high, 127 + primer.semitones)
@@ -161,7 +161,7 @@ def _bars(bars: int) -> int:
 
 
 def _write(
-    engine: Engine,
+    engine: Predictor,
     primer_ids: NDArray[np.int64],
     grammar: ContinuationGrammar,
     num_outputs: int,
@@ -182,7 +182,7 @@ def _write(
         yield _sample_bars(engine, grammar, ContinuationState(tokens), logits, heard, sampling, generator)
 
 
-def _hear(engine: Engine, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], EngineState]:
+def _hear(engine: Predictor, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], EngineState]:
     """Logits (vocabulary,) behind the last of the ids, and the state there; in chunks, so that memory stays bounded."""
     state = engine.initial_state(1)
     for start in range(0, len(ids), CHUNK):
@@ -193,7 +193,7 @@ def _hear(engine: Engine, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], 
 
 
 def _sample_bars(
-    engine: Engine,
+    engine: Predictor,
     grammar: ContinuationGrammar,
     state: ContinuationState,
     logits: NDArray[np.float32],

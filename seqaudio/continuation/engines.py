@@ -1,13 +1,14 @@
 """What runs the network? torch, or ONNX Runtime without torch; both give the same logits within 1e-4.
 
-Arrays in and out: ids (batch, time) int64, a state of float32 parts (layers, batch, hidden), logits (batch, time,
+Arrays in and out: ids (batch, time) int64, a state whose parts are the engine's own (of a network float32, (layers,
+batch, hidden)), logits (batch, time,
 vocabulary) float32. The torch engine is imported only when it is asked for.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +18,36 @@ from seqaudio.files.atomic import shown
 from seqaudio.models.cells import state_shapes
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256, weights_path
 from seqaudio.models.config import why_no_graph
+from seqaudio.tokens import Tokenizer
 
 if TYPE_CHECKING:
     from seqaudio.models.sequence_model import SequenceModel
 
 EngineName = Literal["auto", "onnx", "torch"]
 ENGINES: tuple[EngineName, ...] = ("auto", "onnx", "torch")
-EngineState = tuple[NDArray[np.float32], ...]
+EngineState = tuple[NDArray[Any], ...]
 
 
-class Engine(Protocol):
-    """A network that can be run, with the checkpoint it came from."""
+class TokenModel(Protocol):
+    """What continuing needs to know of a model; a :class:`Checkpoint` says it."""
 
-    name: str
-    checkpoint: Checkpoint
+    @property
+    def pitch_range(self) -> tuple[int, int]:
+        """Lowest and highest pitch that it may write."""
+        ...
+
+    def require_tokenizer(self) -> Tokenizer:
+        """Its tokens."""
+        ...
+
+
+class Predictor(Protocol):
+    """Whatever says how likely each token is next: a network (:class:`Engine`), or counts."""
+
+    @property
+    def checkpoint(self) -> TokenModel:
+        """What it reads and writes."""
+        ...
 
     def initial_state(self, batch: int) -> EngineState:
         """The state before the first token."""
@@ -39,6 +56,13 @@ class Engine(Protocol):
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
         """Logits (batch, time, vocabulary) behind each id (batch, time), and the next state."""
         ...
+
+
+class Engine(Predictor, Protocol):
+    """A network that can be run, with the checkpoint it came from."""
+
+    name: str
+    checkpoint: Checkpoint
 
 
 def _zero_state(checkpoint: Checkpoint, batch: int) -> EngineState:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import Engine
+from seqaudio.continuation.engines import Predictor
 from seqaudio.continuation.primer import make_readable
 from seqaudio.errors import NoNotesError
 from seqaudio.music.metre import with_gathered_beats
@@ -35,7 +35,7 @@ class Likelihood:
     remarks: tuple[str, ...] = ()
 
 
-def score_likelihood(engine: Engine, score: Score) -> Likelihood:
+def score_likelihood(engine: Predictor, score: Score) -> Likelihood:
     """The likelihood of a whole piece. Raises NoNotesError without notes.
 
     A model of bar tokens hears it as it would a primer: its melody if it knows no more, moved into its range. A model
@@ -82,7 +82,7 @@ def bar_means(tokenizer: BarsTokenizer, ids: NDArray[np.int64], values: NDArray[
     return means
 
 
-def token_nats(engine: Engine, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+def token_nats(engine: Predictor, ids: NDArray[np.int64]) -> NDArray[np.float64]:
     """Nats of every token but the first, (tokens - 1,)."""
     state = engine.initial_state(1)
     nats = []

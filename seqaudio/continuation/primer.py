@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.continuation.engines import TokenModel
 from seqaudio.errors import NoNotesError, OptionError
-from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
@@ -53,7 +53,7 @@ class Primer:
         return numerator, denominator
 
 
-def bars_tokenizer(checkpoint: Checkpoint) -> BarsTokenizer:
+def bars_tokenizer(checkpoint: TokenModel) -> BarsTokenizer:
     """The tokenizer of a model of bar tokens. Raises OptionError for a model of other tokens: it knows no bar lines."""
     tokenizer = checkpoint.require_tokenizer()
     if not isinstance(tokenizer, BarsTokenizer):
@@ -64,7 +64,7 @@ def bars_tokenizer(checkpoint: Checkpoint) -> BarsTokenizer:
     return tokenizer
 
 
-def make_primer(score: Score, checkpoint: Checkpoint, bars: int | None = None) -> Primer:
+def make_primer(score: Score, checkpoint: TokenModel, bars: int | None = None) -> Primer:
     """Cut a piece after so many bars (None: behind its last full bar) and make it readable for a model.
 
     Raises:
@@ -134,7 +134,7 @@ class Readable:
     remarks: tuple[str, ...]
 
 
-def make_readable(score: Score, checkpoint: Checkpoint) -> Readable:
+def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
     """Find the melody if need be, move it into the model's range, and leave out silence in front and behind.
 
     Single beats as bars must be gathered before, see :func:`seqaudio.music.metre.with_gathered_beats`.

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from seqaudio.errors import VocabularyError
+from seqaudio.errors import OptionError, VocabularyError
 from seqaudio.models.baselines import PPM, FramePPM, MarkovKeys, MatchCopy, NGram
 from seqaudio.models.baselines.match_copy import LENGTH_EDGES
 from seqaudio.models.suffix_match import longest_matches
@@ -166,3 +166,21 @@ def test_what_the_base_refuses_is_refused(name, model):
         model.nats(wrong[0])
     with pytest.raises(VocabularyError):
         model.fit(wrong)
+
+
+@pytest.mark.parametrize("name", ["ngram", "ppm"])
+def test_distributions_are_normalised_and_give_the_nats(name):
+    model = MatchCopy(BASES[name]).fit(repeating_pieces(1))
+    piece = repeating_pieces(2, count=1)[-1]
+    assert (model.weights > 0).any()
+    rows = [model.log_probabilities(piece[:i]) for i in range(len(piece))]
+    np.testing.assert_allclose(np.exp(rows).sum(axis=1), 1, rtol=0, atol=EXACT)
+    nats = [-row[token] for row, token in zip(rows, piece, strict=True)]
+    np.testing.assert_allclose(model.nats(piece), nats, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("name", OF_FRAMES)
+def test_frames_are_too_many_to_list(name):
+    model = MatchCopy(BASES[name]).fit(as_pieces(name, repeating_pieces(1)))
+    with pytest.raises(OptionError, match="frames, which are too many to list"):
+        model.log_probabilities([0])

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seqaudio.models.baselines.counting import (
     ABSENT,
     FloatArray,
     IntArray,
     Level,
+    contexts_after,
     follow,
     nats_of,
     with_followers,
@@ -75,6 +77,23 @@ def blended_nats(
         kept = np.where(gram[at] != ABSENT, blend.kept[gram[at]], 0.0)
         probability[at] = (kept + blend.passed[ids] * probability[at]) / blend.total[ids]
     return nats_of(probability)
+
+
+def blended_log_probabilities(
+    levels: Sequence[Level], blends: Sequence[Blend], context: ArrayLike, vocabulary_size: int
+) -> FloatArray:
+    """Log probability of every token after a context, all orders blended, shape (vocabulary,)."""
+    probabilities = np.full(vocabulary_size, 1 / vocabulary_size)
+    context_ids = contexts_after(levels, context, vocabulary_size)
+    for level, blend, context_id in zip(levels, blends, context_ids, strict=True):
+        if context_id == ABSENT or not level.totals[context_id]:
+            break  # longer contexts are absent too
+        rows = level.rows_after(context_id)
+        probabilities *= blend.passed[context_id]
+        probabilities[level.tokens[rows]] += blend.kept[rows]
+        probabilities /= blend.total[context_id]
+    log_probabilities: FloatArray = np.log(probabilities)
+    return log_probabilities
 
 
 def blended_probability(followers: Sequence[Followers], token: int, vocabulary_size: int) -> float:

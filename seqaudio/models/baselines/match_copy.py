@@ -12,11 +12,12 @@ Markov source parameters from sparse data", 1980 (weights by bucket, from data t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seqaudio.errors import OptionError
 from seqaudio.models.baselines.counting import FloatArray, IntArray
 from seqaudio.models.baselines.frames import codes_of_frames
 from seqaudio.models.suffix_match import longest_matches
@@ -36,6 +37,16 @@ class Baseline(Protocol):
 
     def nats(self, piece: ArrayLike) -> FloatArray:
         """-log p of the last symbols of a piece, all or all but the first, each given those before it."""
+
+
+@runtime_checkable
+class TokenBaseline(Protocol):
+    """A model of tokens, which can say how likely each of them is next."""
+
+    vocabulary_size: int
+
+    def log_probabilities(self, context: ArrayLike) -> FloatArray:
+        """Log probability of every token after a context, shape (vocabulary,)."""
 
 
 class MatchCopy:
@@ -96,6 +107,27 @@ class MatchCopy:
         nats = base - np.log1p(-weight)  # of a symbol that is not the guess; exp(-base) may be too small for a double
         nats[hit] = -np.log(weight[hit] + (1 - weight[hit]) * np.exp(-base[hit]))
         return nats
+
+    def log_probabilities(self, context: ArrayLike) -> FloatArray:
+        """Log probability of every token after ``context``, the whole piece so far, shape (vocabulary,).
+
+        Raises:
+            OptionError: the base is a model of frames, which are too many to list.
+            VocabularyError: as for ``fit``.
+        """
+        if not isinstance(self.base, TokenBaseline):
+            raise OptionError(
+                f"{type(self.base).__name__} is a model of frames, which are too many to list; give one of tokens"
+            )
+        base, past = self.base.log_probabilities(context), np.asarray(context)
+        lengths, followers = longest_matches(past)
+        weight = self.weights[np.searchsorted(LENGTH_EDGES, lengths[-1], side="right")]
+        if weight == 0:
+            return base
+        guess = past[followers[-1]]
+        mixed: FloatArray = base + np.log1p(-weight)
+        mixed[guess] = np.log(weight + (1 - weight) * np.exp(base[guess]))
+        return mixed
 
 
 def _guesses(piece: NDArray[Any], count: int) -> tuple[IntArray, NDArray[np.bool_]]:

@@ -8,19 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import get_args
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from seqaudio.errors import OptionError
-from seqaudio.models.baselines.blending import Smoothing, blend_of, blended_nats
-from seqaudio.models.baselines.counting import (
-    ABSENT,
-    FloatArray,
-    check_sizes,
-    checked_tokens,
-    contexts_after,
-    count_grams,
-)
+from seqaudio.models.baselines.blending import Smoothing, blend_of, blended_log_probabilities, blended_nats
+from seqaudio.models.baselines.counting import FloatArray, check_sizes, checked_tokens, count_grams
 
 
 class NGram:
@@ -66,17 +58,7 @@ class NGram:
         Raises:
             VocabularyError: as for ``fit``.
         """
-        context_ids = contexts_after(self._levels, context, self.vocabulary_size)
-        probabilities = np.full(self.vocabulary_size, 1 / self.vocabulary_size)
-        for level, blend, context_id in zip(self._levels, self._blends, context_ids, strict=True):
-            if context_id == ABSENT or not level.totals[context_id]:
-                break  # longer contexts are absent too
-            rows = level.rows_after(context_id)
-            probabilities *= blend.passed[context_id]
-            probabilities[level.tokens[rows]] += blend.kept[rows]
-            probabilities /= blend.total[context_id]
-        log_probabilities: FloatArray = np.log(probabilities)
-        return log_probabilities
+        return blended_log_probabilities(self._levels, self._blends, context, self.vocabulary_size)
 
     def nats(self, piece: ArrayLike) -> FloatArray:
         """-log p of each token given the tokens before it, in nats, shape (tokens,).

@@ -14,7 +14,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seqaudio.models.baselines.blending import Followers, blend_of, blended_nats, blended_probability
+from seqaudio.models.baselines.blending import (
+    Followers,
+    blend_of,
+    blended_log_probabilities,
+    blended_nats,
+    blended_probability,
+)
 from seqaudio.models.baselines.counting import (
     ABSENT,
     FloatArray,
@@ -76,9 +82,9 @@ class PPM:
         Raises:
             VocabularyError: as for ``fit``.
         """
-        context_ids = contexts_after(self._levels, context, self.vocabulary_size)
-        followers = [level.followers(each) for level, each in zip(self._levels, context_ids, strict=True)]
-        return np.log([self._probability(followers, token) for token in range(self.vocabulary_size)])
+        if self.exclusion:
+            return _escaping_log_probabilities(self._levels, context, self.vocabulary_size)
+        return blended_log_probabilities(self._levels, self._blends, context, self.vocabulary_size)
 
     def nats(self, piece: ArrayLike, adapt: bool = False) -> FloatArray:
         """-log p of each token given the tokens before it, in nats, shape (tokens,).
@@ -120,7 +126,7 @@ class PPM:
 
 # ---- escaping: the longest context that knows the token decides -----------------------------------------------------
 #
-# Both functions rest on one fact: what followed a context also followed the same context without its first token. So
+# The functions rest on one fact: what followed a context also followed the same context without its first token. So
 # the tokens excluded at order k are exactly the followers of the nearest longer context that has any.
 
 
@@ -139,6 +145,27 @@ def _escaping_nats(levels: Sequence[Level], tokens: IntArray, vocabulary_size: i
         coded[at[hit]] = True
     probability[~coded] /= max(vocabulary_size - len(levels[0].codes), 1)  # order -1; with every token known, unused
     return nats_of(probability)
+
+
+def _escaping_log_probabilities(levels: Sequence[Level], context: ArrayLike, vocabulary_size: int) -> FloatArray:
+    """PPM's rule for every token at once, shape (vocabulary,)."""
+    probabilities = np.zeros(vocabulary_size)
+    coded = np.zeros(vocabulary_size, bool)
+    left, excluded = 1.0, 0  # probability of all escapes so far, and counts that exclusion takes from the next context
+    context_ids = contexts_after(levels, context, vocabulary_size)
+    for level, context_id in zip(reversed(levels), reversed(context_ids), strict=True):
+        if context_id == ABSENT or not level.totals[context_id]:
+            continue
+        rows, distinct = level.rows_after(context_id), int(level.distinct[context_id])
+        escape = distinct if distinct < vocabulary_size else 0
+        total = max(int(level.totals[context_id]) - excluded + escape, 1)  # 0: nothing is left to be coded here
+        tokens = level.tokens[rows]
+        probabilities[tokens] = np.where(coded[tokens], probabilities[tokens], left * level.counts[rows] / total)
+        coded[tokens] = True
+        left, excluded = left * escape / total, int(level.excluded[context_id])
+    probabilities[~coded] = left / max(int(np.sum(~coded)), 1)
+    log_probabilities: FloatArray = np.log(probabilities)
+    return log_probabilities
 
 
 def _escaping_probability(followers: Sequence[Followers], token: int, vocabulary_size: int) -> float:
