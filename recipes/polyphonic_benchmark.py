@@ -10,7 +10,8 @@ over all pieces divided by the number of predicted frames.
 set of rolls -> for every cell and head a random search, judged by validation -> the best setting from five seeds ->
 test nats of each piece, beside counting baselines -> Markdown and JSON. Every cell and head meets the same draws, and
 has the same number of parameters within 2 %. The JSON is the log of all trainings and the journal of the recipe: what
-stands there is not trained again. The table is made by polyphonic_table.py, and side_by_side.py has the processes.
+stands there is not trained again. The table is made by polyphonic_table.py, trainings.py keeps the log, and
+side_by_side.py has the processes.
 Trainings side by side on one GPU wait for each other unless NVIDIA's MPS runs (``nvidia-cuda-mps-control -d``).
 Copy the pages and change them.
 """
@@ -18,15 +19,10 @@ Copy the pages and change them.
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import platform
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -34,11 +30,12 @@ from typing import Any, TypeVar
 
 import click
 import numpy as np
-from polyphonic_table import CELLS, HEADS, Record, of, read_log, table
+from polyphonic_table import CELLS, HEADS, of, read_log, table
 from side_by_side import work, workers
+from trainings import Journal, Record, run_recipe, which
 
 from seqaudio.corpus.frames import FrameCorpus
-from seqaudio.errors import NoNotesError, OptionError, SeqAudioError
+from seqaudio.errors import NoNotesError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.baselines import FramePPM, MarkovKeys, MatchCopy
 from seqaudio.models.checkpoint import Checkpoint
@@ -151,16 +148,15 @@ class Bench:
     """All trainings of one set, and the log of them."""
 
     def __init__(self, plan: Plan, data: str, corpus: FrameCorpus, journal: Path, runs: Path) -> None:
-        self.plan, self.data, self.corpus, self.journal, self.runs = plan, data, corpus, journal, runs
+        self.plan, self.data, self.corpus, self.runs = plan, data, corpus, runs
         frames = {split: [len(piece) - 1 for piece in corpus.split(split)] for split in ("valid", "test")}
-        self.log: Record = {"sha256": corpus.fingerprint, "quick": plan.max_minutes is not None, "plan": asdict(plan)}
-        self.log |= {"frames": frames, "trainings": [], "baselines": {}}
-        if journal.is_file():
-            kept = read_log(journal)
-            other = [name for name in ("sha256", "plan") if kept.get(name) != self.log[name]]
-            if other:
-                raise OptionError(f"{journal.name}: of another {' and '.join(other)}; name another folder with --out")
-            self.log = kept
+        head: Record = {"sha256": corpus.fingerprint, "quick": plan.max_minutes is not None, "plan": asdict(plan)}
+        self.journal = Journal(journal, head | {"frames": frames, "baselines": {}}, read_log)
+
+    @property
+    def log(self) -> Record:
+        """What was found so far."""
+        return self.journal.log
 
     def run(self, jobs: int, seeds: int) -> None:
         """Everything that the log does not hold yet."""
@@ -173,8 +169,8 @@ class Bench:
             for done in as_completed(baselines):
                 self._baselines[baselines[done]] = done.result()
                 self.log["baselines"] = {row: self._baselines[row] for row in BASELINES if row in self._baselines}
-                self._save()
-        self._save()
+                self.journal.save()
+        self.journal.save()
 
     @property
     def _baselines(self) -> Record:
@@ -194,27 +190,8 @@ class Bench:
             yield {"seed": seed, **asked}
 
     def _train(self, pool: ProcessPoolExecutor, asked: Iterable[Record], what: str) -> None:
-        known = {key(record) for record in self.log["trainings"]}
-        rest = [record for record in asked if key(record) not in known]
-        waiting = [
-            pool.submit(work, train, record, self.data, str(self.runs), self.plan.max_minutes) for record in rest
-        ]
-        for number, done in enumerate(as_completed(waiting), start=1):
-            record = done.result()
-            self.log["trainings"].append(record)
-            self._save()
-            click.echo(
-                f"{what} {number}/{len(rest)}: {label(record)}: validation {record['valid']:.3f} nats per frame, "
-                f"{record['seconds']:.0f} s",
-                err=True,
-            )
-
-    def _save(self) -> None:
-        packages = {name: version(name) for name in ("seqaudio", "numpy")}
-        self.log["versions"] = {**packages, "python": platform.python_version(), "machine": platform.machine()}
-        self.log["date"] = str(date.today())
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.journal, json.dumps(self.log, indent=1).encode())
+        arguments = (self.data, str(self.runs), self.plan.max_minutes)
+        self.journal.train(pool, asked, train, *arguments, what=what, said=said)
 
 
 def draw(number: int) -> Record:
@@ -240,16 +217,14 @@ def best_trial(log: Record, cell: str, head: str) -> Record:
     return min(trials, key=lambda record: record["valid"])["setting"] if trials else PLAIN
 
 
-def key(record: Record) -> str:
-    """What makes two trainings the same: all but how exactly they are computed, which depends on the device."""
-    model, training = record["experiment"]["model"], record["experiment"]["training"]
-    return json.dumps([model, {name: training[name] for name in training if name != "precision"}], sort_keys=True)
-
-
 def label(record: Record) -> str:
     """A training as a person may read it."""
-    which = f"trial {record['trial']}" if "trial" in record else f"seed {record['seed']}"
-    return f"{record['cell']} {record['head']} {which}"
+    return f"{record['cell']} {record['head']} {which(record)}"
+
+
+def said(record: Record) -> str:
+    """What is shown of a training when it is done."""
+    return f"{label(record)}: validation {record['valid']:.3f} nats per frame"
 
 
 def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan: Plan, share: float = 1.0) -> Record:
@@ -366,19 +341,4 @@ def measure(data: str, row: str) -> Record:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        complaint, code = "interrupted; the same command goes on", 1
-    except BrokenProcessPool:
-        complaint, code = "a training process was ended, for want of memory perhaps; the same command goes on", 1
-    except SeqAudioError as problem:
-        complaint, code = str(problem), problem.exit_code
-    except click.ClickException as problem:
-        complaint, code = problem.format_message(), problem.exit_code
-    except OSError as problem:
-        complaint, code = f"{problem.filename}: {problem.strerror}; check the path, its permissions and the disk", 1
-    else:
-        sys.exit()
-    click.echo(f"polyphonic_benchmark: {complaint}", err=True)
-    sys.exit(code)
+    run_recipe(main, "polyphonic_benchmark")

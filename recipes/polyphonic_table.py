@@ -17,12 +17,11 @@ from typing import Any
 
 import click
 import numpy as np
+from trainings import Record
 
 from seqaudio.errors import CheckpointError, SeqAudioError
 from seqaudio.files.atomic import read_bytes
 from seqaudio.report.statistics import difference, holm, interval
-
-Record = dict[str, Any]
 
 CELLS = ("rnn", "gru", "lstm")
 HEADS = ("independent", "joint")

@@ -1,0 +1,116 @@
+"""How are many trainings asked for, kept, and not done twice?
+
+A recipe's log is one JSON file, written anew after each training. It is the journal too: what stands there is not
+trained again. A training is a plain dict with ``cell``, ``setting`` (what was drawn) and ``experiment`` (what
+``check_experiment`` takes, but for the corpus); it is a trial of the search, with its ``trial`` number, or one of the
+chosen setting, with its ``seed``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from side_by_side import work
+
+from seqaudio.errors import OptionError, SeqAudioError
+from seqaudio.files.atomic import write_bytes
+
+Record = dict[str, Any]
+
+
+class Journal:
+    """The log of a recipe, in a file.
+
+    Args:
+        path: of the file.
+        head: what the log says of the corpus (``sha256``), the ``plan`` and whatever else; a file that says otherwise
+            of these two is refused.
+        read: reads and checks the file.
+    """
+
+    def __init__(self, path: Path, head: Record, read: Callable[[Path], Record]) -> None:
+        self.path = path
+        self.log: Record = {**head, "trainings": []}
+        if path.is_file():
+            kept = read(path)
+            other = [name for name in ("sha256", "plan") if kept.get(name) != self.log[name]]
+            if other:
+                raise OptionError(f"{path.name}: of another {' and '.join(other)}; name another folder with --out")
+            self.log = kept
+
+    def train(
+        self,
+        pool: ProcessPoolExecutor,
+        asked: Iterable[Record],
+        task: Callable[..., Record],
+        *arguments: object,
+        what: str,
+        said: Callable[[Record], str],
+    ) -> None:
+        """Every training that the log does not hold yet: ``task(record, *arguments)`` in a worker, then into the file.
+
+        Args:
+            pool: from ``side_by_side.workers``.
+            asked: the trainings.
+            task: trains, and returns the record with its results.
+            arguments: for the task.
+            what: kind of training, for the line that is shown.
+            said: what the line says of a finished one.
+        """
+        known = {key(record) for record in self.log["trainings"]}
+        rest = [record for record in asked if key(record) not in known]
+        waiting = [pool.submit(work, task, record, *arguments) for record in rest]
+        for number, done in enumerate(as_completed(waiting), start=1):
+            record = done.result()
+            self.log["trainings"].append(record)
+            self.save()
+            click.echo(f"{what} {number}/{len(rest)}: {said(record)}, {record['seconds']:.0f} s", err=True)
+
+    def save(self) -> None:
+        """Write the file, with versions and date."""
+        packages = {name: version(name) for name in ("seqaudio", "numpy")}
+        self.log["versions"] = {**packages, "python": platform.python_version(), "machine": platform.machine()}
+        self.log["date"] = str(date.today())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.path, json.dumps(self.log, indent=1).encode())
+
+
+def key(record: Record) -> str:
+    """What makes two trainings the same: all but how exactly they are computed, which depends on the device."""
+    model, training = record["experiment"]["model"], record["experiment"]["training"]
+    return json.dumps([model, {name: training[name] for name in training if name != "precision"}], sort_keys=True)
+
+
+def which(record: Record) -> str:
+    """What a training is for, as a person may read it."""
+    return f"trial {record['trial']}" if "trial" in record else f"seed {record['seed']}"
+
+
+def run_recipe(main: click.Command, name: str) -> None:
+    """Run a recipe's command and end the process: 0, or one line that says what is wrong."""
+    try:
+        main(standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        complaint, code = "interrupted; the same command goes on", 1
+    except BrokenProcessPool:
+        complaint, code = "a training process was ended, for want of memory perhaps; the same command goes on", 1
+    except SeqAudioError as problem:
+        complaint, code = str(problem), problem.exit_code
+    except click.ClickException as problem:
+        complaint, code = problem.format_message(), problem.exit_code
+    except OSError as problem:
+        complaint, code = f"{problem.filename}: {problem.strerror}; check the path, its permissions and the disk", 1
+    else:
+        sys.exit()
+    click.echo(f"{name}: {complaint}", err=True)
+    sys.exit(code)
