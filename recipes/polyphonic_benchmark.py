@@ -32,7 +32,7 @@ import click
 import numpy as np
 from polyphonic_table import CELLS, HEADS, of, read_log, table
 from side_by_side import work, workers
-from trainings import Journal, Record, run_recipe, which
+from trainings import Journal, Record, run_recipe, trained, which
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.errors import NoNotesError
@@ -43,10 +43,8 @@ from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.heads import distinct_frames
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.models.size import count_parameters, matched_hidden_size
-from seqaudio.training.config import check_experiment
 from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
-from seqaudio.training.run import Run
 
 Number = TypeVar("Number", int, float)
 
@@ -281,14 +279,7 @@ def train(record: Record, data: str, runs: str, max_minutes: float | None) -> Re
     """Train as asked, in a process of its own, or go on with what is there; the record with its results."""
     folder = Path(runs) / label(record).replace(" ", "-")
     corpus = FrameCorpus.open(data)
-    asked = check_experiment({"corpus": {"frames": data}, **record["experiment"]}, label(record))
-    run = Run(folder, asked, corpus, resume=folder.is_dir())
-    progress = run.train(max_minutes)
-    while max_minutes and progress.best_epoch < 0 and not run.stopped:  # a slow machine, or a large set
-        max_minutes *= 2  # it must end with a model
-        progress = run.train(max_minutes)
-    if run.stopped:
-        raise KeyboardInterrupt
+    progress = trained(folder, {"corpus": {"frames": data}, **record["experiment"]}, corpus, max_minutes)
     devices = Devices()
     model = Checkpoint.load(folder).build().to(devices.device)
     splits = ("valid", "test") if "seed" in record else ("valid",)

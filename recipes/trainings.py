@@ -24,6 +24,9 @@ from side_by_side import work
 
 from seqaudio.errors import OptionError, SeqAudioError
 from seqaudio.files.atomic import write_bytes
+from seqaudio.training.config import check_experiment
+from seqaudio.training.progress import Progress
+from seqaudio.training.run import Run
 
 Record = dict[str, Any]
 
@@ -83,6 +86,29 @@ class Journal:
         self.log["date"] = str(date.today())
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(self.path, json.dumps(self.log, indent=1).encode())
+
+
+def trained(folder: Path, asked: Record, corpus: Any, max_minutes: float | None) -> Progress:
+    """Train in a folder, or go on with what is there, until there is a model; in a process of its own.
+
+    Args:
+        folder: of the run.
+        asked: an experiment as plain values.
+        corpus: what it is trained on.
+        max_minutes: when to stop; on a slow machine later, for it must end with a model.
+
+    Raises:
+        DivergedError: the numbers ran away; a model of before may be in the folder.
+        KeyboardInterrupt: told to leave; the run is saved.
+    """
+    run = Run(folder, check_experiment(asked, folder.name), corpus, resume=folder.is_dir())
+    progress = run.train(max_minutes)
+    while max_minutes and progress.best_epoch < 0 and not run.stopped:
+        max_minutes *= 2
+        progress = run.train(max_minutes)
+    if run.stopped:
+        raise KeyboardInterrupt
+    return progress
 
 
 def key(record: Record) -> str:

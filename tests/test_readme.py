@@ -119,10 +119,11 @@ def test_the_other_commands_are_what_we_think() -> None:
     assert others == [
         "pip install .",
         "python recipes/polyphonic_benchmark.py --data JSB_Chorales.mat",
+        "python recipes/rnn_vs_lstm.py --quick --report cells.html",
         "pip install '.[corpora]'",
         "python recipes/train_folk.py --evaluate",
     ]
-    for name in ("polyphonic_benchmark.py", "train_folk.py"):
+    for name in ("polyphonic_benchmark.py", "rnn_vs_lstm.py", "train_folk.py"):
         assert (ROOT / "recipes" / name).is_file()
 
 

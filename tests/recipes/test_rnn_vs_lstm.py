@@ -1,0 +1,413 @@
+"""Do all cells meet the same care, are strata and cuts those of a slow count, and does the page follow its rule?"""
+
+import copy
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from seqaudio.continuation.counts import CountedModel, CountingEngine
+from seqaudio.continuation.likelihood import token_nats
+from seqaudio.corpus import PreparedCorpus
+from seqaudio.errors import CheckpointError, DivergedError, NoNotesError, OptionError
+from seqaudio.files import write_midi
+from seqaudio.models.baselines import PPM
+from seqaudio.report.statistics import Difference, Interval
+from seqaudio.structure import degeneracy
+from tests.samples import FULL, MELODY
+from tests.structure.pieces import tune
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "recipes" / "rnn_vs_lstm.py"
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    spec = importlib.util.spec_from_file_location("rnn_vs_lstm", PAGE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its worker processes import it by this name
+    sys.path.insert(0, str(PAGE.parent))
+    spec.loader.exec_module(module)
+    yield module
+    sys.path.remove(str(PAGE.parent))
+
+
+@pytest.fixture(scope="module")
+def measures(recipe):
+    return sys.modules["rnn_vs_lstm_measures"]
+
+
+@pytest.fixture(scope="module")
+def page(recipe):
+    return sys.modules["rnn_vs_lstm_table"]
+
+
+@pytest.fixture(scope="module")
+def prepared(recipe, tmp_path_factory):
+    """Tunes whose first part comes back, as a source and prepared."""
+    folder = tmp_path_factory.mktemp("tunes")
+    for seed in range(40):
+        write_midi(tune("ABA", seed=seed), folder / f"{seed:02}.mid")
+    out = tmp_path_factory.mktemp("prepared") / "corpus"
+    options = recipe.PrepareOptions(melody=True, test_share=0.2, valid_share=0.1)
+    recipe.prepare([str(folder)], out, options)
+    return out
+
+
+@pytest.fixture(scope="module")
+def printed(recipe, prepared, tmp_path_factory):
+    """The recipe's output with tiny models, and its folder of results."""
+    folder = tmp_path_factory.mktemp("results")
+    setting = recipe.Setting(outputs=1, primers=3, targets=2, train_pieces=20)
+    tiny = recipe.Plan(units=40, epochs=1, trials=1, trial_epochs=1, setting=setting, resamples=50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "FULL", tiny)
+        patch.setenv("PYTHONPATH", f"{PAGE.parent}:{ROOT}")
+        arguments = ["--corpus", str(prepared), "--seeds", "1", "--jobs", "1", "--out", str(folder), "--runs"]
+        first, again = (
+            CliRunner().invoke(recipe.main, [*arguments, str(folder / runs), "--report", str(folder / page)])
+            for runs, page in (("runs", "page.html"), ("other", "without-models.html"))
+        )
+    assert first.exit_code == again.exit_code == 0, (first.exception, again.exception)
+    return folder, first, again
+
+
+@pytest.fixture(scope="module")
+def log(printed):
+    return json.loads((printed[0] / "corpus.json").read_text())
+
+
+# ---- care ------------------------------------------------------------------------------------------------------------
+
+
+def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, prepared):
+    corpus = PreparedCorpus.open(prepared)
+    vocabulary = len(corpus.tokenizer.vocabulary)
+    for number in range(2):
+        asked = [recipe.experiment(corpus, cell, recipe.draw(number), recipe.FULL, 2) for cell in recipe.CELLS]
+        assert len({json.dumps([each["setting"], each["experiment"]["training"]]) for each in asked}) == 1
+        models = [recipe.ModelConfig.model_validate(each["experiment"]["model"]) for each in asked]
+        assert [model.cell for model in models] == list(recipe.CELLS)
+        assert len({model.model_copy(update={"cell": "rnn", "hidden_size": 1}) for model in models}) == 1
+        sizes = [recipe.count_parameters(recipe.build_model(model, vocabulary)) for model in models]
+        assert max(sizes) - min(sizes) <= 0.04 * min(sizes)
+    assert recipe.draw(0) != recipe.draw(1)
+
+
+def test_it_goes_from_a_corpus_to_the_page(recipe, prepared, printed, log):
+    folder, first, _ = printed
+    key = sys.modules["trainings"].key
+    assert len({key(record) for record in log["trainings"]}) == len(log["trainings"]) == 4 * (1 + 1)
+    for record in log["trainings"]:
+        assert ("nats" in record) == ("kept" in record) == ("seed" in record)  # a trial never sees the test pieces
+    for cell in recipe.CELLS:
+        trial, seed = (recipe.of(log, cell, kind)[0] for kind in ("trial", "seed"))
+        assert trial["setting"] == seed["setting"] == recipe.draw(0)
+    assert first.stdout == (folder / "corpus.md").read_text() + "\n"
+    assert str(prepared.parent) not in (folder / "corpus.json").read_text()
+    for words in (
+        "| **tanh RNN** |",
+        "| **IRNN** |",
+        "| **GRU** |",
+        "| **LSTM** |",
+        "n-gram, order",
+        "PPM + copy, order",
+    ):
+        assert words in first.stdout
+    rows = [line for line in first.stdout.splitlines() if line.startswith(("| loop |", "| real pieces |"))]
+    assert len(rows) == 2
+    assert "Undecided" in first.stdout
+    assert "Not finished" not in first.stdout
+
+
+def test_what_the_log_holds_is_not_done_again(printed):
+    folder, first, again = printed
+    assert "search 1/4" in first.stderr
+    assert "seeds 4/4" in first.stderr
+    assert again.stderr == ""
+    assert again.stdout == first.stdout
+    assert not (folder / "other").exists()
+
+
+def test_the_report_lets_every_row_go_on(printed):
+    folder, _, _ = printed
+    text, without = ((folder / name).read_text() for name in ("page.html", "without-models.html"))
+    assert len(text) < 3_000_000
+    for name in ("tanh RNN", "IRNN", "GRU", "LSTM", "n-gram", "PPM", "PPM + copy", "loop"):
+        assert f"{name} goes on" in text
+        assert (f"{name} goes on" in without) == (name not in ("tanh RNN", "IRNN", "GRU", "LSTM"))
+    for words in (
+        "The real piece",
+        "Which comes back to its primer?",
+        "What continuations keep",
+        "By bar of the piece",
+    ):
+        assert words in text
+    assert "All differences" not in text  # the longest table stays in the Markdown
+
+
+def test_the_report_plays_what_was_measured(recipe, measures, prepared, printed, log):
+    setting = recipe.Setting(**log["plan"]["setting"])
+    material = measures.Material.open(str(prepared), setting)
+    model = recipe.load_engine(printed[0] / "runs" / "corpus" / "full" / "gru-seed-0")
+    again = material.kept([material.continue_one(number, model, 0) for number in range(3)])
+    assert again == recipe.of(log, "gru", "seed")[0]["kept"]
+
+
+def test_counts_are_those_of_the_same_training_pieces(recipe, measures, prepared, log):
+    setting = recipe.Setting(**log["plan"]["setting"])
+    corpus = measures.open_corpus(str(prepared), setting)
+    train, test = corpus.split("train"), corpus.split("test")
+    assert (len(train), log["pieces"]["train"]) == (20, 20)
+    row = log["rows"]["ppm"]
+    model = PPM(row["order"], vocabulary_size=len(corpus.tokenizer.vocabulary)).fit(train)
+    np.testing.assert_allclose(row["nats"]["tokens"], [model.nats(piece)[1:].sum() for piece in test], atol=1e-3)
+    assert row["order"] in recipe.ORDERS
+
+
+def test_a_loop_is_degenerate_and_real_music_is_not(log):
+    loop, real = (log["rows"][row]["kept"][0] for row in ("loop", "real"))
+    assert loop["measures"]["degenerate"] == [1, 1, 1]
+    assert loop["warnings"] == {"loop": 3}
+    assert loop["measures"]["primer_recall"] == [1, 1, 1]
+    assert real["measures"]["degenerate"] == [0, 0, 0]
+    assert 0 < np.mean(real["measures"]["primer_recall"]) < 1
+    assert np.mean(real["measures"]["far_repeat_rate"]) < np.mean(loop["measures"]["far_repeat_rate"])
+
+
+def test_a_run_that_diverges_is_no_choice(recipe, prepared, monkeypatch, tmp_path):
+    def runs_away(*arguments):
+        raise DivergedError("step 3: the loss is nan")
+
+    monkeypatch.setattr(recipe, "trained", runs_away)
+    plan = recipe.Plan(units=40, epochs=1, trials=1, trial_epochs=1)
+    asked = recipe.experiment(PreparedCorpus.open(prepared), "irnn", recipe.draw(0), plan, 1)
+    record = recipe.train({"trial": 0, **asked}, str(prepared), str(tmp_path), plan.setting, None)
+    assert record["valid"] is None
+    assert recipe.said(record) == "irnn trial 0: the numbers ran away"
+    other = {"cell": "irnn", "trial": 1, "valid": 3.0, "setting": {"layers": 1}}
+    assert recipe.best_setting({"trainings": [record, other]}, "irnn") == {"layers": 1}
+    assert recipe.best_setting({"trainings": [record]}, "irnn")["learning_rate"] == recipe.PLAIN_RATES["irnn"]
+    with pytest.raises(DivergedError):
+        recipe.train({"seed": 0, **asked}, str(prepared), str(tmp_path), plan.setting, None)
+
+
+def test_what_cannot_be_is_told_before_anything_is_trained(recipe, prepared, tmp_path):
+    short = recipe.Plan(units=40, epochs=1, trials=0, trial_epochs=0, setting=recipe.Setting(bars=40))
+    with pytest.raises(NoNotesError, match="0 test pieces of 48 bars or more"):
+        recipe.Bench(short, "tunes", str(prepared), tmp_path / "log.json", tmp_path / "runs")
+    write_midi(tune("ABA"), tmp_path / "a.mid")
+    recipe.prepare([str(tmp_path / "a.mid")], tmp_path / "corpus", recipe.PrepareOptions(tokenizer="performance"))
+    with pytest.raises(OptionError, match="performance tokens, which know no bars; make one by seqaudio prepare"):
+        recipe.Bench(recipe.FULL, "a", str(tmp_path / "corpus"), tmp_path / "log.json", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+# ---- measures --------------------------------------------------------------------------------------------------------
+
+
+def slow_match(ids, step):
+    """The longest suffix of ``ids[:step]`` that also ends before ``step``, at most 64 ids."""
+    longest = 0
+    for end in range(1, step):
+        length = 0
+        while length < min(end, 64) and ids[end - 1 - length] == ids[step - 1 - length]:
+            length += 1
+        longest = max(longest, length)
+    return longest
+
+
+def test_strata_are_those_of_a_slow_count(measures):
+    ids = MELODY.encode(tune("AAB", seed=5, part_bars=4))
+    edges = [*measures.STRATA, 65]
+    expected = [next(k for k in range(4) if edges[k] <= slow_match(ids, t) < edges[k + 1]) for t in range(len(ids))]
+    assert measures.strata_of_tokens(ids).tolist() == expected
+    assert set(expected) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("tokenizer", [MELODY, FULL], ids=["melody", "full"])
+@pytest.mark.parametrize("cut", [1, 2, 8])
+def test_a_cut_context_is_the_piece_that_begins_there(measures, tokenizer, cut):
+    score = tune("AB", seed=3)
+    program = np.where(score.onset >= score.bars()[6], 40, 12)
+    tempos = [(0, 500_000), (int(score.bars()[3]), 400_000)]
+    score = score.replaced(program=program, track=(program == 40).astype(int), track_names=["", ""], tempos=tempos)
+    ids = tokenizer.encode(score)
+    bars = measures.bars_of_tokens(tokenizer, ids)
+    for target in range(8, 15):
+        begin, stop = np.searchsorted(bars, [target, target + 1]).tolist()
+        there = tokenizer.encode(from_bar(score, target - cut, target + 1))
+        assert measures.as_beginning(tokenizer, ids, bars, begin, stop, cut).tolist() == there[:-1].tolist()
+
+
+def from_bar(score, begin, end):
+    """The notes of some bars by themselves, in the tempo they had."""
+    lines = score.bars()
+    here = score.notes((score.onset >= lines[begin]) & (score.onset < lines[end]))
+    tempos = score.tempo_map()[np.searchsorted(score.tempo_map()[:, 0], lines[begin], side="right") - 1 :]
+    tempos = [(max(0, tick - int(lines[begin])), tempo) for tick, tempo in tempos.tolist() if tick < lines[end - 1]]
+    return here.replaced(onset=here.onset - lines[begin], tempos=tempos)
+
+
+def test_parts_add_up_and_cuts_are_those_of_a_slow_count(recipe, measures, prepared):
+    setting = recipe.Setting(primers=2, targets=2)
+    corpus = measures.open_corpus(str(prepared), setting)
+    material = measures.Material(corpus, setting)
+    model = PPM(2, vocabulary_size=len(MELODY.vocabulary)).fit(corpus.split("train"))
+    engine = CountingEngine(model, CountedModel(MELODY, (0, 127)))
+
+    def adapting(pieces):  # what comes before changes what it thinks, however far back
+        return [model.nats(piece, adapt=True)[1:] for piece in pieces]
+
+    found, counts = material.nats(adapting), material.counts()
+    for name in ("bars", "strata"):
+        np.testing.assert_allclose(np.sum(found[name], axis=0), found["tokens"], atol=0.01)
+        assert np.sum(counts[name], axis=0).tolist() == counts["tokens"]
+    assert counts["tokens"] == [len(piece) - 1 for piece in corpus.split("test")]
+    np.testing.assert_allclose(material.nats(lambda p: [token_nats(engine, each) for each in p])["tokens"],
+                               [model.nats(piece)[1:].sum() for piece in corpus.split("test")], atol=1e-2)  # fmt: skip
+
+    ids = np.asarray(corpus.split("test")[0], np.int64)
+    score, bar = MELODY.decode(ids), int((ids == MELODY.vocabulary.id("Bar_None")).sum())
+    targets = sorted({round(x) for x in np.linspace(16, bar - 1, 2)})
+    whole = np.split(ids, np.flatnonzero(ids == MELODY.vocabulary.id("Bar_None")))[1:]
+    lengths = [len(tokens) for tokens in whole[:-1]] + [len(whole[-1]) - 1]  # without EOS
+    assert counts["cut"][0] == sum(lengths[target] for target in targets)
+    for number, cut in enumerate([*measures.CUTS, 10_000]):
+        slow = 0.0
+        for target in targets:
+            heard = MELODY.encode(from_bar(score, max(0, target - cut), target + 1))[:-1]
+            slow += adapting([heard])[0][-lengths[target] :].sum()
+        assert found["cuts"][number][0] == pytest.approx(slow, abs=0.01), cut
+
+
+def test_a_loop_goes_round_the_last_bars_of_the_primer(measures):
+    score = tune("AB", seed=1)
+    looped = measures.loop(score, 6, 10)
+    assert len(looped.bars()) - 1 == 16
+    assert degeneracy(looped).loop_bars == 4
+    assert degeneracy(looped).longest_loop == 3
+    for bar in range(16):
+        source = bar if bar < 6 else 2 + (bar - 6) % 4
+        one, other = measures.part(looped, bar, bar + 1), measures.part(score, source, source + 1)
+        for name in ("onset", "duration", "pitch"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "seeds", "says"),
+    [
+        (0.01, 0.3, 0.01, 3, "shown"),
+        (-0.3, -0.01, 0.01, 3, "shown"),
+        (0.01, 0.3, 0.06, 3, "undecided"),  # the test does not agree
+        (-0.01, 0.3, 0.01, 3, "undecided"),
+        (-0.04, 0.05, 0.5, 3, "not shown"),
+        (-0.06, 0.05, 0.5, 3, "undecided"),  # a difference worth speaking of may be there
+        (0.01, 0.3, 0.01, 2, "undecided"),
+        (-0.04, 0.05, 0.5, 2, "undecided"),
+    ],
+)
+def test_the_rule(page, low, high, p, seeds, says):
+    assert page.verdict(low, high, p, 0.05, seeds) == says
+
+
+def three_seeds(log, better=0.0):
+    """A log whose models have the RNN's figures in three seeds; the LSTM's nats are so much less for each token."""
+    made = copy.deepcopy(log)
+    rnn = next(record for record in log["trainings"] if "seed" in record and record["cell"] == "rnn")
+    made["trainings"] = [
+        copy.deepcopy(rnn) | {"cell": cell, "seed": seed}
+        for cell in ("rnn", "irnn", "gru", "lstm")
+        for seed in range(3)
+    ]
+    for record in made["trainings"]:
+        if record["cell"] == "lstm":
+            tokens = zip(record["nats"]["tokens"], made["test"]["tokens"], strict=True)
+            record["nats"]["tokens"] = [nats - better * count for nats, count in tokens]
+    return made
+
+
+def test_sentences_follow_the_rule(page, log):
+    question = page.QUESTIONS[0]
+    same = page.sentence(page.Found(three_seeds(log)), question, "lstm", "rnn")
+    assert same.startswith("**Not shown:** LSTM and tanh RNN differ by less than 0.005 (")
+    apart = page.Found(three_seeds(log, better=0.3))
+    each, p = apart.differences["nats", "lstm", "rnn"]
+    assert each.interval.mean == pytest.approx(-0.3, abs=1e-6)
+    assert p == 1  # too few pieces for so many tests
+    assert page.sentence(apart, question, "lstm", "rnn").startswith("**Undecided:** pieces and seeds do not tell; ")
+    apart.differences["nats", "lstm", "rnn"] = (each, 0.01)
+    apart.differences["nats", "rnn", "lstm"] = (Difference(Interval(0.3, 0.2, 0.4), 0.0), 0.01)
+    assert "**Shown:** LSTM finds them likelier than tanh RNN (" in page.sentence(apart, question, "lstm", "rnn")
+    assert "**Shown:** tanh RNN finds them less likely than LSTM" in page.sentence(apart, question, "rnn", "lstm")
+    one = page.sentence(page.Found(log), question, "lstm", "rnn")
+    assert one.startswith("**Undecided:** 1 seed cannot tell; here ")
+
+
+def test_nearer_is_read_on_both_sides(page):
+    assert page.nearer(0.1, 0.2, 0.4, "lstm", "rnn") == "tanh RNN nearer to them"
+    assert page.nearer(0.9, 0.5, 0.4, "lstm", "rnn") == "tanh RNN nearer to them"
+    assert page.nearer(0.3, 0.9, 0.4, "lstm", "rnn") == "LSTM nearer to them, the other on their other side"
+
+
+def test_gain_and_far_are_differences_of_means(page, log):
+    found = page.Found(log)
+    nats, counts = found.nats_of("copy")[0], log["test"]
+    new, heard = (np.sum(counts["strata"][part], axis=0) for part in (slice(0, 2), slice(2, 4)))
+    of_new, of_heard = (np.sum(nats["strata"][part], axis=0) for part in (slice(0, 2), slice(2, 4)))
+    apart = [n / a - h / b for n, a, h, b in zip(of_new, new, of_heard, heard, strict=True)]
+    assert found.mean("copy", "gain") == pytest.approx(np.average(apart, weights=heard))
+    assert found.mean("copy", "gain") > found.mean("ppm", "gain")
+    far = (np.sum(nats["cuts"][2]) - np.sum(nats["cuts"][-1])) / np.sum(counts["cut"])
+    assert found.mean("copy", "far") == pytest.approx(far)
+    assert abs(found.mean("ppm", "far")) < 1e-3 < far
+
+
+def test_an_unfinished_log_says_so(page, log):
+    part = copy.deepcopy(log)
+    del part["rows"]["real"]
+    part["trainings"] = [record for record in part["trainings"] if record["cell"] != "lstm"]
+    assert page.UNFINISHED in page.table(part)
+
+
+def cut_off(text, log):
+    return text[: len(text) // 2]
+
+
+def without_a_piece(text, log):
+    next(record for record in log["trainings"] if "seed" in record)["nats"]["tokens"].pop()
+
+
+def not_finite(text, log):
+    log["trainings"][0]["valid"] = float("nan")
+
+
+def another_cell(text, log):
+    log["trainings"][0]["cell"] = "transformer"
+
+
+def no_row(text, log):
+    log["rows"]["ppm"] = 5
+
+
+@pytest.mark.parametrize("damage", [cut_off, without_a_piece, not_finite, another_cell, no_row])
+def test_a_damaged_log_is_refused(page, log, tmp_path, damage):
+    changed = copy.deepcopy(log)
+    (tmp_path / "log.json").write_text(damage(json.dumps(log), changed) or json.dumps(changed))
+    with pytest.raises(CheckpointError, match=r"log.json: damaged, not a log of rnn_vs_lstm.py .*; move it away"):
+        page.read_log(tmp_path / "log.json")
+
+
+RESULTS = sorted((ROOT / "docs" / "results" / "rnn_vs_lstm").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_the_committed_page_is_what_its_log_says(page, path):
+    assert page.table(page.read_log(path)) == path.with_suffix(".md").read_text(encoding="utf-8")
