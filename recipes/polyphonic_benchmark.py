@@ -158,6 +158,7 @@ class Bench:
 
     def run(self, jobs: int, seeds: int) -> None:
         """Everything that the log does not hold yet."""
+        self.log["seeds"] = seeds
         with workers(jobs) as pool:
             self._train(pool, self._trials(), "search")
             baselines = {

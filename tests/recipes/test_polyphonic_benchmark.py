@@ -121,6 +121,12 @@ def test_what_the_log_holds_is_not_trained_again(printed):
     assert again.stdout == first.stdout == (folder / "Walks.md").read_text() + "\n"
 
 
+def test_a_table_says_that_seeds_are_missing(recipe, printed):
+    log = json.loads((printed[0] / "Walks.json").read_text())
+    assert "Not finished" not in recipe.table("Walks", log)
+    assert "Not finished" in recipe.table("Walks", log | {"seeds": 3})
+
+
 def cut(text, log):
     return text[: len(text) // 2]
 
