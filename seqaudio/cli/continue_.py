@@ -73,6 +73,6 @@ def continue_file(
     }
     facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra)
     writing.draw(pieces[0], options["plot"])
-    remarks = [*remarks, *heard.remarks]
+    remarks = [*remarks, *heard.remarks, *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

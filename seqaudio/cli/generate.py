@@ -43,5 +43,6 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
     )
     facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra={})
     writing.draw(pieces[0], options["plot"])
-    writing.report(request, facts, [], {}, options["report"], as_json=as_json)
-    writing.write_report(request, pieces, facts, [], {}, real, options)
+    remarks = real.remarks if real else ()
+    writing.report(request, facts, remarks, {}, options["report"], as_json=as_json)
+    writing.write_report(request, pieces, facts, remarks, {}, real, options)

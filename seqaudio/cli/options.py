@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -61,9 +60,8 @@ def writing_options(command: F) -> F:
         ),
         click.option(
             "--reference",
-            type=click.Path(exists=True, path_type=Path),
-            metavar="PATH",
-            help="Real music for the report to compare with: a file or a folder.",
+            metavar="SOURCE",
+            help="Real music for the report to compare with: a folder, file or corpus.",
         ),
         click.option("--gates", is_flag=True, help="Show in the report how open the model's gates are (LSTM, GRU)."),
         json_option,

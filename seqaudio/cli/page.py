@@ -50,7 +50,7 @@ def continuation_page(
     made.pop("output")
     return Page(
         title=_title(request, extra),
-        summary=[_summary(pieces, len(shown)), *_sentence([*remarks, *real.remarks])],
+        summary=[_summary(pieces, len(shown)), *_sentence(remarks)],
         panels=panels,
         settings=made | extra,
         command=command,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from seqaudio.cli.reading import Tell, real_pieces_of
 from seqaudio.continuation.primer import make_readable
-from seqaudio.corpus.walk import walk
-from seqaudio.errors import NoNotesError, SeqAudioError
+from seqaudio.errors import NoNotesError
 from seqaudio.files.atomic import shown
 from seqaudio.files.limits import Limits
-from seqaudio.files.reader import MUSIC_SUFFIXES, read_pieces
 from seqaudio.models.checkpoint import Checkpoint, weights_path
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
@@ -56,53 +57,43 @@ class RealMusic:
 
 
 def read_real_music(
-    checkpoint: Checkpoint, model: Path, reference: Path | None, limits: Limits, whole: tuple[str, Score] | None
+    checkpoint: Checkpoint, model: Path, reference: str | None, limits: Limits, whole: tuple[str, Score] | None
 ) -> RealMusic:
     """Read what there is to compare with.
 
     Args:
         checkpoint: of the model, which says what it would hear.
         model: its folder, or weights file.
-        reference: a file, or a folder of files; None: the ranges stored with the model.
+        reference: a folder, a file, a prepared corpus or the name of one; None: the ranges stored with the model.
         limits: budgets for each file.
         whole: the primer's name and all of its piece.
 
     Raises:
-        NoNotesError: nothing of the reference can be used.
-        BadFileError: the stored ranges are damaged.
+        OptionError: there is no such reference.
+        NoNotesError: nothing of it can be used.
+        BadFileError: the stored ranges, or a prepared corpus, are damaged.
     """
     own = None if whole is None else (whole[0], _heard(checkpoint, whole[1]))
     if reference is None:
         return RealMusic(own, (), tuple(read_ranges(weights_path(model).parent / RANGES)))
-    pieces: list[Named] = []
-    unusable = 0
-    for path in _files(reference):
-        try:
-            found, unreadable = read_pieces(path, limits)
-            unusable += len(unreadable)
-            for piece in found[: MOST_PIECES - len(pieces)]:
-                try:
-                    pieces.append((Path(piece.name).name, _heard(checkpoint, piece.score)))
-                except NoNotesError:
-                    unusable += 1
-        except SeqAudioError:
-            unusable += 1
-        if len(pieces) >= MOST_PIECES:
-            break
+    unusable: list[object] = []
+    pieces = list(islice(_all_heard(checkpoint, reference, limits, unusable.append), MOST_PIECES))
     if not pieces:
         raise NoNotesError(
             f"--reference {shown(reference)}: no piece with notes; name a music file, or a folder of them"
         )
-    remarks = [f"of the reference {unusable} could not be used"] if unusable else []
+    remarks = [f"of the reference {len(unusable)} could not be used"] if unusable else []
     remarks += [f"of the reference the first {MOST_PIECES} are used"] if len(pieces) >= MOST_PIECES else []
     return RealMusic(own, tuple(pieces), (), tuple(remarks))
 
 
-def _files(reference: Path) -> list[Path]:
-    """The file itself, or the music files below a folder, in the order of their names."""
-    if not reference.is_dir():
-        return [reference]
-    return sorted(path for path in walk(reference).files if path.suffix.lower() in MUSIC_SUFFIXES)
+def _all_heard(checkpoint: Checkpoint, reference: str, limits: Limits, tell: Tell) -> Iterator[Named]:
+    """The pieces of a reference, as a model would hear them; what it cannot is told."""
+    for piece in real_pieces_of(reference, limits, tell):
+        try:
+            yield piece.name, _heard(checkpoint, piece.score)
+        except NoNotesError as problem:
+            tell(problem)
 
 
 def _heard(checkpoint: Checkpoint, score: Score) -> Score:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +11,8 @@ import click
 from seqaudio.cli.options import json_option, limit_option
 
 if TYPE_CHECKING:
+    from seqaudio.cli.reading import Placed
     from seqaudio.files.limits import Limits
-    from seqaudio.files.reader import Piece
     from seqaudio.music.score import Score
     from seqaudio.structure.reference import Reference
 
@@ -26,7 +24,7 @@ SHOWN_PIECES = 8  # on a page, with their notes; a table there has all
 @click.command("structure")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="The first K bars are a primer.")
-@click.option("--reference", metavar="FOLDER", help="Real music to read the values beside: a folder or a corpus.")
+@click.option("--reference", metavar="SOURCE", help="Real music to read the values beside: a folder, file or corpus.")
 @click.option("--report", type=click.Path(dir_okay=False), metavar="FILE.html", help="Write a page to see and hear.")
 @limit_option
 @json_option
@@ -42,11 +40,12 @@ def command(
 
     Values are read on both sides: a loop repeats more than real music. With --reference they stand beside real pieces
     of the same length, with the longest run of notes shared with one of them, in any key. The reference may be a folder
-    of music, a prepared corpus (its training pieces count) or the name of a corpus. --json has every measure, the
-    curves, and where sections begin.
+    of music, a prepared corpus (its training pieces count) or the name of a corpus; fewer than eight pieces do not say
+    what is usual. --json has every measure, the curves, and where sections begin.
 
     A file that cannot be read is named on stderr, the others are measured, and the exit code is 1.
     """
+    from seqaudio.cli.reading import pieces_of
     from seqaudio.cli.structure_tables import tables
     from seqaudio.cli.terminal import console
     from seqaudio.errors import NoNotesError, OptionError, SeqAudioError
@@ -57,21 +56,27 @@ def command(
 
         check_page_path(report)
     budgets = Limits.parse(limits)
-    problems: list[str] = []
+    problems = 0
     rows: list[Row] = []
     scores: list[Score] = []
+
+    def skip(problem: object) -> None:
+        nonlocal problems
+        problems += 1
+        _warn(problem)
+
     with console().status("reading and measuring"):
-        beside, known = _reference(reference, primer_bars, budgets) if reference else (None, {})
-        for place, piece in _pieces(_found(files, problems), budgets, problems):
+        beside, known = (None, {}) if reference is None else _reference(reference, primer_bars, budgets)
+        for piece in pieces_of(files, budgets, skip):
             try:
-                rows.append(_row(piece, primer_bars, beside, known.get(place)))
+                rows.append(_row(piece, primer_bars, beside, known.get(piece.place)))
                 scores += [piece.score] if report and len(scores) < SHOWN_PIECES else []
             except OptionError as problem:
-                _skip(f"{piece.name}: {problem}", problems)
+                skip(f"{piece.name}: {problem}")
     if not rows:
         raise NoNotesError("no piece could be measured")
     facts: Row = {"primer_bars": primer_bars, "pieces": rows}
-    if reference and beside:
+    if reference is not None and beside is not None:
         facts["reference"] = _reference_facts(reference, beside, rows)
     click.echo(json.dumps(_without_nan(facts), indent=1) if as_json else tables(facts))
     if report is not None:
@@ -80,70 +85,31 @@ def command(
 
         write_page(structure_page(facts, scores, beside), report)
     if problems:
-        raise SeqAudioError(f"{len(problems)} of {len(problems) + len(rows)} pieces could not be measured")
+        raise SeqAudioError(f"{problems} of {problems + len(rows)} pieces could not be measured")
 
 
-def _pieces(paths: Iterable[Path], budgets: Limits, problems: list[str]) -> Iterator[tuple[str, Piece]]:
-    """Every piece of files, with its place; what cannot be read is told on stderr and to ``problems``."""
-    from seqaudio.errors import SeqAudioError
-    from seqaudio.files.reader import read_pieces
-
-    for path in paths:
-        try:
-            pieces, unreadable = read_pieces(path, budgets)
-        except SeqAudioError as problem:
-            _skip(problem, problems)
-            continue
-        for reason in unreadable:
-            _skip(reason, problems)
-        for piece in pieces:
-            yield f"{path.resolve()}/{piece.name}", piece
-
-
-def _found(sources: Iterable[str], problems: list[str]) -> Iterator[Path]:
-    """The files of all sources; a source that has none is told."""
-    from seqaudio.errors import SeqAudioError
-
-    for source in sources:
-        try:
-            yield from _paths(source)
-        except SeqAudioError as problem:
-            _skip(problem, problems)
-
-
-def _paths(source: str) -> list[Path]:
-    """The music files of a folder or named corpus; of a file itself, whether it is there or not."""
-    from seqaudio.files.reader import MUSIC_SUFFIXES
-
-    path = Path(source)
-    if path.suffix.lower() in MUSIC_SUFFIXES and not path.is_dir():  # without the corpus room: it takes time to import
-        return [path]
-    from seqaudio.corpus.sources import files_of
-
-    return [file.path for file in files_of(source)]
-
-
-def _skip(problem: object, problems: list[str]) -> None:
-    problems.append(str(problem))
+def _warn(problem: object) -> None:
     click.echo(f"seqaudio: {problem}", err=True)
 
 
-def _row(piece: Piece, primer_bars: int | None, beside: Reference | None, without: int | None) -> Row:
+def _row(piece: Placed, primer_bars: int | None, beside: Reference | None, without: int | None) -> Row:
     """What is measured of one piece."""
-    from seqaudio.files.atomic import shown
+    from seqaudio.cli.structure_tables import counted
     from seqaudio.structure import Bars, boundaries, evaluate, similarity_curve
     from seqaudio.structure.evaluation import Facets
+    from seqaudio.structure.similarity import MOST_BARS
 
     score = piece.score
     facets = Facets.of(score, primer_bars)
-    warnings = facets.degeneracy.warnings()
     count = facets.bars.count
+    warnings = facets.degeneracy.warnings() if count or not len(score) else ["late: no notes in what was measured"]
     if len(facets.score) < len(score):
-        warnings.append(f"long: the first {count:,} of {len(Bars.of_score(score)):,} bars were measured")
+        measured = count or MOST_BARS
+        warnings.append(f"long: the first {measured:,} of {len(Bars.of_score(score)):,} bars were measured")
     if primer_bars and count <= primer_bars:
-        warnings.append(f"nothing behind the primer: {count} bars")
+        warnings.append(f"nothing behind the primer: {counted(count, 'bar')}")
     row: Row = {
-        "name": shown(piece.name),
+        "name": piece.name,
         "bars": count,
         "notes": len(facets.score),
         "measures": evaluate(facets),
@@ -157,11 +123,12 @@ def _row(piece: Piece, primer_bars: int | None, beside: Reference | None, withou
 def _beside(score: Score, row: Row, beside: Reference, without: int | None) -> Row:
     """What the real pieces say of one."""
     from seqaudio.structure.copying import NOWHERE
+    from seqaudio.structure.real_range import FEWEST_PIECES
     from seqaudio.structure.reference import SHARED_RUN
 
     run = beside.shared_run(score, without=NOWHERE if without is None else without)
     measures = row["measures"] | {SHARED_RUN: float(run.length)}
-    ranges = beside.ranges(row["bars"])
+    ranges = {name: real for name, real in beside.ranges(row["bars"]).items() if real.pieces >= FEWEST_PIECES}
     return {
         "measures": measures,
         "reading": {name: ranges[name].place(value) for name, value in measures.items() if name in ranges},
@@ -172,38 +139,41 @@ def _beside(score: Score, row: Row, beside: Reference, without: int | None) -> R
 
 def _reference(source: str, primer_bars: int | None, budgets: Limits) -> tuple[Reference, dict[str, int]]:
     """The real pieces, and the number of each by its place."""
+    from seqaudio.cli.reading import real_pieces_of
     from seqaudio.errors import NoNotesError
     from seqaudio.files.atomic import shown
     from seqaudio.structure.reference import Reference
 
-    if (Path(source) / "manifest.json").is_file():
-        names, scores = _prepared(source)
-        return Reference(scores, names, primer_bars), {}
-    problems: list[str] = []
-    found = list(_pieces(_paths(source), budgets, problems))
-    if not any(len(piece.score) for _, piece in found):
-        raise NoNotesError(f"{shown(source)}: no piece with notes to compare with")
-    beside = Reference([piece.score for _, piece in found], [shown(piece.name) for _, piece in found], primer_bars)
-    return beside, {place: number for number, (place, _) in enumerate(found)}
+    found = [piece for piece in real_pieces_of(source, budgets, _warn) if _can_be_measured(piece)]
+    if not any(len(piece.score) for piece in found):
+        raise NoNotesError(f"--reference {shown(source)}: no piece with notes to compare with")
+    beside = Reference([piece.score for piece in found], [piece.name for piece in found], primer_bars)
+    return beside, {piece.place: number for number, piece in enumerate(found)}
 
 
-def _prepared(folder: str) -> tuple[list[str], list[Score]]:
-    """The training pieces of a prepared corpus."""
-    from seqaudio.corpus.prepared import PreparedCorpus
+def _can_be_measured(piece: Placed) -> bool:
+    """Whether a real piece can be cut into bars; one that cannot is told."""
+    from seqaudio.errors import OptionError
+    from seqaudio.structure import Bars
 
-    corpus = PreparedCorpus.open(folder)
-    numbers = corpus.of_split("train")
-    names = [str(corpus.manifest["pieces"][i].get("name", i)) for i in numbers]
-    return names, [corpus.tokenizer.decode(corpus.piece(i).astype("int64")) for i in numbers]
+    try:
+        Bars.of_score(piece.score)
+    except OptionError as problem:
+        _warn(f"{piece.name}: {problem}")
+        return False
+    return True
 
 
 def _reference_facts(source: str, beside: Reference, rows: list[Row]) -> Row:
-    """What is said once of the real pieces, and of all pieces as a set."""
+    """What is said once of the real pieces, and of all pieces as a set; nothing is usual where they are few."""
     import numpy as np
 
     from seqaudio.files.atomic import shown
+    from seqaudio.structure.real_range import FEWEST_PIECES
 
-    error, null = beside.curve_error([np.array(row["curve"]) for row in rows])
+    error = null = math.nan
+    if len(beside.scores) >= FEWEST_PIECES:
+        error, null = beside.curve_error([np.array(row["curve"]) for row in rows])
     return {"name": shown(source), "pieces": len(beside.scores), "similarity_error": error, "null": null}
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from seqaudio.cli.page import SHOWN_NOTES
+from seqaudio.cli.structure_tables import counted
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.report.page import Matrix, Page, Panel, Table, roll_of
 from seqaudio.report.retention import HEADLINES, MEASURED_BARS, figures
-from seqaudio.structure import Bars, similarity_matrix
+from seqaudio.structure import Bars, RealRange, similarity_matrix
 from seqaudio.structure.reference import Reference
 
 MOST_ROWS = 1000  # of the table of all pieces
@@ -55,13 +56,13 @@ def _panel(
     start = roll.first_bar - 1
     shown = bars.part(start, min(start + roll.bars, start + MEASURED_BARS))
     matrices = [Matrix(row["name"], similarity_matrix(shown), roll.first_bar, roll.new_from_bar)] if len(bars) else []
-    ranges, real = {}, ""
+    real = ""
     if beside is not None and matrices:
         numbers = beside.like(len(bars))
-        ranges, real = beside.ranges(len(bars)), f"{len(numbers)} pieces of {reference}"
+        real = f"{len(numbers)} pieces of {reference}" if row["real"] else ""
         others = [number for number in numbers if beside.names[number] != row["name"]]
         matrices += [_real_matrix(beside, others, len(bars))] if others else []
-    facts = [f"{row['bars']} bars", f"{row['notes']} notes"]
+    facts = [counted(row["bars"], "bar"), counted(row["notes"], "note")]
     if row["boundaries"]:
         facts.append("sections begin at bars " + ", ".join(str(bar + 1) for bar in [0, *row["boundaries"]]))
     return Panel(
@@ -70,7 +71,7 @@ def _panel(
         warnings=row["warnings"],
         roll=roll,
         matrices=matrices,
-        figures=figures(row["measures"], ranges),
+        figures=figures(row["measures"], {name: RealRange(**ends) for name, ends in row.get("real", {}).items()}),
         real=real,
     )
 

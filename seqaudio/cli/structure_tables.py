@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seqaudio.structure.evaluation import MEASURES
+from seqaudio.structure.real_range import FEWEST_PIECES
 from seqaudio.structure.reference import SHARED_RUN
 
 WIDTH = 1000  # columns where no person is watching: a row stays a line
@@ -36,16 +37,26 @@ def tables(facts: dict[str, Any]) -> str:
     parts = [_one(rows[0])] if len(rows) == 1 else [_several(rows)]
     reference = facts.get("reference")
     if reference:
+        known = any(row["real"] for row in rows)
         parts.append(
-            f"beside {reference['pieces']:,} pieces of {reference['name']}: low and high are outside of where nine in "
-            "ten of those of the same length lie"
+            f"beside {counted(reference['pieces'], 'piece')} of {reference['name']}: "
+            + (
+                "low and high are outside of where nine in ten of those of the same length lie"
+                if known
+                else f"too few to say what is usual, it takes {FEWEST_PIECES}"
+            )
         )
-        if len(rows) > 1:
+        if known and len(rows) > 1:
             parts.append(
                 f"similarity-curve error of all {len(rows)} pieces: {reference['similarity_error']:.3f}; "
                 f"half of the real pieces against the other half: {reference['null']:.3f}"
             )
     return "\n".join(parts)
+
+
+def counted(count: int, what: str) -> str:
+    """A count and its noun: 1 bar, 2 bars."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _one(row: dict[str, Any]) -> str:
@@ -65,7 +76,7 @@ def _one(row: dict[str, Any]) -> str:
                 else f"notes in a row, in any key: {escape(str(row['shared_with']))}"
             )
             table.add_row(f"  {name}", _number(name, value), *usual, says)
-    lines = [f"{row['name']}: {row['bars']} bars, {row['notes']} notes", _text(table)]
+    lines = [f"{row['name']}: {counted(row['bars'], 'bar')}, {counted(row['notes'], 'note')}", _text(table)]
     starts = ", ".join(str(bar + 1) for bar in [0, *row["boundaries"]])
     lines += [f"sections begin at bars {starts}"] if row["boundaries"] else []
     return "\n".join(lines + [f"warning: {warning}" for warning in row["warnings"]])

@@ -18,8 +18,8 @@ from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.music.score import Score
 from seqaudio.report.page.content import Figure
 from seqaudio.structure import MEASURES, Bars, RealRange, evaluate, real_ranges
+from seqaudio.structure.real_range import FEWEST_PIECES
 
-FEWEST_PIECES = 8  # a range of fewer says nothing
 RANGES = "real.json"  # in a model's folder: what pieces that it has not met reach
 NEAR_PRIMER, NEAR_BARS = 1.34, 1.2  # ratios within which a stored range of other lengths is still used
 MEASURED_BARS = 1024  # of a longer piece the first are measured

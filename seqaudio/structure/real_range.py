@@ -19,6 +19,8 @@ from seqaudio.errors import OptionError
 Place = Literal["below", "within", "above", "undefined"]
 
 SHARE = 0.9  # of the real pieces lie within
+FEWEST_PIECES = 8
+"""Real pieces that it takes to say what is usual: the range of fewer says nothing."""
 
 
 @dataclass(frozen=True)

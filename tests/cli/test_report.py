@@ -205,8 +205,9 @@ def test_files_to_compare_with(seqaudio):
         write_midi(Score.from_notes(np.arange(len(pitch)) * 240, 240, pitch), Path(f"real/deep/{i}.mid"))
     Path("real/broken.mid").write_bytes(b"MThd")
     Path("real/notes.txt").write_text("no music")
-    code, *_ = seqaudio("continue", PRIMER, "--bars", 4, "--report", "page.html", "--reference", "real")
-    assert code == 0
+    code, out, err = seqaudio("continue", PRIMER, "--bars", 4, "--report", "page.html", "--reference", "real")
+    assert (code, err) == (0, "")
+    assert "of the reference 1 could not be used" in out.splitlines()
     read = page()
     assert any("beside 9 real pieces, 12 bars of each" in text for text in read.text_of("h3"))
     assert read.text_of("h3")[1] == "A real piece: 0.mid"
@@ -215,12 +216,30 @@ def test_files_to_compare_with(seqaudio):
     assert len(names) == 2
 
 
+def test_a_prepared_corpus_may_be_compared_with(seqaudio):
+    """Its training pieces count, as for `structure`."""
+    Path("real").mkdir()
+    for i in range(16):
+        pitch = 60 + np.random.default_rng(i).integers(0, 12, 96)
+        write_midi(Score.from_notes(np.arange(96) * 240, 240, pitch), Path(f"real/{i:02}.mid"))
+    assert seqaudio("prepare", "real", "corpus", "--melody")[0] == 0
+    pieces = json.loads(Path("corpus/manifest.json").read_text())["pieces"]
+    training = sum(piece["split"] == "train" for piece in pieces)
+    code, _, err = seqaudio("continue", PRIMER, "--bars", 4, "--report", "page.html", "--reference", "corpus")
+    assert (code, err) == (0, "")
+    assert any(f"beside {training} real pieces, 12 bars of each" in text for text in page().text_of("h3"))
+    assert 8 <= training < 16
+
+
 def test_a_reference_that_is_none(seqaudio):
     Path("empty").mkdir()
+    write_midi(Score.from_notes([], 1, 60), Path("noteless.mid"))
     for arguments, code, words in (
         (("--reference", "empty"), 2, "give --report"),
         (("--report", "page.html", "--reference", "gone"), 2, "gone"),
-        (("--report", "page.html", "--reference", "empty"), 3, "no piece with notes"),
+        (("--report", "page.html", "--reference", ""), 2, "is empty"),
+        (("--report", "page.html", "--reference", "empty"), 3, "no music file inside"),
+        (("--report", "page.html", "--reference", "noteless.mid"), 3, "no piece with notes"),
     ):
         result, out, err = seqaudio("continue", PRIMER, "--bars", 1, "-o", "out.mid", *arguments)
         assert (result, out) == (code, "")

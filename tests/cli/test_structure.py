@@ -126,6 +126,51 @@ def test_a_prepared_corpus_may_be_the_reference(seqaudio, real: Path, tmp_path: 
     assert run["measures"]["longest_shared_run"] == run["notes"]
 
 
+def test_a_few_real_pieces_do_not_say_what_is_usual(seqaudio, real: Path, tmp_path: Path, piece: Path) -> None:  # noqa: F811
+    (tmp_path / "few").mkdir()
+    for number in range(8):
+        if number:
+            text = seqaudio("structure", piece, real / "tune01.mid", "--reference", "few").out
+            assert f"beside {number} piece{'s' * (number > 1)} of few: too few to say what is usual" in text
+            assert not {"low", "high"} & set(text.split())
+            facts = json.loads(seqaudio("structure", piece, "--reference", "few", "--json").out)
+            assert facts["pieces"][0]["real"] == facts["pieces"][0]["reading"] == {}
+            assert facts["pieces"][0]["measures"]["longest_shared_run"] > 0
+            assert facts["reference"]["similarity_error"] is facts["reference"]["null"] is None
+        (tmp_path / "few" / f"{number}.mid").write_bytes((real / f"tune0{number}.mid").read_bytes())
+    assert "low and high are outside" in seqaudio("structure", piece, "--reference", "few").out
+
+
+def test_a_real_piece_that_cannot_be_measured_is_named(
+    seqaudio,  # noqa: F811
+    real: Path,
+    tmp_path: Path,
+    piece: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "mixed").mkdir()
+    for number in range(8):
+        (tmp_path / "mixed" / f"{number}.mid").write_bytes((real / f"tune0{number}.mid").read_bytes())
+    write_midi(Score.from_notes([0], 1920 * 1000, 60), tmp_path / "mixed" / "held.mid")
+    (tmp_path / "mixed" / "broken.mid").write_bytes(b"MThd")
+    monkeypatch.setattr("seqaudio.structure.bars.MOST_TIED", 999)
+    result = seqaudio("structure", piece, "--reference", "mixed", "--json")
+    assert result.code == 0
+    assert json.loads(result.out)["reference"]["pieces"] == 8
+    broken, held = result.err.splitlines()
+    assert "broken.mid: " in broken
+    assert held.startswith("seqaudio: held.mid: 1,000 notes when tied over bar lines")
+
+
+def test_notes_beyond_what_is_measured_are_not_told_missing(seqaudio, tmp_path: Path) -> None:  # noqa: F811
+    write_midi(Score.from_notes([1920 * 5000], 480, 60), tmp_path / "late.mid")
+    (row,) = json.loads(seqaudio("structure", "late.mid", "--json").out)["pieces"]
+    assert row["warnings"] == [
+        "late: no notes in what was measured",
+        "long: the first 4,096 of 5,001 bars were measured",
+    ]
+
+
 def test_pieces_without_notes_or_behind_the_primer_are_measured_and_named(seqaudio, tmp_path: Path) -> None:  # noqa: F811
     write_midi(Score.from_notes([], 1, 60), tmp_path / "empty.mid")
     write_midi(tune("A"), tmp_path / "primer.mid")
@@ -177,6 +222,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_measured(seqaudio, piece: Pat
         ((), 2, ("FILES",)),
         (("piece.mid", "--primer-bars", 0), 2, ("--primer-bars",)),
         (("piece.mid", "--reference", "gone"), 2, ("gone", "no such folder or corpus")),
+        (("piece.mid", "--reference", ""), 2, ("is empty",)),
         (("piece.mid", "--reference", "nothing"), 3, ("nothing", "no music file")),
         (("piece.mid", "--reference", "noteless"), 3, ("noteless", "no piece with notes")),
         (("piece.mid", "--limit", "max_notes=many"), 2, ("max_notes=many",)),
