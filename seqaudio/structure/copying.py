@@ -115,11 +115,21 @@ class RunIndex:
         place = np.minimum(np.searchsorted(self.kinds, symbols), max(len(self.kinds) - 1, 0))
         known = self.kinds[place] == symbols if len(self.kinds) else np.zeros(len(symbols), bool)
         query = np.where(known, place + 1, NOWHERE).astype(np.int32)
-        length, start, found = _longest(query, self.ids, self.suffixes, self.piece, without)
+        length, start, found = _longest(query, self.ids, self._suffixes_for(len(query), without), self.piece, without)
         if not length:
             return SharedRun(0, 0, NOWHERE, 0)
         number = int(self.piece[found])
         return SharedRun(length, start, number, int(found - self.begin[number]))
+
+    def _suffixes_for(self, symbols: int, without: int) -> Ids:
+        """The suffixes to look through for so many symbols, without those of a piece where that is quicker.
+
+        A piece that is one note over and over is most like itself at all its places, and each would be passed by again
+        at each of its steps.
+        """
+        if without == NOWHERE or symbols**2 < len(self.suffixes):
+            return self.suffixes
+        return self.suffixes[self.piece[self.suffixes] != without]
 
 
 def note_symbols(score: Score) -> IntArray:
