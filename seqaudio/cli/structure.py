@@ -45,10 +45,9 @@ def command(
 
     A file that cannot be read is named on stderr, the others are measured, and the exit code is 1.
     """
-    from seqaudio.cli.reading import pieces_of
     from seqaudio.cli.structure_tables import tables
     from seqaudio.cli.terminal import console
-    from seqaudio.errors import NoNotesError, OptionError, SeqAudioError
+    from seqaudio.errors import NoNotesError, SeqAudioError
     from seqaudio.files.limits import Limits
 
     if report is not None:
@@ -56,23 +55,9 @@ def command(
 
         check_page_path(report)
     budgets = Limits.parse(limits)
-    problems = 0
-    rows: list[Row] = []
-    scores: list[Score] = []
-
-    def skip(problem: object) -> None:
-        nonlocal problems
-        problems += 1
-        _warn(problem)
-
     with console().status("reading and measuring"):
         beside, known = (None, {}) if reference is None else _reference(reference, primer_bars, budgets)
-        for piece in pieces_of(files, budgets, skip):
-            try:
-                rows.append(_row(piece, primer_bars, beside, known.get(piece.place)))
-                scores += [piece.score] if report and len(scores) < SHOWN_PIECES else []
-            except OptionError as problem:
-                skip(f"{piece.name}: {problem}")
+        rows, scores, problems = _measured(files, budgets, primer_bars, beside, known, SHOWN_PIECES if report else 0)
     if not rows:
         raise NoNotesError("no piece could be measured")
     facts: Row = {"primer_bars": primer_bars, "pieces": rows}
@@ -86,6 +71,37 @@ def command(
         write_page(structure_page(facts, scores, beside), report)
     if problems:
         raise SeqAudioError(f"{problems} of {problems + len(rows)} pieces could not be measured")
+
+
+def _measured(
+    files: tuple[str, ...],
+    budgets: Limits,
+    primer_bars: int | None,
+    beside: Reference | None,
+    known: dict[str, int],
+    shown: int,
+) -> tuple[list[Row], list[Score], int]:
+    """What is measured of all pieces, the notes of the first ``shown``, and how many pieces could not be measured."""
+    from seqaudio.cli.reading import pieces_of
+    from seqaudio.errors import OptionError
+
+    rows: list[Row] = []
+    scores: list[Score] = []
+    problems = 0
+
+    def skip(problem: object) -> None:
+        nonlocal problems
+        problems += 1
+        _warn(problem)
+
+    for piece in pieces_of(files, budgets, skip):
+        try:
+            rows.append(_row(piece, primer_bars, beside, known.get(piece.place)))
+        except OptionError as problem:
+            skip(f"{piece.name}: {problem}")
+        else:
+            scores += [piece.score] if len(scores) < shown else []
+    return rows, scores, problems
 
 
 def _warn(problem: object) -> None:

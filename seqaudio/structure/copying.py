@@ -129,7 +129,8 @@ class RunIndex:
         """
         if without == NOWHERE or symbols**2 < len(self.suffixes):
             return self.suffixes
-        return self.suffixes[self.piece[self.suffixes] != without]
+        others: Ids = self.suffixes[self.piece[self.suffixes] != without]
+        return others
 
 
 def note_symbols(score: Score) -> IntArray:
