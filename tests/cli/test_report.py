@@ -15,6 +15,7 @@ from seqaudio.files import read_midi, write_midi
 from seqaudio.memory.gates import gate_values
 from seqaudio.music import Score
 from seqaudio.pretrained import load_model
+from seqaudio.structure import Bars, similarity_curve, similarity_error
 from tests.report.page.reading import Reader
 from tests.report.page.samples import HOSTILE
 
@@ -196,6 +197,22 @@ def test_the_piece_that_the_primer_was_cut_from_stands_beside(seqaudio):
     assert (cells[0][:8, :8] == cells[1][:8, :8]).all()
     assert (np.diagonal(cells[1], 8) == 255).all()
     assert any(text.startswith("similarity-curve error") for text in read.text_of("th"))
+
+
+def test_the_error_of_the_curve_is_over_as_many_bars_as_were_written(seqaudio):
+    pitch = 60 + np.random.default_rng(1).integers(0, 12, 128)
+    pitch = np.concatenate([pitch[:64], pitch[:64], pitch])  # what comes later is not what comes first
+    write_midi(Score.from_notes(np.arange(256) * 240, 240, pitch), Path("tune.mid"))
+    arguments = ("--primer-bars", 8, "--bars", 4, "--seed", 1, "--include-primer", "-o", "out.mid")
+    assert seqaudio("continue", "tune.mid", *arguments, "--report", "page.html")[0] == 0
+    read = page()
+    cells = iter(zip(read.tags(), read.texts, strict=True))
+    assert any(tag == "th" and text.startswith("similarity-curve error") for tag, text in cells)
+    value = next(text for tag, text in cells if tag == "td")
+    own, made = (Bars.of_score(read_midi(Path(name))).part(0, 12) for name in ("tune.mid", "out.mid"))
+    error = similarity_error(similarity_curve(made), similarity_curve(own))
+    whole = similarity_error(similarity_curve(made), similarity_curve(read_midi(Path("tune.mid"))))
+    assert value == f"{error:.2f}" != f"{whole:.2f}"
 
 
 def test_files_to_compare_with(seqaudio):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqaudio.corpus import walk
 from seqaudio.files import read_midi, write_midi
 from seqaudio.music import Score
 from seqaudio.structure import MEASURES, evaluate, similarity_curve
@@ -124,6 +125,39 @@ def test_a_prepared_corpus_may_be_the_reference(seqaudio, real: Path, tmp_path: 
     seen = real / training[0]["name"]
     run = json.loads(seqaudio("structure", seen, "--reference", "corpus", "--json").out)["pieces"][0]
     assert run["measures"]["longest_shared_run"] == run["notes"]
+
+
+def test_a_piece_is_known_by_its_place_not_by_its_name(seqaudio, real: Path, tmp_path: Path) -> None:  # noqa: F811
+    """A copy of a real piece in another folder is a copy, whatever it is called."""
+    copy = tmp_path / "tune07.mid"
+    copy.write_bytes((real / "tune07.mid").read_bytes())
+    facts = json.loads(seqaudio("structure", copy, real / "tune07.mid", "--reference", real, "--json").out)
+    copied, itself = facts["pieces"]
+    assert copied["measures"]["longest_shared_run"] == copied["notes"]
+    assert copied["shared_with"] == "tune07.mid"
+    assert itself["measures"]["longest_shared_run"] < itself["notes"] / 4
+
+
+def test_a_folder_that_cannot_be_listed_is_named_with_the_reason(
+    seqaudio,  # noqa: F811
+    piece: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def entries(folder: Path) -> list:
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    listed = walk.entries
+    monkeypatch.setattr(walk, "entries", entries)
+    (tmp_path / "closed").mkdir()
+    result = seqaudio("structure", tmp_path)
+    assert result.code == 1
+    assert result.out.startswith("piece.mid: 32 bars")
+    said, _ = result.err.splitlines()
+    assert said.startswith(f"seqaudio: {tmp_path / 'closed'}: ")
+    assert "permission denied" in said
 
 
 def test_a_few_real_pieces_do_not_say_what_is_usual(seqaudio, real: Path, tmp_path: Path, piece: Path) -> None:  # noqa: F811

@@ -10,6 +10,7 @@ from seqaudio.cli.main import run
 from seqaudio.files import write_midi
 from tests.report.page.reading import Reader
 from tests.samples import tune
+from tests.structure.pieces import tune as of_parts
 
 
 @pytest.fixture
@@ -56,6 +57,25 @@ def test_of_many_pieces_all_are_in_the_table_and_eight_are_drawn(measured):
     mean = np.mean([row["measures"]["lz_gain"] for row in facts["pieces"]])
     assert f"{mean:.2f}" in page.text_of("td")[:6]
     assert page.text_of("code") == ["seqaudio structure music --json --report page.html"]
+
+
+def test_sections_and_warnings_are_those_that_are_printed(measured):
+    write_midi(of_parts("AABA", 99), Path("aaba.mid"))
+    facts, page = measured("aaba.mid")
+    assert facts["pieces"][0]["boundaries"] == [8, 16, 24]
+    assert any("sections begin at bars 1, 9, 17, 25" in text for text in page.text_of("p"))
+    write_midi(of_parts("AAAAA", 99, part_bars=4, varied=0), Path("loop.mid"))
+    facts, page = measured("loop.mid")
+    (warning,) = facts["pieces"][0]["warnings"]
+    assert any(warning in text for tag in ("p", "li") for text in page.text_of(tag))
+
+
+@pytest.mark.parametrize("bars", [8, 11])
+def test_the_real_piece_drawn_has_nearly_as_many_bars(measured, bars):
+    """There is one of each length twice or more, so the piece itself is not needed."""
+    _, page = measured(f"music/{bars - 8:02}.mid", "--reference", "music")
+    here, real = page.drawings()[0]["matrices"]
+    assert here["size"] == real["size"] == bars
 
 
 def test_a_primer_longer_than_the_piece_is_no_cut(measured):

@@ -25,7 +25,7 @@ from seqaudio.report.page import (
     write_page,
 )
 from seqaudio.report.page.packed import pooled, script_safe
-from seqaudio.report.page.render import MOST_BYTES, PARTS, SCRIPTS
+from seqaudio.report.page.render import MOST_BYTES, PARTS, SCRIPTS, _places
 from seqaudio.report.page.rolls import SHOWN_BARS, SHOWN_BARS_BEFORE
 from seqaudio.report.page.words import ALIKE, bar_table, pitch_name, say_matrix, say_series
 from seqaudio.structure import RealRange
@@ -288,3 +288,16 @@ def test_places_where_nothing_can_be_written(tmp_path):
         with pytest.raises(BadFileError, match="cannot be written"):
             check_page_path(tmp_path / place)
     assert {path.name for path in tmp_path.iterdir()} == {"file", "folder.html"}
+
+
+def test_shares_stand_on_a_strip_from_none_to_all():
+    """Others on one from the least mark to the highest."""
+    real = RealRange(0.4, 0.5, 0.6, 9)
+    at = {}
+    for percent in (True, False):
+        at[percent] = _places(Figure("a", 0.45, real, percent=percent))
+        assert at[percent]["low"] < at[percent]["value"] < at[percent]["middle"] < at[percent]["high"]
+    assert at[True]["middle"] == 50
+    assert at[True]["high"] - at[True]["low"] == pytest.approx(100 * 0.2 / 1.16, abs=0.02)
+    assert at[False]["high"] - at[False]["low"] == pytest.approx(100 / 1.16, abs=0.02)
+    assert _places(Figure("a", np.nan, real)) is _places(Figure("a", 0.45)) is None

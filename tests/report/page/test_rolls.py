@@ -96,3 +96,10 @@ def test_never_more_notes_than_allowed_and_none_left_out_unsaid(most, cut):
 def test_no_notes():
     roll = roll_of(Score.from_notes([], [], []))
     assert len(roll.pitch) == 0
+
+
+def test_notes_left_out_of_a_bar_that_is_shown_are_counted():
+    chord = Score.from_notes([0] * 30, 480, np.arange(50, 80))
+    roll = roll_of(chord, most_notes=12)
+    assert len(roll.pitch) == 12
+    assert roll.left_out.endswith(": 18 notes of the bars shown")
