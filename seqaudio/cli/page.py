@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.cli.drawings import SHOWN_NOTES, SHOWN_PIECES, bars_alike, beginning, shown_bars_alike
 from seqaudio.cli.real_music import RealMusic
 from seqaudio.cli.writing import Request, settings
 from seqaudio.continuation.continue_score import Continuation
@@ -16,12 +17,10 @@ from seqaudio.continuation.likelihood import bar_means, bar_nats, token_nats
 from seqaudio.continuation.primer import bars_tokenizer
 from seqaudio.music.score import Score
 from seqaudio.report.page import Figure, Matrix, Page, Panel, Roll, Series, roll_of
-from seqaudio.report.retention import MEASURED_BARS, figures, headlines
-from seqaudio.structure import Bars, similarity_curve, similarity_error, similarity_matrix
+from seqaudio.report.retention import figures, headlines
+from seqaudio.structure import Bars, similarity_curve, similarity_error
 from seqaudio.tokens.bars import BarsTokenizer
 
-SHOWN_PIECES = 8
-SHOWN_NOTES = 40_000  # of all pieces together: the page stays under 3 MB
 GATES = {
     "input": "How far what is new is let in; mean over a layer's units, 1 is open.",
     "forget": "How much of the cell state is kept at each token; mean over a layer's units, 1 keeps all.",
@@ -107,23 +106,9 @@ def _panel(
 def _matrices(heard: Score, roll: Roll, real: RealMusic) -> list[Matrix]:
     """How alike the bars shown are, and those of a real piece."""
     bars = Bars.of_score(heard)
-    start = roll.first_bar - 1
-    end = min(start + roll.bars, start + MEASURED_BARS)
     title = "Primer and continuation" if roll.new_from_bar else "The piece"
-    if end < len(bars):
-        title += f", bars {start + 1} to {end}"
-    found = [Matrix(title, similarity_matrix(bars.part(start, end)), start + 1, roll.new_from_bar)]
     beside = real.beside(len(bars))
-    if beside is not None:
-        name, other = beside
-        found.append(Matrix(name, similarity_matrix(_part(other))))
-    return found
-
-
-def _part(score: Score, count: int = MEASURED_BARS) -> Bars:
-    """The first so many bars."""
-    bars = Bars.of_score(score)
-    return bars.part(0, min(len(bars), count))
+    return [shown_bars_alike(title, bars, roll), *([bars_alike(*beside)] if beside else [])]
 
 
 def _apart(heard: Score, real: RealMusic) -> list[Figure]:
@@ -131,8 +116,8 @@ def _apart(heard: Score, real: RealMusic) -> list[Figure]:
     if real.own is None:
         return []
     _, own = real.own
-    count = min(len(_part(heard)), len(_part(own)))
-    error = similarity_error(*(similarity_curve(_part(score, count)) for score in (heard, own)))
+    count = min(len(beginning(heard)), len(beginning(own)))
+    error = similarity_error(*(similarity_curve(beginning(score, count)) for score in (heard, own)))
     return [Figure("similarity-curve error", error, None, "distance from how the piece really goes on")]
 
 

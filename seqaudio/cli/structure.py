@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-SHOWN_PIECES = 8  # on a page, with their notes; a table there has all
-
 
 @click.command("structure")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
@@ -50,14 +48,17 @@ def command(
     from seqaudio.errors import NoNotesError, SeqAudioError
     from seqaudio.files.limits import Limits
 
+    drawn = 0
     if report is not None:
+        from seqaudio.cli.drawings import SHOWN_PIECES
         from seqaudio.report.page import check_page_path
 
         check_page_path(report)
+        drawn = SHOWN_PIECES
     budgets = Limits.parse(limits)
     with console().status("reading and measuring"):
         beside, known = (None, {}) if reference is None else _reference(reference, primer_bars, budgets)
-        rows, scores, problems = _measured(files, budgets, primer_bars, beside, known, SHOWN_PIECES if report else 0)
+        rows, scores, problems = _measured(files, budgets, primer_bars, beside, known, drawn)
     if not rows:
         raise NoNotesError("no piece could be measured")
     facts: Row = {"primer_bars": primer_bars, "pieces": rows}
@@ -79,9 +80,9 @@ def _measured(
     primer_bars: int | None,
     beside: Reference | None,
     known: dict[str, int],
-    shown: int,
+    drawn: int,
 ) -> tuple[list[Row], list[Score], int]:
-    """What is measured of all pieces, the notes of the first ``shown``, and how many pieces could not be measured."""
+    """What is measured of all pieces, the notes of the first ``drawn``, and how many pieces could not be measured."""
     from seqaudio.cli.reading import pieces_of
     from seqaudio.errors import OptionError
 
@@ -100,7 +101,7 @@ def _measured(
         except OptionError as problem:
             skip(f"{piece.name}: {problem}")
         else:
-            scores += [piece.score] if len(scores) < shown else []
+            scores += [piece.score] if len(scores) < drawn else []
     return rows, scores, problems
 
 

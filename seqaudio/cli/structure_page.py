@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from seqaudio.cli.page import SHOWN_NOTES
+from seqaudio.cli.drawings import SHOWN_NOTES, bars_alike, shown_bars_alike
 from seqaudio.cli.structure_tables import counted
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.report.page import Matrix, Page, Panel, Table, roll_of
-from seqaudio.report.retention import HEADLINES, MEASURED_BARS, figures
-from seqaudio.structure import Bars, RealRange, similarity_matrix
+from seqaudio.report.retention import HEADLINES, figures
+from seqaudio.structure import Bars, RealRange
 from seqaudio.structure.reference import Reference
 
 MOST_ROWS = 1000  # of the table of all pieces
@@ -53,9 +53,7 @@ def _panel(
     lines, bars = score.bars(), Bars.of_score(score)
     cut = primer_bars if 0 < primer_bars < len(bars) else None
     roll = roll_of(score, None if cut is None else int(lines[cut]), most_notes=most_notes)
-    start = roll.first_bar - 1
-    shown = bars.part(start, min(start + roll.bars, start + MEASURED_BARS))
-    matrices = [Matrix(row["name"], similarity_matrix(shown), roll.first_bar, roll.new_from_bar)] if len(bars) else []
+    matrices = [shown_bars_alike(row["name"], bars, roll)] if len(bars) else []
     real = ""
     if beside is not None and matrices:
         numbers = beside.like(len(bars))
@@ -78,10 +76,8 @@ def _panel(
 
 def _real_matrix(beside: Reference, numbers: Sequence[int], bars: int) -> Matrix:
     """The bars of the real piece whose length is nearest."""
-    pieces = {number: Bars.of_score(beside.scores[number]) for number in numbers}
-    number = min(pieces, key=lambda number: abs(len(pieces[number]) - bars))
-    part = pieces[number].part(0, min(len(pieces[number]), MEASURED_BARS))
-    return Matrix(f"A real piece: {beside.names[number]}", similarity_matrix(part))
+    number = min(numbers, key=lambda number: abs(len(Bars.of_score(beside.scores[number])) - bars))
+    return bars_alike(f"A real piece: {beside.names[number]}", beside.scores[number])
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:

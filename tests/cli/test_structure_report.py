@@ -70,6 +70,13 @@ def test_sections_and_warnings_are_those_that_are_printed(measured):
     assert any(warning in text for tag in ("p", "li") for text in page.text_of(tag))
 
 
+def test_likeness_of_a_part_says_which_part(measured, monkeypatch):
+    monkeypatch.setattr("seqaudio.cli.drawings.MEASURED_BARS", 6)
+    _, page = measured("music/00.mid")
+    assert page.drawings()[0]["matrices"][0]["size"] == 6
+    assert page.text_of("h3")[0] == "00.mid, bars 1 to 6"
+
+
 @pytest.mark.parametrize("bars", [8, 11])
 def test_the_real_piece_drawn_has_nearly_as_many_bars(measured, bars):
     """There is one of each length twice or more, so the piece itself is not needed."""

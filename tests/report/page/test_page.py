@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from seqaudio.cli.page import SHOWN_NOTES, SHOWN_PIECES
+from seqaudio.cli.drawings import SHOWN_NOTES, SHOWN_PIECES
 from seqaudio.errors import BadFileError, OptionError, OverLimitError
 from seqaudio.music import Score
 from seqaudio.report.page import (
