@@ -75,8 +75,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         part = folder / f".{os.getpid()}-{secrets.token_hex(4)}.tmp"
         with open(part, "xb"):  # asking for permissions would not tell of a file system that is read-only
             part.unlink()
-        if not target.parent.exists() or target.exists():
-            return
+        if not target.parent.exists() or target.exists() or target.is_symlink():
+            return  # a link that leads nowhere must not be removed in place of what it would lead to
         target.touch()  # the name itself may be too long, or hold what no name may
         target.unlink()
     except (OSError, ValueError) as error:

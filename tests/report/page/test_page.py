@@ -281,6 +281,16 @@ def test_other_suffixes_are_refused(tmp_path, name):
         check_page_path(tmp_path / name)
 
 
+def test_asking_leaves_everything_as_it_is(tmp_path):
+    (tmp_path / "old.html").write_text("old")
+    (tmp_path / "link.html").symlink_to("away.html")
+    for name in ("old.html", "link.html", "new.html", "folder/new.html"):
+        check_page_path(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.html", "old.html"]
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "old.html").read_text() == "old"
+
+
 def test_places_where_nothing_can_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.html").mkdir()
