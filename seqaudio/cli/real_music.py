@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seqaudio.cli.reading import Tell, real_pieces_of
 from seqaudio.continuation.primer import make_readable
-from seqaudio.errors import NoNotesError
+from seqaudio.errors import BadFileError, NoNotesError
 from seqaudio.files.atomic import shown
 from seqaudio.files.limits import Limits
 from seqaudio.models.checkpoint import Checkpoint, weights_path
@@ -79,8 +79,9 @@ def read_real_music(
     unusable: list[object] = []
     pieces = list(islice(_all_heard(checkpoint, reference, limits, unusable.append), MOST_PIECES))
     if not pieces:
+        why = next((f" ({problem})" for problem in unusable if isinstance(problem, BadFileError)), "")
         raise NoNotesError(
-            f"--reference {shown(reference)}: no piece with notes; name a music file, or a folder of them"
+            f"--reference {shown(reference)}: no piece with notes; name a folder, a music file or a corpus{why}"
         )
     remarks = [f"of the reference {len(unusable)} could not be used"] if unusable else []
     remarks += [f"of the reference the first {MOST_PIECES} are used"] if len(pieces) >= MOST_PIECES else []

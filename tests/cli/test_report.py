@@ -251,12 +251,14 @@ def test_a_prepared_corpus_may_be_compared_with(seqaudio):
 def test_a_reference_that_is_none(seqaudio):
     Path("empty").mkdir()
     write_midi(Score.from_notes([], 1, 60), Path("noteless.mid"))
+    Path("broken.mid").write_bytes(b"MThd")
     for arguments, code, words in (
         (("--reference", "empty"), 2, "give --report"),
         (("--report", "page.html", "--reference", "gone"), 2, "gone"),
         (("--report", "page.html", "--reference", ""), 2, "is empty"),
         (("--report", "page.html", "--reference", "empty"), 3, "no music file inside"),
         (("--report", "page.html", "--reference", "noteless.mid"), 3, "no piece with notes"),
+        (("--report", "page.html", "--reference", "broken.mid"), 3, "(broken.mid: the file ends inside its header"),
     ):
         result, out, err = seqaudio("continue", PRIMER, "--bars", 1, "-o", "out.mid", *arguments)
         assert (result, out) == (code, "")
