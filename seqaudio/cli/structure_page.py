@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqaudio.cli.drawings import SHOWN_NOTES, bars_alike, shown_bars_alike
-from seqaudio.cli.structure_tables import counted
+from seqaudio.cli.structure_tables import beside_words, counted, knows_usual
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.report.page import Matrix, Page, Panel, Table, roll_of
@@ -36,9 +36,11 @@ def structure_page(facts: dict[str, Any], scores: Sequence[Score], beside: Refer
         for row, score in zip(rows, scores, strict=False)
     ]
     few = f" The first {len(scores)} are drawn." if len(scores) < len(rows) else ""
+    summary = [f"{len(rows)} pieces, {sum(row['bars'] for row in rows)} bars.{few}"] if len(rows) > 1 else []
+    summary += [f"Read {beside_words(facts)}."] if beside and not knows_usual(facts) else []
     return Page(
         title=f"Structure of {rows[0]['name']}" if len(rows) == 1 else f"Structure of {len(rows)} pieces",
-        summary=[f"{len(rows)} pieces, {sum(row['bars'] for row in rows)} bars.{few}"] if len(rows) > 1 else [],
+        summary=summary,
         panels=panels,
         tables=[_table(rows)] if len(rows) > 1 else [],
         settings={"primer_bars": facts["primer_bars"], "reference": name or None, "seqaudio": version("seqaudio")},

@@ -37,21 +37,29 @@ def tables(facts: dict[str, Any]) -> str:
     parts = [_one(rows[0])] if len(rows) == 1 else [_several(rows)]
     reference = facts.get("reference")
     if reference:
-        known = any(row["real"] for row in rows)
-        parts.append(
-            f"beside {counted(reference['pieces'], 'piece')} of {reference['name']}: "
-            + (
-                "low and high are outside of where nine in ten of those of the same length lie"
-                if known
-                else f"too few to say what is usual, it takes {FEWEST_PIECES}"
-            )
-        )
-        if known and len(rows) > 1:
+        parts.append(beside_words(facts))
+        if knows_usual(facts) and len(rows) > 1:
             parts.append(
                 f"similarity-curve error of all {len(rows)} pieces: {reference['similarity_error']:.3f}; "
                 f"half of the real pieces against the other half: {reference['null']:.3f}"
             )
     return "\n".join(parts)
+
+
+def knows_usual(facts: dict[str, Any]) -> bool:
+    """Whether there are real pieces enough to say what is usual."""
+    return any(row.get("real") for row in facts["pieces"])
+
+
+def beside_words(facts: dict[str, Any]) -> str:
+    """What real pieces the values stand beside, and how to read that."""
+    reference = facts["reference"]
+    how = (
+        "low and high are outside of where nine in ten of those of the same length lie"
+        if knows_usual(facts)
+        else f"too few to say what is usual, it takes {FEWEST_PIECES}"
+    )
+    return f"beside {counted(reference['pieces'], 'piece')} of {reference['name']}: {how}"
 
 
 def counted(count: int, what: str) -> str:

@@ -77,6 +77,13 @@ def test_likeness_of_a_part_says_which_part(measured, monkeypatch):
     assert page.text_of("h3")[0] == "00.mid, bars 1 to 6"
 
 
+def test_a_few_real_pieces_are_said_to_be_few(measured):
+    _, page = measured("music", "--reference", "music/00.mid")
+    assert "Read beside 1 piece of music/00.mid: too few to say what is usual, it takes 8." in page.text_of("p")
+    _, page = measured("music", "--reference", "music")
+    assert not any("too few" in text for text in page.text_of("p"))
+
+
 @pytest.mark.parametrize("bars", [8, 11])
 def test_the_real_piece_drawn_has_nearly_as_many_bars(measured, bars):
     """There is one of each length twice or more, so the piece itself is not needed."""
