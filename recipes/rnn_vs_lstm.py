@@ -11,9 +11,9 @@ Markdown and JSON, with a sentence for each question. Every cell meets the same 
 parameters within 2 %; validation chooses, the test pieces are looked at once and choose nothing.
 
 The JSON is the log of all trainings and the journal of the recipe: what stands there is not trained again.
-rnn_vs_lstm_measures.py measures, rnn_vs_lstm_table.py makes the table of the log and has the rule for the sentences,
-rnn_vs_lstm_page.py the page of --report; trainings.py keeps the log, and side_by_side.py has the processes. Copy the
-pages and change them.
+rnn_vs_lstm_measures.py measures, rnn_vs_lstm_answers.py reads the log and has the rule for the sentences,
+rnn_vs_lstm_table.py makes the table, rnn_vs_lstm_page.py the page of --report; trainings.py keeps the log, and
+side_by_side.py has the processes. Copy the pages and change them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from typing import Any
 
 import click
 import numpy as np
+from rnn_vs_lstm_answers import CELLS, COUNTED, of, read_log
 from rnn_vs_lstm_measures import Material, Setting, open_corpus
 from rnn_vs_lstm_page import comparison_page
-from rnn_vs_lstm_table import CELLS, COUNTED, of, read_log, table
+from rnn_vs_lstm_table import table
 from side_by_side import work, workers
 from trainings import Journal, Record, run_recipe, trained, which
 

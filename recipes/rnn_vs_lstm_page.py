@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rnn_vs_lstm_answers import CELLS, NAMES
 from rnn_vs_lstm_measures import Material, as_measured
-from rnn_vs_lstm_table import CELLS, NAMES, table
+from rnn_vs_lstm_table import table
 from trainings import Record
 
 from seqaudio.continuation import load_engine

@@ -42,6 +42,11 @@ def measures(recipe):
 
 
 @pytest.fixture(scope="module")
+def answers(recipe):
+    return sys.modules["rnn_vs_lstm_answers"]
+
+
+@pytest.fixture(scope="module")
 def page(recipe):
     return sys.modules["rnn_vs_lstm_table"]
 
@@ -314,8 +319,8 @@ def test_a_loop_goes_round_the_last_bars_of_the_primer(measures):
         (-0.04, 0.05, 0.5, 2, "undecided"),
     ],
 )
-def test_the_rule(page, low, high, p, seeds, says):
-    assert page.verdict(low, high, p, 0.05, seeds) == says
+def test_the_rule(answers, low, high, p, seeds, says):
+    assert answers.verdict(low, high, p, 0.05, seeds) == says
 
 
 def three_seeds(log, better=0.0):
@@ -334,31 +339,31 @@ def three_seeds(log, better=0.0):
     return made
 
 
-def test_sentences_follow_the_rule(page, log):
-    question = page.QUESTIONS[0]
-    same = page.sentence(page.Found(three_seeds(log)), question, "lstm", "rnn")
+def test_sentences_follow_the_rule(answers, log):
+    question = answers.QUESTIONS[0]
+    same = answers.sentence(answers.Found(three_seeds(log)), question, "lstm", "rnn")
     assert same.startswith("**Not shown:** LSTM and tanh RNN differ by less than 0.005 (")
-    apart = page.Found(three_seeds(log, better=0.3))
+    apart = answers.Found(three_seeds(log, better=0.3))
     each, p = apart.differences["nats", "lstm", "rnn"]
     assert each.interval.mean == pytest.approx(-0.3, abs=1e-6)
     assert p == 1  # too few pieces for so many tests
-    assert page.sentence(apart, question, "lstm", "rnn").startswith("**Undecided:** pieces and seeds do not tell; ")
+    assert answers.sentence(apart, question, "lstm", "rnn").startswith("**Undecided:** pieces and seeds do not tell; ")
     apart.differences["nats", "lstm", "rnn"] = (each, 0.01)
     apart.differences["nats", "rnn", "lstm"] = (Difference(Interval(0.3, 0.2, 0.4), 0.0), 0.01)
-    assert "**Shown:** LSTM finds them likelier than tanh RNN (" in page.sentence(apart, question, "lstm", "rnn")
-    assert "**Shown:** tanh RNN finds them less likely than LSTM" in page.sentence(apart, question, "rnn", "lstm")
-    one = page.sentence(page.Found(log), question, "lstm", "rnn")
+    assert "**Shown:** LSTM finds them likelier than tanh RNN (" in answers.sentence(apart, question, "lstm", "rnn")
+    assert "**Shown:** tanh RNN finds them less likely than LSTM" in answers.sentence(apart, question, "rnn", "lstm")
+    one = answers.sentence(answers.Found(log), question, "lstm", "rnn")
     assert one.startswith("**Undecided:** 1 seed cannot tell; here ")
 
 
-def test_nearer_is_read_on_both_sides(page):
-    assert page.nearer(0.1, 0.2, 0.4, "lstm", "rnn") == "tanh RNN nearer to them"
-    assert page.nearer(0.9, 0.5, 0.4, "lstm", "rnn") == "tanh RNN nearer to them"
-    assert page.nearer(0.3, 0.9, 0.4, "lstm", "rnn") == "LSTM nearer to them, the other on their other side"
+def test_nearer_is_read_on_both_sides(answers):
+    assert answers.nearer(0.1, 0.2, 0.4, "lstm", "rnn") == "tanh RNN nearer to them"
+    assert answers.nearer(0.9, 0.5, 0.4, "lstm", "rnn") == "tanh RNN nearer to them"
+    assert answers.nearer(0.3, 0.9, 0.4, "lstm", "rnn") == "LSTM nearer to them, the other on their other side"
 
 
-def test_gain_and_far_are_differences_of_means(page, log):
-    found = page.Found(log)
+def test_gain_and_far_are_differences_of_means(answers, log):
+    found = answers.Found(log)
     nats, counts = found.nats_of("copy")[0], log["test"]
     new, heard = (np.sum(counts["strata"][part], axis=0) for part in (slice(0, 2), slice(2, 4)))
     of_new, of_heard = (np.sum(nats["strata"][part], axis=0) for part in (slice(0, 2), slice(2, 4)))
@@ -398,16 +403,16 @@ def no_row(text, log):
 
 
 @pytest.mark.parametrize("damage", [cut_off, without_a_piece, not_finite, another_cell, no_row])
-def test_a_damaged_log_is_refused(page, log, tmp_path, damage):
+def test_a_damaged_log_is_refused(answers, log, tmp_path, damage):
     changed = copy.deepcopy(log)
     (tmp_path / "log.json").write_text(damage(json.dumps(log), changed) or json.dumps(changed))
     with pytest.raises(CheckpointError, match=r"log.json: damaged, not a log of rnn_vs_lstm.py .*; move it away"):
-        page.read_log(tmp_path / "log.json")
+        answers.read_log(tmp_path / "log.json")
 
 
 RESULTS = sorted((ROOT / "docs" / "results" / "rnn_vs_lstm").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
-def test_the_committed_page_is_what_its_log_says(page, path):
-    assert page.table(page.read_log(path)) == path.with_suffix(".md").read_text(encoding="utf-8")
+def test_the_committed_page_is_what_its_log_says(answers, page, path):
+    assert page.table(answers.read_log(path)) == path.with_suffix(".md").read_text(encoding="utf-8")
