@@ -174,8 +174,11 @@ def searched(log: Record) -> list[str]:
         f"| trial | {' | '.join(names)} | {' | '.join(f'{cell} {head}' for head in HEADS for cell in CELLS)} |",
         "|---" * (1 + len(names) + len(CELLS) * len(HEADS)) + "|",
     ]
-    best = {which: min(r["valid"] for r in trials if of(r, *which)) for which in itertools.product(CELLS, HEADS)}
-    for number in range(max(log["plan"]["trials"].values())):
+    best = {
+        which: min((r["valid"] for r in trials if of(r, *which)), default=None)
+        for which in itertools.product(CELLS, HEADS)
+    }
+    for number in sorted({record["trial"] for record in trials}):
         same = [record for record in trials if record["trial"] == number]
         row = [str(same[0]["setting"][name]) for name in names]
         for head, cell in itertools.product(HEADS, CELLS):

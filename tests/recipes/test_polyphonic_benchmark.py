@@ -125,6 +125,9 @@ def test_a_table_says_that_seeds_are_missing(recipe, printed):
     log = json.loads((printed[0] / "Walks.json").read_text())
     assert "Not finished" not in recipe.table("Walks", log)
     assert "Not finished" in recipe.table("Walks", log | {"seeds": 3})
+    for count in range(len(log["trainings"])):  # a run may be looked at any time
+        begun = recipe.table("Walks", log | {"trainings": log["trainings"][:count]})
+        assert ("No search." in begun) == (count == 0)
 
 
 def cut(text, log):
