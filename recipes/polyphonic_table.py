@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 import numpy as np
-from trainings import Record
+from trainings import Record, made_by
 
 from seqaudio.errors import CheckpointError, SeqAudioError
 from seqaudio.files.atomic import read_bytes
@@ -115,9 +115,10 @@ def table(name: str, log: Record) -> str:
         mean = np.mean([record["valid"] for record in records])
         kind = "independent keys" if head == "independent" else "joint"
         seconds = np.mean([record["seconds"] for record in records])
+        devices = " and ".join(sorted({record["device"].split(", torch")[0] for record in records}))
         first = records[0]
         title = f"**{cell.upper()}, {first['experiment']['model']['head']}** | {kind} | {first['parameters']:,}"
-        figures = f"{mean:.3f} | **{figure(nats, weights)}** | {piece_mean(nats, weights)} | {seconds:.0f}"
+        figures = f"{mean:.3f} | **{figure(nats, weights)}** | {piece_mean(nats, weights)} | {seconds:.0f}, {devices}"
         lines.append(f"| {title} | {figures} |")
     if seeds < log.get("seeds", 1):
         lines += ["", UNFINISHED]
@@ -190,16 +191,8 @@ def searched(log: Record) -> list[str]:
 
 def footer(name: str, log: Record) -> list[str]:
     """What made it."""
-    seconds = sum(record["seconds"] for record in log["trainings"])
-    versions = ", ".join(f"{name} {value}" for name, value in log["versions"].items())
-    devices = sorted(record["device"] for record in log["trainings"])
-    where = "; ".join(f"{device}: {len(list(same))}" for device, same in itertools.groupby(devices)) or "nothing"
-    arguments = f"--data {name}.mat{' --quick' * log['quick']}"
-    return [
-        f"Command: `python recipes/polyphonic_benchmark.py {arguments}`. {versions}. {log['date']}, "
-        f"{len(log['trainings'])} trainings ({where}), {seconds / 3600:.1f} hours if one by one.",
-        f"Set: SHA-256 {log['sha256'][:16]}.",
-    ]
+    command = f"python recipes/polyphonic_benchmark.py --data {name}.mat{' --quick' * log['quick']}"
+    return [made_by(command, log), f"Set: SHA-256 {log['sha256'][:16]}."]
 
 
 def of(record: Record, cell: str, head: str) -> bool:

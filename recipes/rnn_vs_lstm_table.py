@@ -30,7 +30,7 @@ from rnn_vs_lstm_answers import (
     verdict,
 )
 from rnn_vs_lstm_measures import BAR_GROUPS, CUTS, STRATA
-from trainings import Record
+from trainings import Record, made_by
 
 from seqaudio.errors import SeqAudioError
 from seqaudio.structure import similarity_error
@@ -293,16 +293,8 @@ def found_by_trial(valid: float | str | None, best: bool) -> str:
 
 def footer(log: Record) -> list[str]:
     """What made it."""
-    seconds = sum(record["seconds"] for record in log["trainings"])
-    versions = ", ".join(f"{name} {value}" for name, value in log["versions"].items())
-    devices = sorted(record["device"] for record in log["trainings"])
-    where = "; ".join(f"{device}: {len(list(same))}" for device, same in itertools.groupby(devices)) or "nothing"
-    arguments = f"--corpus {log['corpus']}{' --quick' * log['quick']}"
-    return [
-        f"Command: `python recipes/rnn_vs_lstm.py {arguments}`. {versions}. {log['date']}, "
-        f"{len(log['trainings'])} trainings ({where}), {seconds / 3600:.1f} hours if one by one.",
-        f"Corpus: tokens SHA-256 {log['sha256'][:16]}.",
-    ]
+    command = f"python recipes/rnn_vs_lstm.py --corpus {log['corpus']}{' --quick' * log['quick']}"
+    return [made_by(command, log), f"Corpus: tokens SHA-256 {log['sha256'][:16]}."]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ chosen setting, with its ``seed``.
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import sys
@@ -120,6 +121,18 @@ def key(record: Record) -> str:
 def which(record: Record) -> str:
     """What a training is for, as a person may read it."""
     return f"trial {record['trial']}" if "trial" in record else f"seed {record['seed']}"
+
+
+def made_by(command: str, log: Record) -> str:
+    """What made a log: the command, versions, date, on which devices, and the time of all trainings."""
+    seconds = sum(record["seconds"] for record in log["trainings"])
+    versions = ", ".join(f"{name} {value}" for name, value in log["versions"].items())
+    devices = sorted(record["device"] for record in log["trainings"])
+    where = "; ".join(f"{device}: {len(list(same))}" for device, same in itertools.groupby(devices)) or "nothing"
+    return (
+        f"Command: `{command}`. {versions}. {log['date']}, {len(log['trainings'])} trainings ({where}), "
+        f"{seconds / 3600:.1f} hours if one by one."
+    )
 
 
 def run_recipe(main: click.Command, name: str) -> None:

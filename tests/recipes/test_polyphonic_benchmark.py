@@ -1,7 +1,6 @@
 """Do all cells meet the same search at the same size, is nothing trained twice, and is the table what the log says?"""
 
 import dataclasses
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from click.testing import CliRunner
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.errors import CheckpointError, NoNotesError, OptionError
 from seqaudio.models.baselines import MarkovKeys
+from tests.recipes.loading import loaded
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "recipes" / "polyphonic_benchmark.py"
@@ -20,13 +20,8 @@ PAGE = ROOT / "recipes" / "polyphonic_benchmark.py"
 
 @pytest.fixture(scope="module")
 def recipe():
-    spec = importlib.util.spec_from_file_location("polyphonic_benchmark", PAGE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its worker processes import it by this name
-    sys.path.insert(0, str(PAGE.parent))
-    spec.loader.exec_module(module)
-    yield module
-    sys.path.remove(str(PAGE.parent))
+    with loaded("polyphonic_benchmark") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Do all cells meet the same care, are strata and cuts those of a slow count, and does the page follow its rule?"""
 
 import copy
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from seqaudio.files import write_midi
 from seqaudio.models.baselines import PPM
 from seqaudio.report.statistics import Difference, Interval
 from seqaudio.structure import degeneracy
+from tests.recipes.loading import loaded
 from tests.samples import FULL, MELODY
 from tests.structure.pieces import tune
 
@@ -27,13 +27,8 @@ PAGE = ROOT / "recipes" / "rnn_vs_lstm.py"
 
 @pytest.fixture(scope="module")
 def recipe():
-    spec = importlib.util.spec_from_file_location("rnn_vs_lstm", PAGE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its worker processes import it by this name
-    sys.path.insert(0, str(PAGE.parent))
-    spec.loader.exec_module(module)
-    yield module
-    sys.path.remove(str(PAGE.parent))
+    with loaded("rnn_vs_lstm") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
