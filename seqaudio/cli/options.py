@@ -40,7 +40,12 @@ def writing_options(command: F) -> F:
         click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Or: bars to fill so many seconds."),
         click.option("--num-outputs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."),
         click.option(
-            "--temperature", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="0: likeliest."
+            "--temperature", type=click.FloatRange(0, 10), help="0: likeliest.  [default: the model's own, else 1]"
+        ),
+        click.option(
+            "--gate-temperature",
+            type=click.FloatRange(0.1, 10),
+            help="Of a model with a memory: how freely new takes turns with known.  [default: the model's own, else 1]",
         ),
         click.option("--top-k", type=click.IntRange(0), default=0, help="Only the K likeliest tokens; 0: all."),
         click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Nucleus; 1: all."),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seqaudio.files.limits import Limits
     from seqaudio.files.rolls import Roll
     from seqaudio.models.checkpoint import Checkpoint
+    from seqaudio.models.match_memory import Memory
     from seqaudio.models.sequence_model import SequenceModel
 
 
@@ -24,7 +25,7 @@ def score_rolls(name: str, checkpoint: Checkpoint, files: tuple[Path, ...], budg
     model = checkpoint.build()
     rows: list[dict[str, Any]] = []
     for path, rolls in sets:
-        for row in _rows(model, path, rolls):
+        for row in _rows(model, checkpoint.memory(), path, rolls):
             rows.append(row)
             if not as_json:
                 click.echo(_line(row))
@@ -57,13 +58,14 @@ def _read(checkpoint: Checkpoint, path: Path, budgets: Limits) -> list[Roll]:
     return rolls
 
 
-def _rows(model: SequenceModel, path: Path, rolls: list[Roll]) -> Iterator[dict[str, Any]]:
+def _rows(model: SequenceModel, memory: Memory | None, path: Path, rolls: list[Roll]) -> Iterator[dict[str, Any]]:
     """What each split of a file needs; the first frame of a piece is given, as in the polyphonic benchmark."""
     from seqaudio.files.atomic import shown
     from seqaudio.training.evaluate import piece_nats
 
     for split in dict.fromkeys(roll.split for roll in rolls):
-        pieces = [nats for nats in piece_nats(model, [r.frames for r in rolls if r.split == split]) if len(nats)]
+        of_split = [roll.frames for roll in rolls if roll.split == split]
+        pieces = [nats for nats in piece_nats(model, of_split, memory) if len(nats)]
         count, total = sum(map(len, pieces)), float(sum(nats.sum() for nats in pieces))
         if count:
             row = {"file": shown(path), "split": split, "pieces": len(pieces), "frames": count, "nats": total}

@@ -60,9 +60,13 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
         from seqaudio.report.page import check_page_path
 
         check_page_path(options["report"])
-    sampling = Sampling(options["temperature"], options["top_k"], options["top_p"], options["min_p"])
     path = model_path(options["model"])
     engine = load_engine(path, options["engine"])
+    own = engine.checkpoint.sampling
+    temperature, gate_temperature = (
+        own[name] if options[name] is None else options[name] for name in ("temperature", "gate_temperature")
+    )
+    sampling = Sampling(temperature, options["top_k"], options["top_p"], options["min_p"], gate_temperature)
     if options["gates"]:
         from seqaudio.memory.gates import check_has_gates
 

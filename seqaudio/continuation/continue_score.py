@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seqaudio.continuation.engines import EngineState, Predictor
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
 from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
+from seqaudio.continuation.remembering import WithGate
 from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.music.score import Score
@@ -173,6 +174,8 @@ def _write(
         raise OptionError(f"num_outputs is {num_outputs}, it must be 1 to 10000")
     if seed < 0:
         raise OptionError(f"seed is {seed}, it must be 0 or more")
+    if sampling.gate_temperature != 1 and not isinstance(engine, WithGate):
+        raise OptionError("gate_temperature is for models with a memory, and this one has none; leave it out")
     logits, heard = _hear(engine, primer_ids)
     tokens = grammar.tokenizer.start()
     for token in primer_ids.tolist():
@@ -205,7 +208,10 @@ def _sample_bars(
     ids: list[int] = []
     nats, refused = 0.0, 0
     while True:
-        token = sample(logits, grammar.mask(state), sampling, generator)
+        wanted = logits
+        if isinstance(engine, WithGate) and sampling.gate_temperature != 1:
+            wanted = engine.cooled(heard, sampling.gate_temperature)[0]
+        token = sample(wanted, grammar.mask(state), sampling, generator)
         refused += grammar.wants_silence(state, logits)
         nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])
         state = grammar.after(state, token)

@@ -1,8 +1,9 @@
 """What runs the network? torch, or ONNX Runtime without torch; both give the same logits within 1e-4.
 
 Arrays in and out: ids (batch, time) int64, a state whose parts are the engine's own (of a network float32, (layers,
-batch, hidden)), logits (batch, time,
-vocabulary) float32. The torch engine is imported only when it is asked for.
+batch, hidden)), logits (batch, time, vocabulary) float32. A network with a memory hears rows (batch, time, numbers) in
+place of ids, and gives its gate and the guesses behind the logits; :mod:`seqaudio.continuation.remembering` knows how.
+The torch engine is imported only when it is asked for.
 """
 
 from __future__ import annotations
@@ -137,6 +138,15 @@ def load_engine(path: str | Path, engine: EngineName = "auto") -> Engine:
         raise OptionError(f"no engine is named {engine!r}; there are {', '.join(ENGINES)}")
     checkpoint = Checkpoint.load(path)
     checkpoint.require_tokenizer()  # engines read tokens
+    network, memory = _load_network(checkpoint, path, engine), checkpoint.memory()
+    if memory is None:
+        return network
+    from seqaudio.continuation.remembering import RememberingEngine
+
+    return RememberingEngine(network, memory)
+
+
+def _load_network(checkpoint: Checkpoint, path: str | Path, engine: EngineName) -> Engine:
     weights = weights_path(path)
     graph = weights.with_name(GRAPH)
     has_graph = weights.name == WEIGHTS and graph.is_file()  # a graph borrows from no other file

@@ -20,6 +20,9 @@ Logits = NDArray[np.float64]
 class Sampling:
     """How adventurous to be: temperature 0 always takes the likeliest; the cuts are off at 0, 1 and 0.
 
+    ``gate_temperature`` is of the choice of a model with a memory between what is new and what it remembers: below 1 it
+    goes with the likelier of the two more often; see :mod:`seqaudio.continuation.remembering`.
+
     Raises:
         OptionError: a value is outside its range.
     """
@@ -28,12 +31,14 @@ class Sampling:
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.0
+    gate_temperature: float = 1.0
 
     def __post_init__(self) -> None:
         rules = {
             f"temperature is {self.temperature}, it must be 0 to 10": 0 <= self.temperature <= 10,
             f"top_k is {self.top_k}, it must be 0 (off) or more": self.top_k >= 0,
             f"top_p is {self.top_p}, it must be above 0 and at most 1": 0 < self.top_p <= 1,
+            f"gate_temperature is {self.gate_temperature}, it must be 0.1 to 10": 0.1 <= self.gate_temperature <= 10,
             f"min_p is {self.min_p}, it must be at least 0 and below 1": 0 <= self.min_p < 1,
         }
         broken = [rule for rule, kept in rules.items() if not kept]

@@ -14,7 +14,7 @@ batch ``k`` of an epoch can be made without the batches before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,10 +31,12 @@ class Batch(NamedTuple):
     Attributes:
         steps: ids (pieces, longest) with 0 behind each end, or frames (pieces, longest, keys) with False there.
         lengths: (pieces,) steps of each.
+        heard: what the model hears of each step: the steps, or (pieces, longest, numbers) where it hears more.
     """
 
     steps: Piece
     lengths: NDArray[np.int64]
+    heard: Piece
 
 
 class StreamBatch(NamedTuple):
@@ -53,14 +55,20 @@ class StreamBatch(NamedTuple):
     reset: NDArray[np.bool_]
 
 
-def stack(pieces: Sequence[Piece]) -> Batch:
-    """One batch of these pieces, in this order."""
+def stack(pieces: Sequence[Piece], heard: Sequence[Piece] | None = None) -> Batch:
+    """One batch of these pieces, in this order, and of what the model hears of them where that is more."""
     lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
-    of_step, dtype = pieces[0].shape[1:], np.dtype(bool) if pieces[0].ndim > 1 else np.dtype(np.int64)
+    steps = _padded(pieces, lengths)
+    return Batch(steps, lengths, steps if heard is None else _padded(heard, lengths))
+
+
+def _padded(pieces: Sequence[Piece], lengths: NDArray[np.int64]) -> Piece:
+    """Pieces side by side, zeros behind each."""
+    of_step, dtype = pieces[0].shape[1:], pieces[0].dtype if pieces[0].ndim > 1 else np.dtype(np.int64)
     steps = np.zeros((len(pieces), lengths.max(), *of_step), dtype=dtype)
     for row, piece in zip(steps, pieces, strict=True):
         row[: len(piece)] = piece
-    return Batch(steps, lengths)
+    return steps
 
 
 def batch_order(lengths: NDArray[np.int64], batch_size: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -76,9 +84,12 @@ def batch_order(lengths: NDArray[np.int64], batch_size: int, generator: np.rando
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def in_order(pieces: Sequence[Piece], batch_size: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+def in_order(
+    pieces: Sequence[Piece], batch_size: int, hear: Callable[[Piece], Piece] | None = None
+) -> Iterator[tuple[NDArray[np.int64], Batch]]:
     """Every piece once, longest first, with its number: for evaluation, where the order does not matter."""
     order = np.argsort([-len(piece) for piece in pieces], kind="stable")
     for start in range(0, len(order), batch_size):
         numbers = order[start : start + batch_size]
-        yield numbers, stack([pieces[i] for i in numbers])
+        chosen = [pieces[i] for i in numbers]
+        yield numbers, stack(chosen, [hear(piece) for piece in chosen] if hear else None)

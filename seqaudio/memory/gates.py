@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from seqaudio.errors import OptionError
 from seqaudio.models.cells import Cell
 from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.match_memory.memory import STRENGTHS
 
 Floats = NDArray[np.float32]
 Gates = dict[str, Floats]
@@ -77,18 +78,33 @@ def _in_chunks(checkpoint: Checkpoint, ids: NDArray[np.int64]) -> Iterator[list[
     """The gates of all layers for some tokens after the others; the layers' states go on."""
     check_has_gates(checkpoint)
     config, weights = checkpoint.config, checkpoint.weights
-    embedding = _weight(weights, "encoder.weight")
+    heard = _heard(checkpoint, ids)
     layers = [[_weight(weights, f"stack.layers.{n}.{part}_l0") for part in PARTS] for n in range(config.layers)]
     run = _run_lstm if config.cell == "lstm" else _run_gru
     states = [np.zeros((2, config.hidden_size), np.float32) for _ in layers]
     for start in range(0, max(len(ids), 1), CHUNK):
-        below: Floats = embedding[ids[start : start + CHUNK]] * np.float32(embedding.shape[1] ** 0.5)
+        below = heard[start : start + CHUNK]
         found = []
         for n, layer in enumerate(layers):
             outputs, gates, states[n] = run(below, states[n], *layer)
             below = below + outputs if config.residual and n else outputs
             found.append({name: gates[:, place] for name, place in NAMES[config.cell].items()})
         yield found
+
+
+def _heard(checkpoint: Checkpoint, ids: NDArray[np.int64]) -> Floats:
+    """What the lowest layer hears of tokens, and of a memory of the piece where the model has one."""
+    weights, memory = checkpoint.weights, checkpoint.memory()
+    embedding = _weight(weights, "encoder.weight")
+    vectors: Floats = embedding[ids] * np.float32(embedding.shape[1] ** 0.5)
+    if memory is None:
+        return vectors
+    rows, sources = memory.heard(ids), memory.sources
+    guesses, strengths, counters = np.split(rows[:, 1:], [sources, 2 * sources], axis=1)
+    told = _weight(weights, "gate.guess.weight")[guesses] * (strengths > 0)[..., None]
+    told = told + _weight(weights, "gate.strength.weight")[strengths + STRENGTHS * np.arange(sources)]
+    cycles = [_weight(weights, f"gate.counter.{i}.weight")[places] for i, places in enumerate(counters.T)]
+    return np.concatenate([vectors, told.reshape(len(ids), -1), *cycles], axis=1)
 
 
 def _weight(weights: dict[str, NDArray[Any]], name: str) -> Floats:

@@ -21,10 +21,11 @@ from safetensors.numpy import load, save
 from seqaudio.errors import BadFileError, CheckpointError, OptionError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.files.limits import Limits
-from seqaudio.models.config import ModelConfig
+from seqaudio.models.config import ModelConfig, make_memory
 from seqaudio.tokens import Tokenizer, tokenizer_from_json
 
 if TYPE_CHECKING:
+    from seqaudio.models.match_memory import Memory
     from seqaudio.models.sequence_model import SequenceModel
 
 WEIGHTS = "model.safetensors"
@@ -91,6 +92,16 @@ class Checkpoint:
                 "`seqaudio info`, score rolls with `seqaudio score`, use it in Python: Checkpoint.load(path).build()"
             )
         return self.tokenizer
+
+    def memory(self) -> Memory | None:
+        """What the model remembers the piece with; None where its state alone remembers."""
+        return make_memory(self.config, self.tokenizer.vocabulary if self.tokenizer else None)
+
+    @property
+    def sampling(self) -> dict[str, float]:
+        """The temperatures to sample with unless others are asked for, by name; 1 where the model says none."""
+        own = self.facts.get("sampling", {})
+        return {name: float(own.get(name, 1.0)) for name in ("temperature", "gate_temperature")}
 
     def parameter_count(self) -> int:
         """How many numbers were learnt."""

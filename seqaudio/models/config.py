@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,9 +11,12 @@ from seqaudio.models.cells import FUSED, WITH_CELL_STATE, WITH_FORGETTING, Cell
 
 if TYPE_CHECKING:
     from seqaudio.models.heads import Head
+    from seqaudio.models.match_memory import Memory
+    from seqaudio.models.match_memory.gate import MemoryGate
     from seqaudio.models.recurrent import RecurrentStack
     from seqaudio.models.sequence_model import SequenceModel
     from seqaudio.music.frames import Frames
+    from seqaudio.tokens.vocabulary import Vocabulary
 
 HeadName = Literal["categorical", "bernoulli", "marginal", "notes", "joint"]
 
@@ -21,6 +24,32 @@ MAY_DIFFER = frozenset(
     {"dropout", "embedding_dropout", "layer_dropout", "input_dropout", "weight_drop", "zoneout", "zoneout_cell"}
 )
 """Settings of :class:`ModelConfig` that no weight depends on: they may change when a model is trained further."""
+
+
+class MemoryConfig(BaseModel):
+    """A memory of the piece so far, see :mod:`seqaudio.models.match_memory`; any cell and head can have it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    match: bool = Field(True, description="guess what followed the longest match")
+    lags: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = Field(
+        (), max_length=32, description="guess what stood so many bars ago; of frames and other tokens: steps"
+    )
+    counters: tuple[Annotated[int, Field(ge=2, le=255)], ...] = Field(
+        (), max_length=16, description="hear the place in cycles of so many bars, or steps"
+    )
+    features: int = Field(32, ge=1, le=8192, description="of a guess as the network hears it")
+
+    @property
+    def sources(self) -> int:
+        """How many guesses there are."""
+        return self.match + len(self.lags)
+
+    @model_validator(mode="after")
+    def _remembers(self) -> MemoryConfig:
+        if not self.sources:
+            raise ValueError("a memory without match and lags remembers nothing; leave it out, or set match or lags")
+        return self
 
 
 class ModelConfig(BaseModel):
@@ -60,6 +89,7 @@ class ModelConfig(BaseModel):
         None, ge=3, le=1_000_000_000, description="longest memory to begin with, in steps; None: usual biases"
     )
     residual: bool = False
+    memory: MemoryConfig | None = Field(None, description="of the piece so far; None: the state alone remembers")
 
     @property
     def of_frames(self) -> bool:
@@ -125,20 +155,30 @@ def build_model(
             raise OptionError("a model with the head categorical is one of tokens; give vocabulary_size, and no keys")
         features = config.embedding_size or config.hidden_size
         embedding = TokenEmbedding(vocabulary_size, features, config.embedding_dropout)
-        return SequenceModel(embedding, _stack(config, features), CategoricalHead(config.hidden_size, embedding))
+        head, gate = CategoricalHead(config.hidden_size, embedding), _gate(config, 1, vocabulary_size)
+        return SequenceModel(embedding, _stack(config, features, gate), head, gate)
     if keys is None or vocabulary_size is not None:
         raise OptionError(f"a model with the head {config.head} is one of frames; give keys, and no vocabulary_size")
-    encoder = FrameEncoder(keys, config.embedding_size)
-    stack = _stack(config, config.embedding_size or keys)
-    return SequenceModel(encoder, stack, _frame_head(config, keys, known_frames))
+    encoder, gate = FrameEncoder(keys, config.embedding_size), _gate(config, keys, None)
+    stack = _stack(config, config.embedding_size or keys, gate)
+    return SequenceModel(encoder, stack, _frame_head(config, keys, known_frames), gate)
 
 
-def _stack(config: ModelConfig, features: int) -> RecurrentStack:
+def _gate(config: ModelConfig, width: int, symbols: int | None) -> MemoryGate | None:
+    from seqaudio.models.match_memory.gate import MemoryGate
+
+    memory = config.memory
+    if memory is None:
+        return None
+    return MemoryGate(width, symbols, memory.sources, memory.counters, memory.features, config.hidden_size)
+
+
+def _stack(config: ModelConfig, features: int, gate: MemoryGate | None) -> RecurrentStack:
     from seqaudio.models.recurrent import RecurrentStack
 
     return RecurrentStack(
         config.cell,
-        features,
+        features + (gate.features_out if gate else 0),
         config.hidden_size,
         config.layers,
         config.dropout,
@@ -170,6 +210,14 @@ def _frame_head(config: ModelConfig, keys: int, known_frames: Frames | None) -> 
     if config.head == "marginal":
         return MarginalHead(config.hidden_size, known_frames)
     return JointHead(config.hidden_size, known_frames, of_all_frames(config.escape or "bernoulli"))
+
+
+def make_memory(config: ModelConfig, vocabulary: Vocabulary | None = None) -> Memory | None:
+    """What a model remembers the piece with, given the vocabulary of its tokens, or None of frames; None: nothing."""
+    from seqaudio.models.match_memory import Memory
+
+    memory = config.memory
+    return None if memory is None else Memory(memory.match, memory.lags, memory.counters, vocabulary)
 
 
 def why_no_graph(config: ModelConfig) -> str | None:

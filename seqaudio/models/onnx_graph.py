@@ -3,7 +3,9 @@
 The graph's weights are external data: byte ranges of the safetensors file beside it, so nothing is stored twice and
 both engines read the same numbers. Gates are brought from torch's order to ONNX's inside the graph; ONNX Runtime does
 that once, when it loads. Inputs ``ids`` (batch, time) and the state parts (layers, batch, hidden); outputs ``logits``
-(batch, time, vocabulary) and the next state. Operators: https://onnx.ai/onnx/operators/ (LSTM, GRU, RNN).
+(batch, time, vocabulary) and the next state. Of a model with a memory ``ids`` are rows (batch, time, numbers), and gate
+and guesses stand behind the logits, as in :mod:`seqaudio.models.match_memory.gate`. Operators:
+https://onnx.ai/onnx/operators/ (LSTM, GRU, RNN).
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from onnx import TensorProto, helper, numpy_helper
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.cells import STATE_PARTS
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256
-from seqaudio.models.config import ModelConfig, why_no_graph
+from seqaudio.models.config import MemoryConfig, ModelConfig, why_no_graph
+from seqaudio.models.match_memory.memory import LEFT_OUT, STRENGTHS
 
 OPSET, IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.12
 DTYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
@@ -91,7 +94,11 @@ class _Graph:
         config, states = self.config, state_names(self.config)
         embedding = self.weights["encoder.weight"]
         scale = self.constant(np.float32((config.embedding_size or config.hidden_size) ** 0.5))
-        vectors = self.node("Mul", self.node("Gather", embedding, "ids", axis=0), scale)  # (batch, time, features)
+        ids = "ids" if config.memory is None else self.node("Squeeze", self._columns(0, 1), self.constant([2]))
+        vectors = self.node("Mul", self.node("Gather", embedding, ids, axis=0), scale)  # (batch, time, features)
+        remembered = self._remembered(config.memory) if config.memory else None
+        if remembered:
+            vectors = self.node("Concat", vectors, remembered, axis=2)
         hidden = self.node("Transpose", vectors, perm=[1, 0, 2])  # (time, batch, features)
         begins = {part: self._layers_of(part) for part in states}
         ends: dict[str, list[str]] = {part: [] for part in states}
@@ -103,11 +110,52 @@ class _Graph:
         for part in states:
             self.node("Concat", *ends[part], outputs=(f"{part}_after",), axis=0)
         hidden = self.node("Transpose", hidden, perm=[1, 0, 2])  # (batch, time, hidden)
+        projected = hidden
         if "head.projection.weight" in self.weights:
-            hidden = self._linear(hidden, "head.projection.weight", "head.projection.bias")
-        scores = self.node("MatMul", hidden, self.node("Transpose", embedding, perm=[1, 0]))
-        self.node("Add", scores, self.weights["head.bias"], outputs=("logits",))
+            projected = self._linear(hidden, "head.projection.weight", "head.projection.bias")
+        scores = self.node("MatMul", projected, self.node("Transpose", embedding, perm=[1, 0]))
+        if config.memory is None or remembered is None:
+            self.node("Add", scores, self.weights["head.bias"], outputs=("logits",))
+        else:
+            own = self.node("Add", scores, self.weights["head.bias"])
+            gate = self._gate(config.memory, self.node("Concat", hidden, remembered, axis=2))
+            guesses = self.node("Cast", self._columns(1, 1 + config.memory.sources), to=TensorProto.FLOAT)
+            self.node("Concat", own, gate, guesses, outputs=("logits",), axis=2)
         return self._with_ports(states)
+
+    def _columns(self, begin: int, end: int) -> str:
+        """Some of the numbers of each row, (batch, time, end - begin)."""
+        return self.node("Slice", "ids", self.constant([begin]), self.constant([end]), self.constant([2]))
+
+    def _strengths(self, sources: int) -> tuple[str, str]:
+        """The strength of each source, and a number for each source and strength, (batch, time, sources)."""
+        strengths = self._columns(1 + sources, 1 + 2 * sources)
+        return strengths, self.node("Add", strengths, self.constant(STRENGTHS * np.arange(sources)))
+
+    def _remembered(self, memory: MemoryConfig) -> str:
+        """What the network hears of the memory, (batch, time, features)."""
+        sources = memory.sources
+        strengths, numbers = self._strengths(sources)
+        known = self.node("Cast", self.node("Greater", strengths, self.constant(0)), to=TensorProto.FLOAT)
+        vectors = self.node("Gather", self.weights["gate.guess.weight"], self._columns(1, 1 + sources), axis=0)
+        vectors = self.node("Mul", vectors, self.node("Unsqueeze", known, self.constant([3])))
+        vectors = self.node("Add", vectors, self.node("Gather", self.weights["gate.strength.weight"], numbers, axis=0))
+        parts = [self.node("Reshape", vectors, self.constant([0, 0, sources * memory.features]))]
+        for i in range(len(memory.counters)):
+            place = self.node("Squeeze", self._columns(1 + 2 * sources + i, 2 + 2 * sources + i), self.constant([2]))
+            parts.append(self.node("Gather", self.weights[f"gate.counter.{i}.weight"], place, axis=0))
+        return self.node("Concat", *parts, axis=2)
+
+    def _gate(self, memory: MemoryConfig, said: str) -> str:
+        """Logarithms of the gate, (batch, time, 1 + sources)."""
+        strengths, numbers = self._strengths(memory.sources)
+        logits = self._linear(said, "gate.logits.weight", "gate.logits.bias")
+        new, of_sources = (f"gate_{part}" for part in ("new", "sources"))
+        self.node("Split", logits, self.constant([1, memory.sources]), outputs=(new, of_sources), axis=2)
+        trusted = self.node("Add", of_sources, self.node("Gather", self.weights["gate.trust"], numbers, axis=0))
+        none = self.node("Equal", strengths, self.constant(0))
+        left = self.node("Where", none, self.constant(np.float32(LEFT_OUT)), trusted)
+        return self.node("LogSoftmax", self.node("Concat", new, left, axis=2), axis=2)
 
     def _layers_of(self, part: str) -> list[str]:
         """The state part of each layer, (1, batch, hidden)."""
@@ -145,7 +193,8 @@ class _Graph:
         def state(name: str) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, [layers, "batch", size])
 
-        inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "time"])]
+        numbers = [] if self.config.memory is None else ["numbers"]
+        inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "time", *numbers])]
         outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "time", None])]
         return helper.make_graph(
             self.nodes,

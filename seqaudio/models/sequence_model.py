@@ -1,16 +1,19 @@
 """What does every sequence model promise?
 
 A model is encoder -> stacked recurrent layers -> head. It reads ``(batch, time)`` and a state, and gives outputs and
-the next state. Laws, checked for every model by ``tests/contracts``: stepping equals one call; two chunks equal one;
-padding and batch neighbours change nothing; no output depends on a later input. (After google/sequence-layers.)
+the next state. One with a memory of the piece reads what the memory tells beside each step, and a gate mixes its
+guesses into what the head says (:mod:`seqaudio.models.match_memory`). Laws, checked for every model by
+``tests/contracts``: stepping equals one call; two chunks equal one; padding and batch neighbours change nothing; no
+output depends on a later input. (After google/sequence-layers.)
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from seqaudio.models.heads import Head
+from seqaudio.models.match_memory.gate import MemoryGate
 from seqaudio.models.recurrent import RecurrentStack, State
 
 
@@ -21,10 +24,12 @@ class SequenceModel(nn.Module):
         encoder: (batch, time, ...) inputs to (batch, time, features).
         stack: (batch, time, features) to (batch, time, hidden), with state.
         head: (batch, time, hidden) to outputs, and the likelihood of targets under them.
+        gate: of a memory of the piece; the stack then reads its features behind those of the encoder.
     """
 
-    def __init__(self, encoder: nn.Module, stack: RecurrentStack, head: Head) -> None:
+    def __init__(self, encoder: nn.Module, stack: RecurrentStack, head: Head, gate: MemoryGate | None = None) -> None:
         super().__init__()
+        self.gate = gate
         self.encoder = encoder
         self.stack = stack
         self.head = head
@@ -39,7 +44,8 @@ class SequenceModel(nn.Module):
         """Outputs for every step, and the state behind the last real step of each row.
 
         Args:
-            inputs: (batch, time) ids, or (batch, time, keys) frames, or whatever else the encoder reads.
+            inputs: (batch, time) ids, or (batch, time, keys) frames, or whatever else the encoder reads; of a model
+                with a memory (batch, time, numbers of a row), see :meth:`seqaudio.models.match_memory.Memory.heard`.
             state: from :meth:`initial_state` or an earlier call; None starts afresh.
             lengths: (batch,) number of real steps in each row, at least 1; what stands behind them is never read.
         """
@@ -49,10 +55,34 @@ class SequenceModel(nn.Module):
             real = torch.arange(inputs.shape[1], device=inputs.device) < lengths[:, None]  # (batch, time)
             real = real.reshape(*real.shape, *[1] * (inputs.dim() - 2))
             inputs = torch.where(real, inputs, torch.zeros_like(inputs))
-        hidden, state = self.stack(self.encoder(inputs), state, lengths)
-        return self.head(hidden), state
+        if self.gate is None:
+            hidden, state = self.stack(self.encoder(inputs), state, lengths)
+            return self.head(hidden), state
+        steps, guesses, strengths, counters = self.gate.split(inputs)
+        remembered = self.gate.features(guesses, strengths, counters)
+        hidden, state = self.stack(torch.cat([self.encoder(steps), remembered], dim=-1), state, lengths)
+        return self.gate(self.head(hidden), hidden, remembered, guesses, strengths), state
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: inputs (batch,) or (batch, keys) to outputs (batch, ...) and the next state."""
         outputs, state = self(inputs[:, None], state)
         return outputs[:, 0], state
+
+    def nats(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Negative log-likelihood of targets (batch, time) or (batch, time, keys) under outputs, (batch, time)."""
+        return self.head.nats(outputs, targets) if self.gate is None else self.gate.nats(self.head, outputs, targets)
+
+    def nats_and_loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The nats, and what training lowers, (batch, time) each."""
+        if self.gate is None:
+            return self.head.nats_and_loss(outputs, targets)
+        nats = self.gate.nats(self.head, outputs, targets)
+        return nats, nats
+
+    def sample(
+        self, outputs: Tensor, generator: Generator, temperature: float = 1.0, gate_temperature: float = 1.0
+    ) -> Tensor:
+        """Targets drawn, see :meth:`Head.sample`; ``gate_temperature`` is that of whose guess to copy, or none."""
+        if self.gate is None:
+            return self.head.sample(outputs, generator, temperature)
+        return self.gate.sample(self.head, outputs, generator, temperature, gate_temperature)

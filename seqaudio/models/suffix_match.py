@@ -17,6 +17,8 @@ models for lossless data compression", Florida Tech. CS-2005-16, 2005 (the match
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -46,20 +48,37 @@ def longest_matches(ids: ArrayLike, max_length: int = MAX_LENGTH) -> tuple[IntAr
         raise VocabularyError(f"ids are a one-dimensional array of integers; got shape {array.shape}, {array.dtype}")
     if max_length < 1:
         raise OptionError(f"max_length is {max_length}; allowed: 1 or more ids of context")
-    # ids that rise or fall through a piece would make a list of the tree; spread over all integers, they do not
-    spread = array.astype(np.uint64) * _SPREAD
+    spread = spread_ids(array)
     lengths = np.zeros(len(array) + 1, np.int64)
     followers = np.full(len(array) + 1, NO_MATCH, np.int64)
     children = np.empty(2 * len(array) + 2, np.int64)
-    _fill(spread, max_length, children, lengths, followers)
+    match_on(spread, 0, len(spread), max_length, children, lengths, followers)
     return lengths, followers
 
 
+def spread_ids(ids: NDArray[Any]) -> NDArray[np.uint64]:
+    """Other names for ids: those that rise or fall through a piece would make a list of the tree; these do not."""
+    spread: NDArray[np.uint64] = ids.astype(np.uint64) * _SPREAD
+    return spread
+
+
 @compiled
-def _fill(ids: NDArray[np.uint64], max_length: int, children: IntArray, lengths: IntArray, followers: IntArray) -> None:
-    """Match of each step; node t of the tree is the context before step t, its children stand at 2 t and 2 t + 1."""
-    root = NO_MATCH
-    for t in range(1, len(ids) + 1):
+def match_on(
+    ids: NDArray[np.uint64],
+    begin: int,
+    end: int,
+    max_length: int,
+    children: IntArray,
+    lengths: IntArray,
+    followers: IntArray,
+) -> None:
+    """Match of each step behind ``begin`` up to ``end``, whose ids are new; what came before is in the arrays already.
+
+    Node t of the tree is the context before step t, its children stand at 2 t and 2 t + 1. The ids are spread over all
+    integers by :func:`spread_ids`; the other arrays have room for 2 ``end`` + 2, ``end`` + 1 and ``end`` + 1 numbers.
+    """
+    root = begin if begin else NO_MATCH
+    for t in range(begin + 1, end + 1):
         lengths[t], followers[t] = _insert(ids, t, root, max_length, children)
         root = t
 

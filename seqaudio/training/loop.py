@@ -23,6 +23,7 @@ from torch import Tensor
 
 from seqaudio.corpus.batches import Batch, Piece, batch_order, stack
 from seqaudio.errors import DivergedError
+from seqaudio.models.match_memory import Memory
 from seqaudio.models.recurrent import State
 from seqaudio.models.row_masks import part_of_batch
 from seqaudio.models.sequence_model import SequenceModel
@@ -49,6 +50,7 @@ class Trainer:
         keep_best: called when validation improved, while the model has the weights that were judged.
         save: called when the run may be interrupted here; must keep model, optimizer, average, state and progress.
         should_stop: asked between steps.
+        memory: of a model that has one.
 
     Attributes:
         average: the averaged weights, if the config asks for them.
@@ -67,11 +69,14 @@ class Trainer:
     keep_best: Callable[[], None]
     save: Callable[[], None]
     should_stop: Callable[[], bool] = lambda: False
+    memory: Memory | None = None
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         config, self.devices = self.config, Devices()
         self._lengths = np.array([len(piece) for piece in self.train])
+        # what is found in a piece is found in it in every key
+        self._recalls = [self.memory.recall(piece) for piece in self.train] if self.memory else []
         self.total_steps = sum(len(self._plan(epoch)[1]) for epoch in range(config.epochs))
         self.model.to(self.devices.device)
         self.optimizer = make_optimizer(self.model, config)
@@ -126,7 +131,10 @@ class Trainer:
             moves = share == 1 or generator.random() < share
             down, up = room(self.transposition.pitch_range(piece), self.config.transpose if moves else 0)
             moved.append(self.transposition.moved(piece, int(generator.integers(-down, up + 1))))
-        return stack(moved)
+        if self.memory is None:
+            return stack(moved)
+        recalls = [self._recalls[number] for number in numbers]
+        return stack(moved, [self.memory.heard(piece, said) for piece, said in zip(moved, recalls, strict=True)])
 
     def _step(self, batch: Batch, chunk: int) -> None:
         """One optimizer step on a chunk of a batch."""
@@ -170,7 +178,7 @@ class Trainer:
                 torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bf16"),
             ):
                 outputs, end = self.model(inputs, tuple(s[:, part[0] : part[-1] + 1].contiguous() for s in states))
-                nats, loss = self.model.head.nats_and_loss(outputs, targets)  # (rows, time)
+                nats, loss = self.model.nats_and_loss(outputs, targets)  # (rows, time)
             # a fixed divisor: the short last chunk of a batch must not weigh as much as a full one
             ((loss * real).sum() / (self.config.batch_size * size)).backward()  # type: ignore[no-untyped-call]
             sums += torch.stack([(nats.detach() * real).sum(), real.sum()])
@@ -216,7 +224,7 @@ class Trainer:
         started, progress = time.perf_counter(), self.progress
         with self.average.in_place_of(self.model) if self.average else nullcontext():
             own = self.valid[self.devices.process :: self.devices.processes]
-            nats = np.concatenate([np.zeros(0), *piece_nats(self.model, own)])
+            nats = np.concatenate([np.zeros(0), *piece_nats(self.model, own, self.memory)])
             sums = torch.tensor([nats.sum(), len(nats)], dtype=torch.float64)
             total, count = self.devices.sum(sums.to(self.devices.device)).tolist()
             mean = total / count
@@ -236,5 +244,6 @@ def window(batch: Batch, rows: NDArray[np.int64], begin: int, size: int) -> tupl
     """Of these rows, up to ``size`` inputs from step ``begin`` on, their targets, and which targets are real."""
     lengths = torch.from_numpy(batch.lengths[rows])
     end = min(begin + size, int(lengths.max()) - 1)
-    steps = torch.from_numpy(batch.steps[rows, begin : end + 1])  # (rows, up to size + 1, ...)
-    return steps[:, :-1], steps[:, 1:], torch.arange(begin + 1, end + 1) < lengths[:, None]
+    inputs, targets = batch.heard[rows, begin:end], batch.steps[rows, begin + 1 : end + 1]  # (rows, up to size, ...)
+    real = torch.arange(begin + 1, end + 1) < lengths[:, None]
+    return torch.from_numpy(inputs), torch.from_numpy(targets), real

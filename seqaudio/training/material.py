@@ -19,8 +19,9 @@ from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts
-from seqaudio.models.config import ModelConfig, build_model
+from seqaudio.models.config import ModelConfig, build_model, make_memory
 from seqaudio.models.heads import distinct_frames
+from seqaudio.models.match_memory import Memory
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.music.frames import Frames
 from seqaudio.training.config import Experiment, FramesConfig
@@ -50,6 +51,10 @@ class TokenMaterial:
     def build(self, config: ModelConfig) -> SequenceModel:
         """A new model for such pieces."""
         return build_model(config, len(self.corpus.tokenizer.vocabulary))
+
+    def memory(self, config: ModelConfig) -> Memory | None:
+        """What the model of a config remembers such pieces with."""
+        return make_memory(config, self.corpus.tokenizer.vocabulary)
 
     def facts(self) -> dict[str, Any]:
         """Where the pieces are from."""
@@ -91,6 +96,10 @@ class FrameMaterial:
         """A new model for such pieces; the frames that a head knows are those of the training pieces."""
         known = self._known if config.knows_frames else None
         return build_model(config, keys=self.corpus.keys, known_frames=known)
+
+    def memory(self, config: ModelConfig) -> Memory | None:
+        """What the model of a config remembers such pieces with."""
+        return make_memory(config)
 
     def facts(self) -> dict[str, Any]:
         """Where the pieces are from."""

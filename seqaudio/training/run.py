@@ -184,7 +184,8 @@ class Run:
             torch.manual_seed(experiment.training.seed)
             model = start.build() if start else material.build(experiment.model)
         callbacks = (self._log, self._keep_best, self._save)
-        return Trainer(model, material.transposition, experiment.training, train, valid, *callbacks)
+        memory = material.memory(experiment.model)
+        return Trainer(model, material.transposition, experiment.training, train, valid, *callbacks, memory=memory)
 
     def _check_memory(self) -> None:
         """Refuse a model that cannot fit: weights, gradients and AdamW's two moments, and the average."""

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from seqaudio.models.cells import CELLS, WITH_CELL_STATE, WITH_FORGETTING
-from seqaudio.models.config import ModelConfig
+from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
 from seqaudio.models.recurrent import RecurrentStack
 from seqaudio.models.sequence_model import SequenceModel
 from tests.contracts import model_laws as laws
@@ -117,6 +117,23 @@ def frame_model(request):
     return random_model(config, keys=KEYS, known_frames=known)
 
 
+@pytest.fixture(params=[(cell, of) for cell in CELLS for of in ("tokens", "frames")], ids=lambda p: "-".join(p))
+def remembering(request):
+    """A model with a memory of the piece, and rows as it hears them."""
+    cell, of = request.param
+    asked = MemoryConfig(lags=(1, 2, 4), counters=(2, 3), features=4)
+    config = ModelConfig(
+        cell=cell, hidden_size=HIDDEN, layers=2, head="categorical" if of == "tokens" else "notes", memory=asked
+    )
+    if of == "tokens":
+        model, pieces = random_model(config, 3), torch.randint(3, (BATCH, TIME)).numpy()
+    else:
+        model, pieces = random_model(config, keys=KEYS), (torch.rand(BATCH, TIME, KEYS) < 0.2).numpy()
+    memory = make_memory(config)
+    rows = np.stack([memory.heard(piece) for piece in pieces])
+    return audible(cell, model), torch.from_numpy(rows).to(torch.float32 if of == "frames" else torch.int64)
+
+
 @pytest.fixture
 def rolls():
     """Piano rolls as floats, so that their padding may be NaN."""
@@ -145,6 +162,9 @@ class TestLaws:
     def test_frame_models(self, law, frame_model, rolls):
         law(frame_model, rolls)
 
+    def test_models_with_a_memory(self, law, remembering):
+        law(*remembering)
+
 
 def test_padding_changes_nothing(model, ids):
     for garbage in (
@@ -162,6 +182,16 @@ def test_padding_of_float_models_changes_nothing(float_model, frames, number):
     garbage = torch.full_like(frames, number)
     laws.padding_changes_nothing(float_model, frames, LENGTHS, garbage)
     laws.padding_changes_no_gradient(float_model, frames, LENGTHS, garbage)
+
+
+def test_padding_of_models_with_a_memory_changes_nothing(remembering):
+    model, rows = remembering
+    of_tokens = rows.dtype == torch.int64
+    targets = rows[..., 0] if of_tokens else rows[..., :KEYS]
+    for number in (0, 10**9, -1) if of_tokens else (0.0, float("inf"), float("nan")):
+        garbage = torch.full_like(rows, number)
+        laws.padding_changes_nothing(model, rows, LENGTHS, garbage)
+        laws.padding_changes_no_gradient(model, rows, LENGTHS, garbage, lambda outputs: model.nats(outputs, targets))
 
 
 @pytest.mark.parametrize("number", [0.0, 1e30, float("inf"), float("nan")])

@@ -8,9 +8,10 @@ from seqaudio.continuation.engines import TorchEngine
 from seqaudio.errors import OptionError
 from seqaudio.memory.gates import NAMES, gate_means, gate_values
 from seqaudio.models.checkpoint import Checkpoint, weights_of
-from seqaudio.models.config import ModelConfig
+from seqaudio.models.config import MemoryConfig, ModelConfig
 from tests.samples import MELODY, random_model
 
+REMEMBERING = {"memory": MemoryConfig(lags=(1, 2), counters=(2, 4), features=5)}
 IDS = np.random.default_rng(1).integers(0, len(MELODY.vocabulary), 40)
 
 
@@ -20,21 +21,22 @@ def checkpoint(cell, layers=3, **options):
     return Checkpoint(config, MELODY, weights_of(model), (48, 84), {}), model
 
 
-def states_by_torch(model, ids):
+def states_by_torch(model, ids, memory=None):
     """The state behind every token, one step at a time: a list of parts (layers, hidden)."""
     state, found = model.initial_state(1), [model.initial_state(1)]
+    heard = torch.from_numpy(memory.heard(ids) if memory else ids)
     with torch.no_grad():
-        for token in ids.tolist():
-            _, state = model.step(torch.tensor([token]), state)
+        for step in heard:
+            _, state = model.step(step[None], state)
             found.append(state)
     return [[part[:, 0].numpy() for part in state] for state in found]
 
 
-@pytest.mark.parametrize("options", [{}, {"residual": True}, {"embedding_size": 7}, {"dropout": 0.5}])
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"embedding_size": 7}, {"dropout": 0.5}, REMEMBERING])
 def test_the_gates_of_an_lstm_explain_its_states(options):
     """c' = f c + i g and h' = o tanh(c'), with g free in (-1, 1): f, i and o must fit torch's states."""
     made, model = checkpoint("lstm", **options)
-    states = states_by_torch(model, IDS)
+    states = states_by_torch(model, IDS, made.memory())
     for layer, gates in enumerate(gate_values(made, IDS)):
         assert set(gates) == {"input", "forget", "output"}
         for time in range(len(IDS)):
@@ -44,11 +46,11 @@ def test_the_gates_of_an_lstm_explain_its_states(options):
             assert np.abs(new).max() < 1 + 1e-3
 
 
-@pytest.mark.parametrize("options", [{}, {"residual": True}])
+@pytest.mark.parametrize("options", [{}, {"residual": True}, REMEMBERING])
 def test_the_gates_of_a_gru_explain_its_states(options):
     """h' = (1 - z) n + z h, with n in (-1, 1); and n is what the reset gate lets through of the past."""
     made, model = checkpoint("gru", **options)
-    states = states_by_torch(model, IDS)
+    states = states_by_torch(model, IDS, made.memory())
     for layer, gates in enumerate(gate_values(made, IDS)):
         assert set(gates) == {"reset", "update"}
         for time in range(len(IDS)):
@@ -63,7 +65,7 @@ def test_the_gates_of_a_gru_explain_its_states(options):
 def test_gates_are_those_of_torchs_cell(cell):
     """The lowest layer, gate by gate, from torch's states and the weights by the textbook."""
     made, model = checkpoint(cell, layers=1)
-    states = states_by_torch(model, IDS)
+    states = states_by_torch(model, IDS, made.memory())
     layer = model.stack.layers[0]
     with torch.no_grad():
         inputs = model.encoder(torch.from_numpy(IDS)[None])[0]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqaudio.errors import OptionError, VocabularyError
-from seqaudio.models.suffix_match import NO_MATCH, _fill, longest_matches
+from seqaudio.models.suffix_match import NO_MATCH, longest_matches, match_on
 
 PIECES = st.integers(1, 5).flatmap(lambda used: st.lists(st.integers(0, used), max_size=60))
 
@@ -33,7 +33,7 @@ def searched(ids, max_length):
 def test_equals_a_search_of_all_places(form, ids, max_length):
     lengths, followers = np.zeros(len(ids) + 1, np.int64), np.full(len(ids) + 1, NO_MATCH)
     children = np.empty(2 * len(ids) + 2, np.int64)
-    getattr(_fill, form)(np.array(ids, np.uint64), max_length, children, lengths, followers)
+    getattr(match_on, form)(np.array(ids, np.uint64), 0, len(ids), max_length, children, lengths, followers)
     assert (lengths.tolist(), followers.tolist()) == searched(ids, max_length)
     found = longest_matches(np.array(ids, np.int64), max_length)
     assert (found[0].tolist(), found[1].tolist()) == searched(ids, max_length)

@@ -1,0 +1,117 @@
+"""How does a network use a memory of the piece? It hears the guesses, and a gate says whose guess to copy, or none.
+
+p(y) = g_0 p_head(y) + sum over sources s of g_s [y = guess of s]
+
+The gate g is a softmax of what the recurrent layers and the memory say; a source without a guess is left out. Each part
+is normalised, so the mixture is, and its likelihood is exact: two sources with the same guess add up.
+
+Conventions: inputs (batch, time, numbers of a row), as :meth:`seqaudio.models.match_memory.Memory.heard` gives them.
+Outputs (batch, time, n): those of the head, then the logarithms of the gate (1 + sources), then the guesses.
+
+Sources: M. Mahoney 2005 and E. Grave et al. 2017 (see :mod:`seqaudio.models.match_memory.memory`); S. Merity et al.,
+"Pointer sentinel mixture models", 2017 (the gate, with what is new as one of its choices).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+
+from seqaudio.models.heads.head import Head, cooled
+from seqaudio.models.match_memory.memory import LEFT_OUT, STRENGTHS
+
+COUNTER_FEATURES = 8
+
+
+class MemoryGate(nn.Module):
+    """What a model with a memory has beside encoder, layers and head.
+
+    Args:
+        width: numbers of a symbol: 1 of tokens, or the keys of a frame.
+        symbols: in the vocabulary of tokens; None: frames.
+        sources: of guesses.
+        counters: lengths of their cycles.
+        features: of a guess, as the network hears it.
+        hidden_size: of the last recurrent layer.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        symbols: int | None,
+        sources: int,
+        counters: tuple[int, ...],
+        features: int,
+        hidden_size: int,
+    ) -> None:
+        super().__init__()
+        self.width, self.sources = width, sources
+        self.sizes = [width, sources * width, sources, len(counters)]
+        self.features_out = sources * features + COUNTER_FEATURES * len(counters)
+        self.guess = nn.Linear(width, features, bias=False) if symbols is None else nn.Embedding(symbols, features)
+        self.strength = nn.Embedding(sources * STRENGTHS, features)
+        self.counter = nn.ModuleList(nn.Embedding(cycle, COUNTER_FEATURES) for cycle in counters)
+        self.logits = nn.Linear(hidden_size + self.features_out, 1 + sources)
+        self.trust = nn.Parameter(torch.zeros(sources * STRENGTHS))
+
+    def split(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Symbols (batch, time) or (batch, time, keys), guesses (..., sources * width), strengths and counters."""
+        steps, guesses, strengths, counters = torch.split(inputs, self.sizes, dim=-1)
+        of_tokens = isinstance(self.guess, nn.Embedding)
+        return steps[..., 0] if of_tokens else steps, guesses, strengths.long(), counters.long()
+
+    def features(self, guesses: Tensor, strengths: Tensor, counters: Tensor) -> Tensor:
+        """What the network hears of the memory, (batch, time, features_out)."""
+        if isinstance(self.guess, nn.Embedding):
+            vectors = self.guess(guesses)
+        else:
+            vectors = self.guess(self._apart(guesses.float()))
+        vectors = vectors * (strengths > 0)[..., None] + self.strength(self._numbers(strengths))
+        cycles = [table(counters[..., i]) for i, table in enumerate(self.counter)]
+        return torch.cat([vectors.flatten(-2), *cycles], dim=-1)
+
+    def forward(self, outputs: Tensor, hidden: Tensor, features: Tensor, guesses: Tensor, strengths: Tensor) -> Tensor:
+        """The outputs of the head with gate and guesses behind them."""
+        said = self.logits(torch.cat([hidden, features.to(hidden.dtype)], dim=-1)).float()
+        trust = self.trust[self._numbers(strengths)]
+        of_sources = (said[..., 1:] + trust).masked_fill(strengths == 0, LEFT_OUT)
+        gate = torch.cat([said[..., :1], of_sources], dim=-1).log_softmax(dim=-1)
+        return torch.cat([outputs.float(), gate, guesses.float()], dim=-1)
+
+    def _numbers(self, strengths: Tensor) -> Tensor:
+        """A number for each source and strength."""
+        return strengths + STRENGTHS * torch.arange(self.sources, device=strengths.device)
+
+    def parts(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The head's own outputs, the logarithms of the gate, and the guesses (..., sources, width)."""
+        behind = [1 + self.sources, self.sources * self.width]
+        own, gate, guesses = torch.split(outputs, [outputs.shape[-1] - sum(behind), *behind], dim=-1)
+        return own, gate, self._apart(guesses)
+
+    def _apart(self, guesses: Tensor) -> Tensor:
+        """From (..., sources * width) to (..., sources, width)."""
+        return guesses.reshape(*guesses.shape[:-1], self.sources, self.width)
+
+    def nats(self, head: Head, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Negative log-likelihood of the targets, (batch, time)."""
+        own, gate, guesses = self.parts(outputs)
+        if isinstance(self.guess, nn.Embedding):
+            hits = guesses[..., 0] == targets[..., None]
+        else:
+            hits = ((guesses > 0.5) == (targets > 0.5)[..., None, :]).all(dim=-1)
+        copied = gate[..., 1:].masked_fill(~hits, LEFT_OUT)
+        return -torch.cat([gate[..., :1] - head.nats(own, targets)[..., None], copied], dim=-1).logsumexp(dim=-1)
+
+    def sample(
+        self, head: Head, outputs: Tensor, generator: Generator, temperature: float, gate_temperature: float
+    ) -> Tensor:
+        """Targets drawn: first whose guess to copy, at a temperature of its own, then, if none, from the head."""
+        own, gate, guesses = self.parts(outputs)
+        drawn = head.sample(own, generator, temperature)
+        chances = cooled(gate, gate_temperature).softmax(dim=-1).reshape(-1, 1 + self.sources)
+        choice = torch.multinomial(chances, 1, generator=generator).reshape(gate.shape[:-1])
+        place = (choice - 1).clamp(min=0)[..., None, None].expand(*choice.shape, 1, self.width)
+        copied = guesses.gather(-2, place)[..., 0, :]
+        if isinstance(self.guess, nn.Embedding):
+            return torch.where(choice > 0, copied[..., 0].long(), drawn)
+        return torch.where((choice > 0)[..., None], copied > 0.5, drawn)

@@ -1,0 +1,123 @@
+"""What does a model remember of the piece so far? For each step, guesses of what comes next, and how strong each is.
+
+The memory is the model's notebook: it keeps the piece and looks things up, while the recurrent state keeps what was
+learnt to keep. It has no weights and lies outside the network, so every engine generates with the same one.
+
+Conventions: a piece is token ids (steps,) or bool frames (steps, keys). What is told at step t is about step t + 1 and
+looks at steps 0 to t alone. Sources of guesses: what followed the longest match
+(:mod:`seqaudio.models.suffix_match`), then one pointer for each lag (:mod:`seqaudio.models.match_memory.lag_pointers`).
+A strength is 0 where a source has no guess, else 1 plus the bucket of the length of its match or agreement. A counter
+of m tells the place of what comes in a cycle of m: of steps, or of bars where tokens tell of bars.
+
+A step as the network hears it is one row of numbers, int64 of tokens and uint8 of frames: the symbol, the guess of each
+source, the strength of each source, the counters. A symbol is one id, or as many keys as a frame has.
+
+Sources: M. Mahoney, "Adaptive weighing of context models for lossless data compression", 2005 (PAQ's match model, its
+trust by the length); E. Grave et al., "Improving neural language models with a continuous cache", 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from seqaudio.errors import OptionError
+from seqaudio.models.match_memory.lag_pointers import clock_of
+from seqaudio.models.match_memory.pages import IntArray, Pages, Recall, Symbols
+from seqaudio.models.suffix_match import NO_MATCH
+from seqaudio.tokens.vocabulary import Vocabulary
+
+LENGTH_EDGES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48])
+"""The shortest length of each bucket but the first, which is of length 0."""
+STRENGTHS = len(LENGTH_EDGES) + 2
+LONGEST_CYCLE = 255
+LEFT_OUT = -1e9
+"""Logit of a source without a guess; no infinity, whose gradient is none."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How a piece is remembered.
+
+    Args:
+        match: guess what followed the longest match.
+        lags: guess what stood so long ago: bars where tokens tell of bars, else steps.
+        counters: lengths of cycles, in the same units.
+        vocabulary: of tokens; None: frames.
+
+    Raises:
+        OptionError: a lag or a cycle is out of range.
+    """
+
+    match: bool = True
+    lags: tuple[int, ...] = ()
+    counters: tuple[int, ...] = ()
+    vocabulary: Vocabulary | None = None
+    _clock: IntArray | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if min((1, *self.lags)) < 1 or not all(2 <= cycle <= LONGEST_CYCLE for cycle in self.counters):
+            raise OptionError(
+                f"a memory with lags {self.lags} and counters {self.counters}: lags are 1 or more, "
+                f"counters 2 to {LONGEST_CYCLE}"
+            )
+        object.__setattr__(self, "_clock", clock_of(self.vocabulary) if self.vocabulary else None)
+
+    @property
+    def sources(self) -> int:
+        """How many guesses there are."""
+        return self.match + len(self.lags)
+
+    def recall(self, piece: Symbols) -> Recall:
+        """What is told at each step of a piece; the same in every key, as only what is equal counts."""
+        pages = self._pages(piece, len(piece))
+        pages.write(piece)
+        return pages.read(0, len(piece))
+
+    def heard(self, piece: Symbols, recall: Recall | None = None) -> Symbols:
+        """A piece as the network hears it, (steps, numbers of a row).
+
+        Args:
+            piece: ids or frames.
+            recall: of the piece, or of the same in another key; None: it is made.
+        """
+        return self._rows(piece, piece, self.recall(piece) if recall is None else recall)
+
+    def begin(self, keys: int | None = None) -> Notebook:
+        """A notebook with nothing in it: of ids, or of frames of so many keys."""
+        like = np.zeros(0, np.int64) if keys is None else np.zeros((0, keys), bool)
+        return Notebook(self, self._pages(like, 64), 0)
+
+    def _pages(self, like: Symbols, room: int) -> Pages:
+        return Pages(like, room, match=self.match, lags=self.lags, clock=self._clock)
+
+    def _rows(self, said: Symbols, piece: Symbols, recall: Recall) -> Symbols:
+        """Rows for the network: the symbols said, and what the memory of the piece tells behind each."""
+        dtype, width, steps = np.uint8 if piece.ndim > 1 else np.int64, int(np.prod(piece.shape[1:])), len(said)
+        known = recall.sources != NO_MATCH
+        symbols = piece.reshape(len(piece), width)
+        guesses = symbols[np.maximum(recall.sources, 0)] * known[..., None]  # (steps, sources, width)
+        strengths = known * (1 + np.searchsorted(LENGTH_EDGES, recall.lengths, side="right"))
+        counters = recall.time[:, None] % np.array(self.counters, np.int64)
+        parts = (said.reshape(steps, width), guesses.reshape(steps, known.shape[1] * width), strengths, counters)
+        return np.concatenate([part.astype(dtype) for part in parts], axis=1)
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """The piece so far, as a value: writing on gives another notebook, and this one still ends where it ended.
+
+    Writing on in the last notebook of a line costs the new steps alone; in an earlier one, the whole piece once more.
+    """
+
+    memory: Memory
+    _pages: Pages
+    steps: int
+
+    def after(self, said: Symbols) -> tuple[Symbols, Notebook]:
+        """Rows for the network of the symbols said now, as :meth:`Memory.heard` gives them, and the next notebook."""
+        pages = self._pages if self._pages.steps == self.steps else self._pages.up_to(self.steps)
+        pages.write(said)
+        rows = self.memory._rows(said, pages.symbols, pages.read(self.steps, pages.steps))
+        return rows, Notebook(self.memory, pages, pages.steps)

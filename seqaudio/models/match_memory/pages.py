@@ -1,0 +1,124 @@
+"""How does the memory of a piece grow? Symbols are written behind each other, and each is looked up once.
+
+Conventions: symbols are ids (steps,) or bool frames (steps, keys). All arrays double when they are full, so a step
+costs the same however long the piece is, but for the depth of the tree that matches are found in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.models.match_memory.lag_pointers import TIMELESS, point_by_bars, point_by_steps
+from seqaudio.models.suffix_match import MAX_LENGTH, NO_MATCH, match_on, spread_ids
+
+IntArray = NDArray[np.int64]
+Symbols = NDArray[Any]
+
+
+class Recall(NamedTuple):
+    """What was found at some steps of a piece.
+
+    Attributes:
+        sources: (steps, sources of guesses) the step whose symbol is the guess for the next step, or ``NO_MATCH``.
+        lengths: (steps, sources of guesses) of the match or agreement.
+        time: (steps,) steps up to here, this one included, or bars ended.
+    """
+
+    sources: IntArray
+    lengths: IntArray
+    time: IntArray
+
+
+class Pages:
+    """Symbols that grow, and what the sources of guesses found at each of them.
+
+    Args:
+        like: symbols of the same kind.
+        room: steps to make room for at first.
+        match: look for the longest match.
+        lags: of the pointers.
+        clock: from :func:`seqaudio.models.match_memory.lag_pointers.clock_of`; None counts steps.
+    """
+
+    def __init__(self, like: Symbols, room: int, *, match: bool, lags: tuple[int, ...], clock: IntArray | None) -> None:
+        self.steps = 0
+        self._match, self._lags, self._clock = match, np.array(lags, np.int64), clock
+        self._now = np.zeros(3, np.int64)  # of the clock
+        self._names: dict[bytes, int] = {}  # a number for each frame met
+        shapes: dict[str, tuple[int, ...]] = {"children": (2,), "sources": (len(lags),), "agreements": (len(lags),)}
+        scalars = ("ids", "lines", "places", "bars", "lengths", "followers")
+        self._arrays = {name: np.zeros((0, *shapes.get(name, ())), np.int64) for name in (*scalars, *shapes)}
+        self._symbols, self._spread = like[:0], np.zeros(0, np.uint64)
+        self._make_room(room)
+
+    @property
+    def symbols(self) -> Symbols:
+        """What was written."""
+        return self._symbols[: self.steps]
+
+    def write(self, said: Symbols) -> None:
+        """Write symbols behind the others, and look each of them up."""
+        begin, end = self.steps, self.steps + len(said)
+        if end > len(self._arrays["ids"]) - 1:
+            self._make_room(2 * end)
+        arrays = self._arrays
+        self._symbols[begin:end] = said
+        arrays["ids"][begin:end] = said if said.ndim == 1 else self._numbered(said)
+        ids = arrays["ids"]
+        if self._match:
+            self._spread[begin:end] = spread_ids(ids[begin:end])
+            children = arrays["children"].reshape(-1)
+            match_on(self._spread, begin, end, MAX_LENGTH, children, arrays["lengths"], arrays["followers"])
+        found = (arrays["sources"], arrays["agreements"])
+        if self._clock is None:
+            point_by_steps(ids, begin, end, self._lags, *found)
+        else:
+            where = (arrays["lines"], arrays["places"], arrays["bars"])
+            point_by_bars(ids, begin, end, self._lags, self._clock, self._now, *where, *found)
+        self.steps = end
+
+    def read(self, begin: int, end: int) -> Recall:
+        """What was found at the steps from ``begin`` to ``end``."""
+        arrays = self._arrays
+        sources, lengths = arrays["sources"][begin:end], arrays["agreements"][begin:end]
+        if self._match:
+            behind = slice(begin + 1, end + 1)  # the row behind a step tells what may follow it
+            sources = np.concatenate([self._in_time(arrays["followers"][behind], begin)[:, None], sources], axis=1)
+            lengths = np.concatenate([arrays["lengths"][behind, None], lengths], axis=1)
+        time = np.arange(begin + 1, end + 1) if self._clock is None else np.maximum(arrays["bars"][begin:end] - 1, 0)
+        return Recall(sources, lengths, time)
+
+    def up_to(self, steps: int) -> Pages:
+        """Other pages with the first so many steps written."""
+        lags = tuple(self._lags.tolist())
+        pages = Pages(self.symbols, 2 * steps, match=self._match, lags=lags, clock=self._clock)
+        pages.write(self.symbols[:steps])
+        return pages
+
+    def _in_time(self, followers: IntArray, begin: int) -> IntArray:
+        """Without metres and tempos, which are written only where they change: what stands behind them is the guess."""
+        if self._clock is None:
+            return followers
+        ids = self._arrays["ids"]
+        timeless = (followers != NO_MATCH) & (self._clock[ids[np.maximum(followers, 0)], 0] == TIMELESS)
+        after = np.where(timeless, followers + 1, followers)
+        return np.where(after > np.arange(begin, begin + len(after)), NO_MATCH, after)
+
+    def _numbered(self, frames: Symbols) -> list[int]:
+        """A number for each frame, the same for the same keys."""
+        return [self._names.setdefault(row.tobytes(), len(self._names)) for row in np.packbits(frames, axis=1)]
+
+    def _make_room(self, steps: int) -> None:
+        """Let all arrays hold so many steps, and one row behind them."""
+        self._arrays = {name: _longer(array, steps + 1) for name, array in self._arrays.items()}
+        self._symbols, self._spread = (_longer(array, steps + 1) for array in (self._symbols, self._spread))
+
+
+def _longer(array: NDArray[Any], length: int) -> NDArray[Any]:
+    """The array with zeros behind it."""
+    longer = np.zeros((length, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer

@@ -1,0 +1,179 @@
+"""A model with a memory runs alike on both engines, in one go, in chunks and token by token, and continues music."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqaudio.continuation import Sampling, continue_score, score_likelihood
+from seqaudio.continuation.engines import TorchEngine, load_engine
+from seqaudio.continuation.frames import continue_frames
+from seqaudio.continuation.remembering import RememberingEngine
+from seqaudio.errors import NoNotesError, OptionError
+from seqaudio.models.cells import FUSED
+from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
+from seqaudio.training.evaluate import piece_nats
+from tests.samples import MELODY, model_folder, random_model, tune
+
+CLOSE = {"rtol": 0, "atol": 1e-4}  # the promise of the engines
+MEMORY = MemoryConfig(lags=(1, 2, 8), counters=(2, 4), features=8)
+BATCH = 2
+
+
+@pytest.fixture(scope="module", params=[*FUSED, "lnlstm"])
+def folder(request, tmp_path_factory):
+    config = ModelConfig(cell=request.param, hidden_size=16, layers=2, embedding_size=12, memory=MEMORY)
+    return model_folder(tmp_path_factory.mktemp("remembering"), config)
+
+
+@pytest.fixture(scope="module")
+def lstm(tmp_path_factory):
+    config = ModelConfig(hidden_size=16, layers=1, memory=MEMORY)
+    return load_engine(model_folder(tmp_path_factory.mktemp("lstm"), config, seed=4), "onnx")
+
+
+def pieces():
+    return np.stack([MELODY.encode(tune(12, seed=seed))[:60] for seed in range(BATCH)])
+
+
+class TestEngines:
+    def test_both_say_what_training_lowers(self, folder):
+        """The logits are logarithms of probabilities, and those of the tokens that come are the model's nats."""
+        ids = pieces()
+        checkpoint = Checkpoint.load(folder)
+        memory = make_memory(checkpoint.config, MELODY.vocabulary)
+        expected = piece_nats(checkpoint.build(), list(ids), memory)
+        names = ["torch"] if checkpoint.config.cell == "lnlstm" else ["torch", "onnx"]
+        for name in names:
+            engine = load_engine(folder, name)
+            assert isinstance(engine, RememberingEngine)
+            assert engine.name == name
+            logits, _ = engine.run(ids, engine.initial_state(BATCH))
+            assert logits.dtype == np.float32
+            np.testing.assert_allclose(np.exp(logits.astype(float)).sum(axis=-1), 1, atol=1e-5)
+            for row in range(BATCH):
+                found = -logits[row, np.arange(59), ids[row, 1:]]
+                np.testing.assert_allclose(found, expected[row], **CLOSE)
+
+    def test_chunks_and_steps_are_one_call(self, folder):
+        engine, ids = load_engine(folder), pieces()
+        whole, _ = engine.run(ids, engine.initial_state(BATCH))
+        for size in (1, 7):
+            state, parts = engine.initial_state(BATCH), []
+            for start in range(0, 60, size):
+                logits, state = engine.run(ids[:, start : start + size], state)
+                parts.append(logits)
+            np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, **CLOSE)
+
+    def test_a_state_is_a_value(self, lstm):
+        """From one place two ways are gone, in turns, as when several outputs go on from one primer."""
+        ids = pieces()
+        _, heard = lstm.run(ids[:1, :30], lstm.initial_state(1))
+        states, parts = [heard, heard], [[], []]
+        for step in range(30, 60):
+            for way in range(2):
+                logits, states[way] = lstm.run(ids[way : way + 1, step : step + 1], states[way])
+                parts[way].append(logits)
+        for way in range(2):
+            line = np.concatenate([ids[:1, :30], ids[way : way + 1, 30:]], axis=1)
+            whole, _ = lstm.run(line, lstm.initial_state(1))
+            np.testing.assert_allclose(np.concatenate(parts[way], axis=1), whole[:, 30:], **CLOSE)
+
+    def test_the_gate_has_a_temperature_of_its_own(self, lstm):
+        """What is new keeps its proportions; the likelier of new and remembered grows as the gate cools."""
+        ids = pieces()
+        logits, state = lstm.run(ids, lstm.initial_state(BATCH))
+        np.testing.assert_allclose(lstm.cooled(state, 1.0), logits[:, -1], **CLOSE)
+        for temperature in (0.2, 5.0):
+            other = lstm.cooled(state, temperature)
+            np.testing.assert_allclose(np.exp(other.astype(float)).sum(axis=-1), 1, atol=1e-5)
+            for row in range(BATCH):
+                guessed = np.flatnonzero(np.abs(other[row] - logits[row, -1]) > 1e-3)
+                moved = other[row] - logits[row, -1]
+                usual = np.median(moved)
+                assert (np.abs(moved - usual) > 1e-3).sum() <= MEMORY.sources, guessed
+        with pytest.raises(OptionError, match="gate temperature is 0, it must be above 0"):
+            lstm.cooled(state, 0)
+
+    def test_of_float16_weights_too(self, tmp_path):
+        config = ModelConfig(hidden_size=16, layers=1, memory=MEMORY)
+        folder = model_folder(tmp_path / "half", config, dtype=np.float16)
+        both = [load_engine(folder, name) for name in ("torch", "onnx")]
+        one, other = (engine.run(pieces(), engine.initial_state(BATCH))[0] for engine in both)
+        np.testing.assert_allclose(one, other, **CLOSE)
+
+    def test_without_the_memory_a_network_is_told_nothing(self, lstm):
+        engine = TorchEngine(lstm.checkpoint)
+        with pytest.raises(RuntimeError):
+            engine.run(pieces(), engine.initial_state(BATCH))
+
+
+class TestContinuing:
+    @pytest.mark.parametrize("gate_temperature", [1.0, 0.5])
+    def test_outputs_depend_on_the_seed_and_their_number_alone(self, lstm, gate_temperature):
+        sampling = Sampling(gate_temperature=gate_temperature)
+        several = continue_score(lstm, tune(8), bars=4, num_outputs=3, seed=7, sampling=sampling)
+        fewer = continue_score(lstm, tune(8), bars=4, num_outputs=2, seed=7, sampling=sampling)
+        assert [c.ids.tolist() for c in several[:2]] == [c.ids.tolist() for c in fewer]
+        assert len({tuple(c.ids.tolist()) for c in several}) == 3
+        assert all(len(c.score.bars()) - 1 == 4 for c in several)
+
+    def test_the_gate_temperature_changes_what_is_written(self, lstm):
+        ids = {
+            t: continue_score(lstm, tune(8), bars=6, seed=1, sampling=Sampling(gate_temperature=t))[0].ids.tolist()
+            for t in (0.2, 1.0, 5.0)
+        }
+        assert len({tuple(each) for each in ids.values()}) == 3
+
+    def test_a_model_without_memory_has_no_gate(self, melody_engine):
+        with pytest.raises(OptionError, match="gate_temperature is for models with a memory, and this one has none"):
+            continue_score(melody_engine, tune(8), bars=2, sampling=Sampling(gate_temperature=0.7))
+
+    def test_likelihood(self, lstm):
+        likelihood = score_likelihood(lstm, tune(8))
+        memory = make_memory(lstm.checkpoint.config, MELODY.vocabulary)
+        (expected,) = piece_nats(lstm.checkpoint.build(), [likelihood.ids], memory)
+        np.testing.assert_allclose(likelihood.nats, expected, **CLOSE)
+
+
+KEYS = 6
+
+
+class TestFrames:
+    def models(self):
+        for memory in (None, MEMORY):
+            config = ModelConfig(hidden_size=8, layers=1, head="notes", memory=memory)
+            yield random_model(config, keys=KEYS), make_memory(config)
+
+    def primers(self, count=3, steps=10):
+        return list(np.random.default_rng(0).random((count, steps, KEYS)) < 0.3)
+
+    def test_the_same_seed_writes_the_same(self):
+        for model, memory in self.models():
+            one, same, other = (continue_frames(model, memory, self.primers(), 12, seed=seed) for seed in (1, 1, 2))
+            assert one.shape == (3, 12, KEYS)
+            assert one.dtype == bool
+            np.testing.assert_array_equal(one, same)
+            assert (one != other).any()
+
+    def test_each_frame_is_drawn_from_what_the_model_says(self):
+        """A head and a gate that are sure: all silent but for what the pointer guesses, so the primer comes again."""
+        config = ModelConfig(hidden_size=8, layers=1, head="bernoulli", memory=MemoryConfig(match=False, lags=(4,)))
+        model = random_model(config, keys=KEYS)
+        with torch.no_grad():
+            model.gate.logits.weight.zero_()
+            model.gate.logits.bias.copy_(torch.tensor([-50.0, 50.0]))
+        primers = self.primers(steps=4)
+        written = continue_frames(model, make_memory(config), primers, 10)
+        for primer, row in zip(primers, written, strict=True):
+            np.testing.assert_array_equal(row, np.tile(primer, (3, 1))[:10])
+
+    def test_refused(self):
+        model, memory = next(self.models())
+        for primers in ([], [np.zeros((0, KEYS), bool)]):
+            with pytest.raises(NoNotesError, match="no frames to continue"):
+                continue_frames(model, memory, primers, 3)
+        with pytest.raises(OptionError, match=r"0 steps behind primers of \[10\] frames"):
+            continue_frames(model, memory, self.primers(), 0)
+        with pytest.raises(OptionError, match=r"primers of \[10, 11\] frames; give one length, and steps"):
+            continue_frames(model, memory, [*self.primers(), np.zeros((11, KEYS), bool)], 3)

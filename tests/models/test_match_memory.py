@@ -1,0 +1,340 @@
+"""The memory of the piece: against slow versions of every source, and the laws of a value that never looks ahead."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqaudio.errors import OptionError
+from seqaudio.models.config import MemoryConfig, ModelConfig
+from seqaudio.models.match_memory import Memory
+from seqaudio.models.match_memory.lag_pointers import clock_of, point_by_bars, point_by_steps
+from seqaudio.models.match_memory.memory import LENGTH_EDGES, STRENGTHS
+from seqaudio.models.suffix_match import NO_MATCH, longest_matches
+from seqaudio.music.frames import transposed_frames
+from seqaudio.tokens.performance import PerformanceTokenizer
+from tests.samples import FULL, MELODY, random_model, tune
+
+BARS = MELODY.vocabulary
+KEYS = 5
+KINDS = {"Bar": 1, "TimeSig": 2, "Position": 3, "Pitch": 4, "Duration": 3}
+LAGS = (1, 2, 4)
+
+
+@st.composite
+def lines_of_tokens(draw):
+    """Ids in any order, few of each kind, so that bars, places and repeats are frequent; BOS in front or not."""
+    names = [name for kind, count in KINDS.items() for name in [n for n in BARS.names if n.startswith(kind)][:count]]
+    ids = draw(st.lists(st.sampled_from([BARS.id(name) for name in names]), max_size=60))
+    return np.array([BARS.id("BOS_None"), *ids][draw(st.integers(0, 1)) :], np.int64)
+
+
+LINES = lines_of_tokens()
+ROLLS = st.integers(0, 40).flatmap(
+    lambda steps: st.lists(st.integers(0, 3), min_size=steps, max_size=steps).map(
+        lambda numbers: (np.array(numbers, np.int64)[:, None] >> np.arange(KEYS)) & 1 == 1
+    )
+)
+
+
+def agreed(ids, guesses):
+    """How many guesses in a row, up to the one for each step, were right."""
+    lengths = []
+    for t in range(len(ids)):
+        right = t > 0 and guesses[t - 1] != NO_MATCH and ids[guesses[t - 1]] == ids[t]
+        lengths.append(lengths[-1] + 1 if right else 0)
+    return lengths
+
+
+def named(ids):
+    return [tuple(BARS.names[i].split("_")) for i in ids]
+
+
+def looked_up_by_bars(ids, lag):
+    """For each step the whole earlier bar is searched for what stands behind the place of this step."""
+    places, bar, position, count = [], -1, -1, 0
+    for kind, value in named(ids):
+        if kind == "Bar":
+            bar, position, count = bar + 1, -1, 0
+        elif kind == "Position":
+            position, count = int(value), 0
+        elif kind not in ("TimeSig", "Tempo"):
+            count += 1
+        places.append((bar, position, count))
+    guesses = []
+    for bar, *place in places:
+        then = bar - lag
+        in_bar = [s for s in range(len(ids)) if places[s][0] == then]
+        if bar < 0 or then < 0:
+            guesses.append(NO_MATCH)
+            continue
+        later = [s for s in in_bar if list(places[s][1:]) > place and named([ids[s]])[0][0] != "TimeSig"]
+        guesses.append(later[0] if later else in_bar[-1] + 1)
+    return guesses
+
+
+def rising(ids):
+    """Without the positions that do not rise within their bar, as a tokenizer writes none."""
+    kept, last = [], -1
+    for token, (kind, value) in zip(ids.tolist(), named(ids), strict=True):
+        if kind == "Position" and int(value) <= last:
+            continue
+        last = -1 if kind == "Bar" else int(value) if kind == "Position" else last
+        kept.append(token)
+    return np.array(kept, np.int64)
+
+
+class TestPointers:
+    @pytest.mark.parametrize("form", ["interpreted", "machine_code"])
+    @settings(deadline=None, max_examples=60)
+    @given(ids=LINES, lag=st.integers(1, 3))
+    def test_by_bars_equal_a_search_of_the_bar(self, form, ids, lag):
+        ids = rising(ids)
+        sources, agreements = np.zeros((2, len(ids), 1), np.int64)
+        now, (lines, places, bars) = np.zeros(3, np.int64), np.zeros((3, len(ids)), np.int64)
+        where = (clock_of(BARS), now, lines, places, bars, sources, agreements)
+        getattr(point_by_bars, form)(ids, 0, len(ids), np.array([lag]), *where)
+        expected = looked_up_by_bars(ids, lag)
+        assert sources[:, 0].tolist() == expected
+        assert agreements[:, 0].tolist() == agreed(ids, expected)
+        assert bars.tolist() == np.cumsum([kind == "Bar" for kind, _ in named(ids)]).tolist()
+
+    @pytest.mark.parametrize("form", ["interpreted", "machine_code"])
+    @settings(deadline=None, max_examples=40)
+    @given(ids=st.lists(st.integers(0, 2), max_size=40), lag=st.integers(1, 9))
+    def test_by_steps_equal_a_look_back(self, form, ids, lag):
+        ids = np.array(ids, np.int64)
+        sources, agreements = np.zeros((2, len(ids), 1), np.int64)
+        getattr(point_by_steps, form)(ids, 0, len(ids), np.array([lag]), sources, agreements)
+        expected = [t + 1 - lag if t + 1 >= lag else NO_MATCH for t in range(len(ids))]
+        assert sources[:, 0].tolist() == expected
+        assert agreements[:, 0].tolist() == agreed(ids, expected)
+
+    def test_a_tune_that_returns_is_guessed(self):
+        """Eight bars twice: at lag 8 everything but the very first note of the return has an agreement behind it."""
+        ids = MELODY.encode(_twice(tune(8, seed=3)))
+        recall = Memory(match=False, lags=(8,), vocabulary=BARS).recall(ids)
+        line = int(np.flatnonzero(ids == BARS.id("Bar_None"))[8])
+        guesses = ids[recall.sources[line:-2, 0]]
+        np.testing.assert_array_equal(guesses, ids[line + 1 : -1])
+        assert (recall.lengths[line + 1 : -1, 0] == np.arange(1, len(ids) - 1 - line)).all()
+        assert (recall.sources[:line] == NO_MATCH).all()
+
+    def test_of_tokens_without_bars_count_steps(self):
+        assert clock_of(PerformanceTokenizer().vocabulary) is None
+        assert clock_of(FULL.vocabulary) is not None
+
+
+def _twice(score):
+    end = int(score.bars()[-1])
+    return score.replaced(
+        **{name: np.tile(getattr(score, name), 2) for name in ("duration", "pitch", "velocity", "program", "is_drum")},
+        onset=np.concatenate([score.onset, score.onset + end]),
+        track=np.tile(score.track, 2),
+    )
+
+
+MEMORIES = {
+    "match": {},
+    "lags": {"match": False, "lags": LAGS},
+    "all": {"lags": LAGS, "counters": (2, 3)},
+}
+
+
+OPTIONS = pytest.mark.parametrize("options", MEMORIES.values(), ids=MEMORIES.keys())
+KINDS_OF_PIECES = pytest.mark.parametrize("kind", ["bars", "steps", "frames"])
+
+
+def memory_of(kind, options):
+    return Memory(**options, vocabulary=BARS if kind == "bars" else None)
+
+
+def pieces_of(kind):
+    return ROLLS if kind == "frames" else LINES
+
+
+class TestMemory:
+    @KINDS_OF_PIECES
+    @OPTIONS
+    @settings(deadline=None, max_examples=25)
+    @given(data=st.data())
+    def test_written_step_by_step_it_is_the_same(self, kind, options, data):
+        memory, piece = memory_of(kind, options), data.draw(pieces_of(kind))
+        whole = memory.heard(piece)
+        notebook, rows = memory.begin(KEYS if kind == "frames" else None), [whole[:0]]
+        while notebook.steps < len(piece):
+            size = data.draw(st.integers(1, 4))
+            told, notebook = notebook.after(piece[notebook.steps : notebook.steps + size])
+            rows.append(told)
+        np.testing.assert_array_equal(np.concatenate(rows), whole)
+        assert whole.dtype == (np.uint8 if kind == "frames" else np.int64)
+
+    @KINDS_OF_PIECES
+    @OPTIONS
+    @settings(deadline=None, max_examples=25)
+    @given(data=st.data())
+    def test_what_comes_later_changes_nothing(self, kind, options, data):
+        memory, piece, other = memory_of(kind, options), *(data.draw(pieces_of(kind)) for _ in range(2))
+        whole = memory.heard(np.concatenate([piece, other]))
+        np.testing.assert_array_equal(memory.heard(piece), whole[: len(piece)])
+
+    @KINDS_OF_PIECES
+    @OPTIONS
+    @settings(deadline=None, max_examples=25)
+    @given(data=st.data())
+    def test_a_notebook_is_a_value(self, kind, options, data):
+        """Two ways on from the same place, in turns, each as if the other had not been gone."""
+        memory = memory_of(kind, options)
+        begin, *ways = (data.draw(pieces_of(kind)) for _ in range(3))
+        _, start = memory.begin(KEYS if kind == "frames" else None).after(begin)
+        ends, told = [start, start], [[], []]
+        for step in range(max(map(len, ways))):
+            for way in range(2):
+                rows, ends[way] = ends[way].after(ways[way][step : step + 1])
+                told[way].append(rows)
+        for way in range(2):
+            whole = memory.heard(np.concatenate([begin, ways[way]]))[len(begin) :]
+            np.testing.assert_array_equal(np.concatenate([whole[:0], *told[way]]), whole)
+
+    @KINDS_OF_PIECES
+    @settings(deadline=None, max_examples=25)
+    @given(data=st.data())
+    def test_rows_say_what_the_sources_are(self, kind, data):
+        memory, piece = memory_of(kind, MEMORIES["all"]), data.draw(pieces_of(kind))
+        recall, rows = memory.recall(piece), memory.heard(piece)
+        width, sources = (KEYS, 4) if kind == "frames" else (1, 4)
+        assert rows.shape == (len(piece), width * (1 + sources) + sources + 2)
+        steps, guesses, strengths, counters = np.split(rows, np.cumsum([width, width * sources, sources]), axis=1)
+        np.testing.assert_array_equal(steps, piece.reshape(len(piece), width))
+        for t in range(len(piece)):
+            for s, source in enumerate(recall.sources[t]):
+                guess = guesses[t, s * width : (s + 1) * width]
+                expected = np.zeros(width) if source == NO_MATCH else steps[source]
+                np.testing.assert_array_equal(guess, expected)
+                bucket = sum(edge <= recall.lengths[t, s] for edge in LENGTH_EDGES.tolist())
+                assert strengths[t, s] == (0 if source == NO_MATCH else 1 + bucket) < STRENGTHS
+            assert counters[t].tolist() == [recall.time[t] % 2, recall.time[t] % 3]
+
+    def test_the_match_is_the_longest(self):
+        frames = np.random.default_rng(0).integers(0, 3, 200)
+        rolls = (frames[:, None] >> np.arange(KEYS)) & 1 == 1
+        lengths, followers = longest_matches(frames)
+        for memory, piece in ((Memory(), rolls), (Memory(), frames)):
+            recall = memory.recall(piece)
+            np.testing.assert_array_equal(recall.sources[:, 0], followers[1:])
+            np.testing.assert_array_equal(recall.lengths[:, 0], lengths[1:])
+
+    def test_a_metre_is_no_guess(self):
+        """What follows the first bar line is a metre, written once; what stands behind it is the guess."""
+        ids = MELODY.encode(_twice(tune(4, seed=1)))
+        line = int(np.flatnonzero(ids == BARS.id("Bar_None"))[4])
+        for options in ({}, {"match": False, "lags": (4,)}):
+            source = int(Memory(**options, vocabulary=BARS).recall(ids).sources[line, 0])
+            assert BARS.names[ids[source]].startswith("Position")
+
+    def test_in_another_key_it_is_the_same(self):
+        ids = MELODY.encode(tune(12, seed=5, low=60, high=64))
+        rolls = np.random.default_rng(1).random((80, 12)) < 0.2
+        rolls[:, [0, 11]] = False
+        memory = Memory(lags=LAGS, vocabulary=BARS)
+        for part, moved in zip(memory.recall(ids), memory.recall(MELODY.transpose(ids, 5)), strict=True):
+            np.testing.assert_array_equal(part, moved)
+        memory = Memory(lags=LAGS)
+        for part, moved in zip(memory.recall(rolls), memory.recall(transposed_frames(rolls, 1)), strict=True):
+            np.testing.assert_array_equal(part, moved)
+
+    def test_counters_tell_the_place_of_what_comes(self):
+        by_steps = Memory(counters=(4,)).heard(np.zeros(9, np.int64))
+        assert by_steps[:, -1].tolist() == [1, 2, 3, 0, 1, 2, 3, 0, 1]
+        ids = MELODY.encode(tune(5, seed=2))
+        bars = np.cumsum(ids == BARS.id("Bar_None"))
+        expected = np.maximum(bars - 1, 0) % 3
+        np.testing.assert_array_equal(Memory(counters=(3,), vocabulary=BARS).heard(ids)[:, -1], expected)
+
+    @pytest.mark.parametrize("options", [{"lags": (0,)}, {"counters": (1,)}, {"counters": (256,)}, {"lags": (-1,)}])
+    def test_out_of_range_is_refused(self, options):
+        with pytest.raises(OptionError, match="lags are 1 or more, counters 2 to 255"):
+            Memory(**options)
+
+
+VOCABULARY = 7
+ASKED = MemoryConfig(lags=(1, 2), counters=(2, 3), features=4)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def token_model(**options):
+    return random_model(ModelConfig(hidden_size=6, layers=1, memory=ASKED, **options), VOCABULARY, seed=1)
+
+
+def frame_model(**options):
+    return random_model(ModelConfig(hidden_size=6, layers=1, memory=ASKED, **options), keys=KEYS, seed=1)
+
+
+def heard(memory, pieces):
+    return torch.from_numpy(np.stack([memory.heard(piece) for piece in pieces]))
+
+
+class TestGate:
+    def test_tokens_sum_to_one(self):
+        model = token_model()
+        pieces = np.random.default_rng(0).integers(0, VOCABULARY, (3, 20))
+        outputs, _ = model(heard(Memory(lags=(1, 2), counters=(2, 3)), pieces))
+        nats = torch.stack([model.nats(outputs, torch.full((3, 20), token)) for token in range(VOCABULARY)])
+        torch.testing.assert_close((-nats).exp().sum(dim=0), torch.ones(3, 20))
+
+    @pytest.mark.parametrize("head", ["bernoulli", "notes"])
+    def test_frames_sum_to_one(self, head):
+        model = frame_model(head=head)
+        pieces = np.random.default_rng(0).random((2, 12, KEYS)) < 0.3
+        outputs, _ = model(heard(Memory(lags=(1, 2), counters=(2, 3)), pieces))
+        every = (torch.arange(2**KEYS)[:, None] >> torch.arange(KEYS)) & 1 == 1
+        nats = torch.stack([model.nats(outputs, frame.expand(2, 12, KEYS)) for frame in every])
+        torch.testing.assert_close((-nats).exp().sum(dim=0), torch.ones(2, 12))
+
+    def test_a_sure_gate_copies(self):
+        """All trust in the last source: what it guesses has probability 1, else what is left over."""
+        model = token_model()
+        piece = np.tile(np.arange(VOCABULARY), 4)
+        with torch.no_grad():
+            model.gate.trust.zero_()
+            model.gate.trust[-STRENGTHS + 1 :] = 100.0
+        memory = Memory(lags=(1, VOCABULARY), counters=(2, 3))
+        outputs, _ = model(heard(memory, [piece]))
+        nats = model.nats(outputs[:, :-1], torch.from_numpy(piece[None, 1:]))[0]
+        assert (nats[VOCABULARY:] < 1e-6).all()  # each source that guesses right adds its share
+        assert (nats[: VOCABULARY - 2] > 1e-3).all()
+
+    def test_draws_follow_the_nats(self):
+        model = token_model()
+        piece = np.random.default_rng(2).integers(0, VOCABULARY, 15)
+        outputs, _ = model(heard(Memory(lags=(1, 2), counters=(2, 3)), [piece]))
+        last = outputs[:, -1:].expand(1, 20_000, -1)
+        drawn = model.sample(last, torch.Generator().manual_seed(0))
+        shares = torch.bincount(drawn[0], minlength=VOCABULARY) / 20_000
+        every = torch.arange(VOCABULARY)[None]
+        expected = (-model.nats(outputs[:, -1:].expand(1, VOCABULARY, -1), every)[0]).exp()
+        torch.testing.assert_close(shares, expected, atol=0.015, rtol=0)
+
+    def test_a_cool_gate_goes_with_the_likelier(self):
+        model = frame_model(head="bernoulli")
+        piece = np.random.default_rng(2).random((15, KEYS)) < 0.4
+        with torch.no_grad():
+            outputs, _ = model(heard(Memory(lags=(1, 2), counters=(2, 3)), [piece]))
+            outputs = outputs.clone()
+            _, gate, guesses = model.gate.parts(outputs[:, -1:])
+            gate.copy_(torch.tensor([0.3, 0.1, 0.5, 0.1]).log())  # a view of the outputs
+        drawn = model.sample(outputs[:, -1:].expand(1, 2_000, -1), torch.Generator().manual_seed(0), 1.0, 0.1)
+        assert (drawn[0] == (guesses[0, 0, 1] > 0.5)).all(dim=-1).float().mean() > 0.99
+
+    def test_gradients_are_finite_where_nothing_is_guessed(self):
+        model = token_model().train()
+        outputs, _ = model(heard(Memory(lags=(1, 2), counters=(2, 3)), np.arange(VOCABULARY)[None, :1]))
+        model.nats(outputs, torch.zeros(1, 1, dtype=torch.long)).sum().backward()
+        assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in model.parameters())
