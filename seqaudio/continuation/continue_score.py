@@ -207,10 +207,9 @@ def _sample_bars(
     """The bars asked for, up to and without the bar line behind them."""
     ids: list[int] = []
     nats, refused = 0.0, 0
+    gated = engine if isinstance(engine, WithGate) and sampling.gate_temperature != 1 else None
     while True:
-        wanted = logits
-        if isinstance(engine, WithGate) and sampling.gate_temperature != 1:
-            wanted = engine.cooled(heard, sampling.gate_temperature)[0]
+        wanted = gated.cooled(heard, sampling.gate_temperature)[0] if gated else logits
         token = sample(wanted, grammar.mask(state), sampling, generator)
         refused += grammar.wants_silence(state, logits)
         nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.compiled import compiled
 from seqaudio.continuation.engines import Engine, EngineState
 from seqaudio.errors import OptionError
 from seqaudio.models.match_memory import Memory
@@ -62,20 +63,24 @@ class RememberingEngine:
 
     def _mixed(self, outputs: Logits, gate_temperature: float) -> Logits:
         """What head, gate and guesses (..., n) say together, (..., vocabulary)."""
-        flat = outputs.reshape(-1, outputs.shape[-1])
-        sources = (flat.shape[1] - self._vocabulary - 1) // 2
-        own, gate, guesses = np.split(flat, [self._vocabulary, self._vocabulary + 1 + sources], axis=1)
-        gate = gate / np.float32(gate_temperature)
-        gate = gate - _log_sums(gate)
-        mixed = own - _log_sums(own) + gate[:, :1]
-        rows = np.arange(len(flat))
-        for source, guess in enumerate(guesses.T.astype(np.int64), start=1):
-            mixed[rows, guess] = np.logaddexp(mixed[rows, guess], gate[:, source])
-        return mixed.reshape(*outputs.shape[:-1], self._vocabulary)
+        flat = np.ascontiguousarray(outputs.reshape(-1, outputs.shape[-1]))
+        return mixture(flat, self._vocabulary, gate_temperature).reshape(*outputs.shape[:-1], self._vocabulary)
 
 
-def _log_sums(logits: Logits) -> Logits:
-    """Of each row, (rows, 1)."""
-    most = logits.max(axis=1, keepdims=True)
-    sums: Logits = most + np.log(np.exp(logits - most).sum(axis=1, keepdims=True))
-    return sums
+@compiled
+def mixture(outputs: Logits, vocabulary: int, gate_temperature: float) -> Logits:
+    """Log probabilities (rows, vocabulary) of outputs (rows, n): logits, then logarithms of the gate, then guesses."""
+    sources = (outputs.shape[1] - vocabulary - 1) // 2
+    mixed = np.empty((len(outputs), vocabulary), np.float32)
+    for row in range(len(outputs)):
+        own = outputs[row, :vocabulary]
+        gate = outputs[row, vocabulary : vocabulary + 1 + sources] / gate_temperature
+        most, likeliest = own.max(), gate.max()
+        gate -= likeliest + np.log(np.exp(gate - likeliest).sum())
+        mixed[row] = own - (most + np.log(np.exp(own - most).sum()) - gate[0])
+        for source in range(sources):
+            guess = int(outputs[row, vocabulary + 1 + sources + source])
+            one, other = float(mixed[row, guess]), float(gate[1 + source])
+            more = max(one, other)
+            mixed[row, guess] = more + np.log1p(np.exp(min(one, other) - more))
+    return mixed

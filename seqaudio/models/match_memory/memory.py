@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from seqaudio.compiled import compiled
 from seqaudio.errors import OptionError
 from seqaudio.models.match_memory.lag_pointers import clock_of
 from seqaudio.models.match_memory.pages import IntArray, Pages, Recall, Symbols
@@ -94,14 +95,31 @@ class Memory:
 
     def _rows(self, said: Symbols, piece: Symbols, recall: Recall) -> Symbols:
         """Rows for the network: the symbols said, and what the memory of the piece tells behind each."""
-        dtype, width, steps = np.uint8 if piece.ndim > 1 else np.int64, int(np.prod(piece.shape[1:])), len(said)
-        known = recall.sources != NO_MATCH
-        symbols = piece.reshape(len(piece), width)
-        guesses = symbols[np.maximum(recall.sources, 0)] * known[..., None]  # (steps, sources, width)
-        strengths = known * (1 + np.searchsorted(LENGTH_EDGES, recall.lengths, side="right"))
-        counters = recall.time[:, None] % np.array(self.counters, np.int64)
-        parts = (said.reshape(steps, width), guesses.reshape(steps, known.shape[1] * width), strengths, counters)
-        return np.concatenate([part.astype(dtype) for part in parts], axis=1)
+        sources, cycles = recall.sources, np.array(self.counters, np.int64)
+        numbers = _strengths_and_counters(*recall, LENGTH_EDGES, cycles)
+        guesses = piece[np.maximum(sources, 0)]  # (steps, sources, ...)
+        if piece.ndim == 1:
+            guesses *= sources != NO_MATCH
+            return np.concatenate([said[:, None], guesses, numbers], axis=1)
+        guesses &= (sources != NO_MATCH)[..., None]
+        flat = guesses.reshape(len(said), sources.shape[1] * piece.shape[1])
+        return np.concatenate([said.view(np.uint8), flat.view(np.uint8), numbers.astype(np.uint8)], axis=1)
+
+
+@compiled
+def _strengths_and_counters(
+    sources: IntArray, lengths: IntArray, time: IntArray, edges: IntArray, cycles: IntArray
+) -> IntArray:
+    """The strength of each source and the place in each cycle, (steps, sources + cycles)."""
+    steps, count = sources.shape
+    numbers = np.zeros((steps, count + len(cycles)), np.int64)
+    for t in range(steps):
+        for s in range(count):
+            if sources[t, s] != NO_MATCH:
+                numbers[t, s] = 1 + np.searchsorted(edges, lengths[t, s], side="right")
+        for c in range(len(cycles)):
+            numbers[t, count + c] = time[t] % cycles[c]
+    return numbers
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,11 @@ class Pages:
         self._match, self._lags, self._clock = match, np.array(lags, np.int64), clock
         self._now = np.zeros(3, np.int64)  # of the clock
         self._names: dict[bytes, int] = {}  # a number for each frame met
-        shapes: dict[str, tuple[int, ...]] = {"children": (2,), "sources": (len(lags),), "agreements": (len(lags),)}
-        scalars = ("ids", "lines", "places", "bars", "lengths", "followers")
-        self._arrays = {name: np.zeros((0, *shapes.get(name, ())), np.int64) for name in (*scalars, *shapes)}
         self._symbols, self._spread = like[:0], np.zeros(0, np.uint64)
+        scalars = ("ids", "lines", "places", "bars", "time", "matched", "followers")
+        self._arrays = {name: np.zeros(0, np.int64) for name in scalars}
+        self._arrays |= {name: np.zeros((0, match + len(lags)), np.int64) for name in ("sources", "lengths")}
+        self._arrays["children"] = np.zeros((0, 2), np.int64)
         self._make_room(room)
 
     @property
@@ -64,32 +65,18 @@ class Pages:
         begin, end = self.steps, self.steps + len(said)
         if end > len(self._arrays["ids"]) - 1:
             self._make_room(2 * end)
-        arrays = self._arrays
-        self._symbols[begin:end] = said
-        arrays["ids"][begin:end] = said if said.ndim == 1 else self._numbered(said)
-        ids = arrays["ids"]
+        ids, here = self._arrays["ids"], slice(begin, end)
+        self._symbols[here] = said
+        ids[here] = said if said.ndim == 1 else self._numbered(said)
+        self._point(ids, begin, end)
         if self._match:
-            self._spread[begin:end] = spread_ids(ids[begin:end])
-            children = arrays["children"].reshape(-1)
-            match_on(self._spread, begin, end, MAX_LENGTH, children, arrays["lengths"], arrays["followers"])
-        found = (arrays["sources"], arrays["agreements"])
-        if self._clock is None:
-            point_by_steps(ids, begin, end, self._lags, *found)
-        else:
-            where = (arrays["lines"], arrays["places"], arrays["bars"])
-            point_by_bars(ids, begin, end, self._lags, self._clock, self._now, *where, *found)
+            self._spread[here] = spread_ids(ids[here])
+            self._find_matches(begin, end)
         self.steps = end
 
     def read(self, begin: int, end: int) -> Recall:
         """What was found at the steps from ``begin`` to ``end``."""
-        arrays = self._arrays
-        sources, lengths = arrays["sources"][begin:end], arrays["agreements"][begin:end]
-        if self._match:
-            behind = slice(begin + 1, end + 1)  # the row behind a step tells what may follow it
-            sources = np.concatenate([self._in_time(arrays["followers"][behind], begin)[:, None], sources], axis=1)
-            lengths = np.concatenate([arrays["lengths"][behind, None], lengths], axis=1)
-        time = np.arange(begin + 1, end + 1) if self._clock is None else np.maximum(arrays["bars"][begin:end] - 1, 0)
-        return Recall(sources, lengths, time)
+        return Recall(*(self._arrays[name][begin:end] for name in Recall._fields))
 
     def up_to(self, steps: int) -> Pages:
         """Other pages with the first so many steps written."""
@@ -98,14 +85,31 @@ class Pages:
         pages.write(self.symbols[:steps])
         return pages
 
-    def _in_time(self, followers: IntArray, begin: int) -> IntArray:
-        """Without metres and tempos, which are written only where they change: what stands behind them is the guess."""
+    def _point(self, ids: IntArray, begin: int, end: int) -> None:
+        """Where the pointers point, and what time it is."""
+        arrays = self._arrays
+        found = (arrays["sources"][:, self._match :], arrays["lengths"][:, self._match :])
         if self._clock is None:
-            return followers
-        ids = self._arrays["ids"]
-        timeless = (followers != NO_MATCH) & (self._clock[ids[np.maximum(followers, 0)], 0] == TIMELESS)
-        after = np.where(timeless, followers + 1, followers)
-        return np.where(after > np.arange(begin, begin + len(after)), NO_MATCH, after)
+            point_by_steps(ids, begin, end, self._lags, *found)
+            arrays["time"][begin:end] = np.arange(begin + 1, end + 1)
+            return
+        where = (arrays["lines"], arrays["places"], arrays["bars"])
+        point_by_bars(ids, begin, end, self._lags, self._clock, self._now, *where, *found)
+        arrays["time"][begin:end] = np.maximum(arrays["bars"][begin:end] - 1, 0)
+
+    def _find_matches(self, begin: int, end: int) -> None:
+        """The longest match at each step; of metres and tempos, written only where they change, what stands behind."""
+        arrays = self._arrays
+        children, matched, followers = arrays["children"].reshape(-1), arrays["matched"], arrays["followers"]
+        match_on(self._spread, begin, end, MAX_LENGTH, children, matched, followers)
+        behind = slice(begin + 1, end + 1)  # the row behind a step tells what may follow it
+        sources = followers[behind]
+        if self._clock is not None:
+            timeless = (sources != NO_MATCH) & (self._clock[arrays["ids"][np.maximum(sources, 0)], 0] == TIMELESS)
+            if timeless.any():
+                sources = sources + timeless
+                sources[sources > np.arange(begin, end)] = NO_MATCH
+        arrays["sources"][begin:end, 0], arrays["lengths"][begin:end, 0] = sources, matched[behind]
 
     def _numbered(self, frames: Symbols) -> list[int]:
         """A number for each frame, the same for the same keys."""
