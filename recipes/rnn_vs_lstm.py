@@ -1,14 +1,15 @@
-"""Does it keep the structure? Tanh RNN, IRNN, GRU and LSTM of equal size and with equal care, beside counts and music.
+"""Does it keep the structure? Tanh RNN, IRNN, GRU and LSTM of equal size, with and without a memory of the piece.
 
     python recipes/rnn_vs_lstm.py --quick                   # one seed, small models, no search: under five minutes
-    python recipes/rnn_vs_lstm.py                           # O'Neill's tunes: two to three hours; again to go on
+    python recipes/rnn_vs_lstm.py                           # O'Neill's tunes: three to four hours; again to go on
     python recipes/rnn_vs_lstm.py --corpus prepared/mine    # a folder of seqaudio prepare, or a source for it
 
-corpus -> for every cell a random search, judged by validation -> the best setting from five seeds -> of each model the
-nats of the test pieces (by bar, by how much was heard before, by how many bars are seen) and what its continuations of
-the same primers keep -> the same of n-grams, PPM and copies of the longest match, of a loop and of the real pieces ->
-Markdown and JSON, with a sentence for each question. Every cell meets the same draws and has the same number of
-parameters within 2 %; validation chooses, the test pieces are looked at once and choose nothing.
+corpus -> for every cell, without and with a memory, a random search, judged by validation -> the best setting from five
+seeds -> of each model the nats of the test pieces (by bar, by how much was heard before, by how many bars are seen) and
+what its continuations of the same primers keep -> the same of n-grams, PPM and copies of the longest match, of a loop
+and of the real pieces -> Markdown and JSON, with a sentence for each question. Every model meets the same draws and has
+the same number of parameters within 2 %; validation chooses, also the temperature of a memory's gate; the test pieces
+are looked at once and choose nothing.
 
 The JSON is the log of all trainings and the journal of the recipe: what stands there is not trained again.
 rnn_vs_lstm_measures.py measures, rnn_vs_lstm_answers.py reads the log and has the rule for the sentences,
@@ -19,6 +20,7 @@ side_by_side.py has the processes. Copy the pages and change them.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -30,7 +32,7 @@ from typing import Any
 
 import click
 import numpy as np
-from rnn_vs_lstm_answers import CELLS, COUNTED, of, read_log
+from rnn_vs_lstm_answers import COUNTED, MEMORY, MODELS, of, read_log
 from rnn_vs_lstm_measures import Material, Setting, open_corpus
 from rnn_vs_lstm_page import comparison_page
 from rnn_vs_lstm_table import table
@@ -53,7 +55,6 @@ from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.transposition import TokenTransposition, room
 
-BATCH_SIZE = 16  # pieces
 CHUNK = 256  # tokens a step; the state is carried on
 TRANSPOSE = 5  # semitones, in training
 ORDERS = (2, 3, 4, 5, 6, 8)  # of n-grams and PPM; validation chooses
@@ -65,24 +66,27 @@ OPTIONS = PrepareOptions(melody=True, test_share=0.1)  # of a source that is pre
 class Plan:
     """How large, how long, how often."""
 
-    units: int  # of the two-layer LSTM whose number of parameters all models have
+    units: int  # of the two-layer LSTM without memory whose number of parameters all models have
     epochs: int
     trials: int  # settings tried for each cell
     trial_epochs: int
+    batch_size: int = 16  # pieces
+    memory: dict[str, list[int]] = field(default_factory=lambda: {"lags": [1, 2, 4, 8, 16], "counters": [2, 4, 8, 16]})
     setting: Setting = field(default_factory=Setting)
     resamples: int = 10_000  # of the bootstrap
     max_minutes: float | None = None  # of one training
 
 
-FULL = Plan(units=192, epochs=10, trials=8, trial_epochs=2)
+FULL = Plan(units=192, epochs=8, trials=6, trial_epochs=2)
 QUICK = Plan(
     units=64,
-    epochs=6,
+    epochs=5,
     trials=0,
     trial_epochs=0,
-    setting=Setting(outputs=1, primers=60, targets=2, train_pieces=440),
+    batch_size=8,  # few pieces, so many steps
+    setting=Setting(outputs=1, primers=40, targets=2, gate_temperatures=(1.0, 0.7), train_pieces=300),
     resamples=2_000,
-    max_minutes=1.2,
+    max_minutes=0.6,
 )
 
 
@@ -144,7 +148,7 @@ class Bench:
             if not self.corpus.of_split(split):
                 raise NoNotesError(f"{prepared}: no {split} piece; prepare more music, or raise --{split}-share")
         head: Record = {"sha256": self.corpus.fingerprint, "quick": plan.max_minutes is not None}
-        head |= {"corpus": name, "plan": asdict(plan), "rows": {}}
+        head |= {"corpus": name, "plan": json.loads(json.dumps(asdict(plan))), "rows": {}}
         head["pieces"] = {split: len(self.corpus.of_split(split)) for split in ("train", "valid", "test")}
         head["test"] = Material(self.corpus, plan.setting).counts()
         self.journal = Journal(journal, head, read_log)
@@ -178,12 +182,12 @@ class Bench:
         return comparison_page(self.log, material, self.runs, lambda row: counting(self.corpus, row, orders[row]))
 
     def _trials(self) -> Iterator[Record]:
-        for cell, number in itertools.product(CELLS, range(self.plan.trials)):
-            yield {"trial": number, **experiment(self.corpus, cell, draw(number), self.plan, self.plan.trial_epochs)}
+        for row, number in itertools.product(MODELS, range(self.plan.trials)):
+            yield {"trial": number, **experiment(self.corpus, row, draw(number), self.plan, self.plan.trial_epochs)}
 
     def _finals(self, seeds: int) -> Iterator[Record]:
-        for seed, cell in itertools.product(range(seeds), CELLS):
-            asked = experiment(self.corpus, cell, best_setting(self.log, cell), self.plan, self.plan.epochs)
+        for seed, row in itertools.product(range(seeds), MODELS):
+            asked = experiment(self.corpus, row, best_setting(self.log, row), self.plan, self.plan.epochs)
             asked["experiment"]["training"]["seed"] = 1 + seed
             yield {"seed": seed, **asked}
 
@@ -196,11 +200,11 @@ def said(record: Record) -> str:
     """What is shown of a training when it is done."""
     valid = record["valid"]
     found = "the numbers ran away" if valid is None else f"validation {valid:.4f} nats per token"
-    return f"{record['cell']} {which(record)}: {found}"
+    return f"{record['row']} {which(record)}: {found}"
 
 
 def draw(number: int) -> Record:
-    """The settings of trial ``number``, the same for every cell; learning rates are spread evenly, on a log scale."""
+    """The settings of trial ``number``, the same for every row; learning rates are spread evenly, on a log scale."""
     generator = np.random.default_rng((1997, number))
     return {
         "layers": int(generator.integers(1, 3)),
@@ -213,22 +217,22 @@ def draw(number: int) -> Record:
 
 
 PLAIN = {"layers": 2, "dropout": 0.1, "input_dropout": 0.0, "weight_drop": 0.0, "weight_decay": 1e-2}
-PLAIN_RATES = {"rnn": 4e-3, "irnn": 1.5e-2, "gru": 1e-2, "lstm": 1.5e-2}  # without a search; by eye, on validation
+PLAIN_RATES = {"rnn": 4e-3, "irnn": 1.5e-2, "gru": 1e-2, "lstm": 3e-2}  # without a search; by eye, on validation
 
 
-def best_setting(log: Record, cell: str) -> Record:
+def best_setting(log: Record, row: str) -> Record:
     """The setting with the best validation; a plain one where nothing was searched, or nothing held."""
-    trials = [record for record in of(log, cell, "trial") if record["valid"] is not None]
-    plain = PLAIN | {"learning_rate": PLAIN_RATES[cell]}
+    trials = [record for record in of(log, row, "trial") if record["valid"] is not None]
+    plain = PLAIN | {"learning_rate": PLAIN_RATES[row.removesuffix(MEMORY)]}
     return min(trials, key=lambda record: record["valid"])["setting"] if trials else plain
 
 
-def experiment(corpus: PreparedCorpus, cell: str, setting: Record, plan: Plan, epochs: int) -> Record:
+def experiment(corpus: PreparedCorpus, row: str, setting: Record, plan: Plan, epochs: int) -> Record:
     """A training as plain values, with the hidden size that has the wanted number of parameters."""
     training = {
         "epochs": epochs,
         "patience": epochs,
-        "batch_size": BATCH_SIZE,
+        "batch_size": plan.batch_size,
         "chunk": CHUNK,
         "learning_rate": setting["learning_rate"],
         "weight_decay": setting["weight_decay"],
@@ -244,17 +248,18 @@ def experiment(corpus: PreparedCorpus, cell: str, setting: Record, plan: Plan, e
         "threads": 1,
         "seed": 0,
     }
-    model = matched_model(len(corpus.tokenizer.vocabulary), cell, setting, plan.units)
+    model = matched_model(len(corpus.tokenizer.vocabulary), row, setting, plan)
     asked = {"model": model.model_dump(mode="json"), "training": training}
-    return {"cell": cell, "setting": setting, "experiment": asked}
+    return {"row": row, "setting": setting, "experiment": asked}
 
 
-def matched_model(vocabulary: int, cell: str, setting: Record, units: int) -> ModelConfig:
-    """The model of a cell and setting, as large as a two-layer LSTM of so many units."""
+def matched_model(vocabulary: int, row: str, setting: Record, plan: Plan) -> ModelConfig:
+    """The model of a row and setting, its memory counted, as large as a two-layer LSTM of so many units without one."""
     build = partial(build_model, vocabulary_size=vocabulary)
-    parameters = count_parameters(build(ModelConfig(cell="lstm", hidden_size=units, layers=2)))
+    parameters = count_parameters(build(ModelConfig(cell="lstm", hidden_size=plan.units, layers=2)))
     of_layers = {name: setting[name] for name in ("layers", "dropout", "input_dropout", "weight_drop")}
-    model = ModelConfig(cell=cell, **of_layers)
+    memory = plan.memory if row.endswith(MEMORY) else None
+    model = ModelConfig.model_validate({"cell": row.removesuffix(MEMORY), "memory": memory, **of_layers})
     return model.model_copy(update={"hidden_size": matched_hidden_size(model, parameters, build)})
 
 
@@ -263,7 +268,7 @@ def train(record: Record, prepared: str, runs: str, setting: Setting, max_minute
 
     Where the numbers run away the best model of before counts; a trial without one is no choice.
     """
-    folder = Path(runs) / f"{record['cell']}-{which(record).replace(' ', '-')}"
+    folder = Path(runs) / f"{record['row']}-{which(record).replace(' ', '-')}"
     corpus = open_corpus(prepared, setting)
     try:
         progress = trained(folder, {"corpus": {"prepared": prepared}, **record["experiment"]}, corpus, max_minutes)
@@ -280,10 +285,13 @@ def train(record: Record, prepared: str, runs: str, setting: Setting, max_minute
     found |= {"valid": checkpoint.facts["valid_nats_per_token"], "best_epoch": checkpoint.facts["epoch"]}
     found["parameters"] = checkpoint.parameter_count()
     if "seed" in record:
-        model = checkpoint.build().to(devices.device)
-        material = Material.open(prepared, setting)
-        found["nats"] = material.nats(partial(piece_nats, model))
-        found["kept"] = material.kept(material.continued(load_engine(folder), record["seed"]))
+        model, engine, seed = checkpoint.build().to(devices.device), load_engine(folder), record["seed"]
+        material, temperature = Material.open(prepared, setting), 1.0
+        found["nats"] = material.nats(partial(piece_nats, model, memory=checkpoint.memory()))
+        if checkpoint.config.memory:
+            temperature = Material.open(prepared, setting, "valid").best_gate_temperature(engine, seed)
+        found["gate_temperature"] = temperature
+        found["kept"] = material.kept(material.continued(engine, seed, temperature))
     return {**record, **found}
 
 

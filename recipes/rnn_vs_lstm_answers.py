@@ -29,9 +29,18 @@ Floats = NDArray[np.float64]
 
 CELLS = ("rnn", "irnn", "gru", "lstm")
 COUNTED = ("ngram", "ppm", "copy")
-NAMES = {"rnn": "tanh RNN", "irnn": "IRNN", "gru": "GRU", "lstm": "LSTM", "ngram": "n-gram", "ppm": "PPM"}
-NAMES |= {"copy": "PPM + copy", "loop": "loop", "real": "real pieces"}
-PAIRS = tuple(itertools.combinations(reversed(CELLS), 2))
+MEMORY = "+memory"  # behind the name of a cell that has a memory of the piece
+REMEMBERING = tuple(f"{cell}{MEMORY}" for cell in CELLS)
+MODELS = (*CELLS, *REMEMBERING)
+NAMES = {"rnn": "tanh RNN", "irnn": "IRNN", "gru": "GRU", "lstm": "LSTM"}
+NAMES |= {f"{cell}{MEMORY}": f"{name} + memory" for cell, name in NAMES.items()}
+NAMES |= {"ngram": "n-gram", "ppm": "PPM", "copy": "PPM + copy", "loop": "loop", "real": "real pieces"}
+PLAIN_PAIRS = tuple(itertools.combinations(reversed(CELLS), 2))
+PAIRS = (
+    *PLAIN_PAIRS,
+    *itertools.combinations(reversed(REMEMBERING), 2),
+    *((f"{cell}{MEMORY}", cell) for cell in reversed(CELLS)),
+)
 MIN_SEEDS, ALPHA = 3, 0.05
 HEARD, NEAR = 2, 2  # strata from this one on repeat a bar or more; the cut of 4 bars is the third
 
@@ -61,6 +70,15 @@ class Question:
     beside: tuple[str, ...]
     two_sided: bool = False
 
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The rows that it is asked of, two by two."""
+        if self.figure == OF_MEMORY:  # it is of cells without and with a memory
+            return PLAIN_PAIRS
+        return (*PAIRS, *itertools.product(reversed(MODELS), self.beside))
+
+
+OF_MEMORY = "memory"
 
 QUESTIONS = (
     Question(
@@ -74,6 +92,10 @@ QUESTIONS = (
     Question(
         "Which makes more of what lies more than 4 bars back?", "use of far bars", "far",
         "loses more without it", "loses less without it", "nats per token", 0.005, ("copy",),
+    ),
+    Question(
+        "Which gains more from a memory of the piece?", "gain from a memory", OF_MEMORY,
+        "gains more", "gains less", "nats per token", 0.005, (),
     ),
     Question(
         "Which comes back to its primer?", "primer recall", "primer_recall",
@@ -92,11 +114,12 @@ QUESTIONS = (
         "is farther from that", "is nearer to that", "mean error", 0.005, ("ppm", "copy", "real"),
     ),
 )  # fmt: skip
-ASKED_TOO = (  # beside LSTM against tanh RNN, of both: figure, other row, question
+ASKED_TOO = (  # beside LSTM against tanh RNN, of these and of both with a memory: figure, other row, question
     ("nats", "ppm", "Does the {} know more than counts of the last few tokens?"),
     ("nats", "copy", "Does the {} know more than counts that copy the longest match?"),
     ("primer_recall", "ppm", "Does the {} come back to its primer more than counts of the last few tokens do?"),
     ("primer_recall", "real", "Does the {} come back to its primer as much as real pieces do?"),
+    ("far_repeat_rate", "real", "Does the {} repeat what was heard 3 bars before or more as much as real pieces do?"),
 )
 
 
@@ -109,11 +132,12 @@ def read_log(path: Path) -> Record:
             record["setting"]["layers"], record["device"], record["parameters"], record["best_epoch"]
             figures = [record["seconds"], record.get("trial", record.get("seed"))]
             figures += [] if record["valid"] is None and "trial" in record else [record["valid"]]
-            if not np.isfinite(figures).all() or record["cell"] not in CELLS:
+            if not np.isfinite(figures).all() or record["row"] not in MODELS:
                 raise ValueError("a training without figures")
             if "seed" in record:
                 check_nats(record["nats"], pieces)
                 check_kept(record["kept"], primers)
+                float(record["gate_temperature"])
         check_nats(log["test"] | {"cuts": [log["test"]["cut"]] * (len(CUTS) + 1)}, pieces)
         for name, row in log["rows"].items():
             if name in COUNTED:
@@ -158,9 +182,9 @@ class Found:
     def __init__(self, log: Record) -> None:
         self.log = log
         self.resamples = int(log["plan"]["resamples"])
-        done = {cell: of(log, cell, "seed") for cell in CELLS}
+        done = {row: of(log, row, "seed") for row in MODELS}
         self.seeds = min(map(len, done.values()))
-        self.models = {cell: records[: self.seeds] for cell, records in done.items()} if self.seeds else {}
+        self.models = {row: records[: self.seeds] for row, records in done.items()} if self.seeds else {}
         self.rows = [name for name in NAMES if name in self.models or name in log["rows"]]
         self.finished = len(self.rows) == len(NAMES)
 
@@ -182,7 +206,8 @@ class Found:
 
         ``nats`` in all; ``bars N`` and ``strata N`` by number; ``cut N`` by number, the last with all that came before;
         ``gain``: what a token costs less where a bar or more was heard before than elsewhere in the piece; ``far``:
-        what it costs more with 4 bars alone; else a measure of continuations.
+        what it costs more with 4 bars alone; ``memory``: what it costs a cell less with a memory of the piece; else a
+        measure of continuations.
         """
         if figure in MEASURES:
             rows = np.array([kept["measures"][figure] for kept in self.kept(row)])
@@ -191,6 +216,9 @@ class Found:
         name, _, number = figure.partition(" ")
         if figure == "nats":
             return np.array([each["tokens"] for each in nats]), self._counts["tokens"]
+        if figure == OF_MEMORY:
+            (without, weights), (remembering, _) = (self.values(name, "nats") for name in (row, f"{row}{MEMORY}"))
+            return without - remembering, weights
         if name in ("bars", "strata"):
             return np.array([each[name][int(number)] for each in nats]), self._counts[name][int(number)]
         cuts = np.array([each["cuts"] for each in nats])
@@ -229,7 +257,7 @@ class Found:
         asked = [
             (question.figure, one, other)
             for question in QUESTIONS
-            for one, other in (*PAIRS, *itertools.product(reversed(CELLS), question.beside))
+            for one, other in question.pairs
             if one in self.rows and other in self.rows
         ]
         found = []
@@ -241,9 +269,9 @@ class Found:
         return {which: (each, p) for which, each, p in zip(asked, found, adjusted, strict=True)}
 
 
-def of(log: Record, cell: str, kind: str) -> list[Record]:
-    """The trainings of a cell that are of a kind, "trial" or "seed", in order."""
-    return sorted((r for r in log["trainings"] if kind in r and r["cell"] == cell), key=lambda record: record[kind])
+def of(log: Record, row: str, kind: str) -> list[Record]:
+    """The trainings of a row that are of a kind, "trial" or "seed", in order."""
+    return sorted((r for r in log["trainings"] if kind in r and r["row"] == row), key=lambda record: record[kind])
 
 
 def verdict(low: float, high: float, p: float, margin: float, seeds: int) -> str:

@@ -17,7 +17,7 @@ A continuation is measured together with its primer, beside as many bars of the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -83,17 +83,22 @@ class Setting:
         primers: at most so many pieces are continued, the first of the split that are long enough.
         targets: at most so many bars of a piece are predicted from cut contexts, evenly spread.
         temperature, top_p: of the sampling, the same for all.
+        gate_temperatures: of models with a memory, of which validation pieces choose.
         train_pieces: every row learns from at most so many training pieces, evenly spread.
     """
 
     primer_bars: int = 8
-    bars: int = 16
+    bars: int = 24
     outputs: int = 2
     primers: int = 1_000
     targets: int = 8
     temperature: float = 1.0
     top_p: float = 1.0
+    gate_temperatures: tuple[float, ...] = (1.0, 0.85, 0.7, 0.5)
     train_pieces: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gate_temperatures", tuple(self.gate_temperatures))  # a list, out of a log
 
     @property
     def total(self) -> int:
@@ -116,33 +121,34 @@ def open_corpus(folder: str, setting: Setting) -> PreparedCorpus:
 
 
 class Material:
-    """The test pieces, and what they are measured by.
+    """The test pieces, or those of another split, and what they are measured by.
 
     Args:
         corpus: prepared, of bar tokens.
         setting: as above.
+        split: of the pieces.
     """
 
-    def __init__(self, corpus: PreparedCorpus, setting: Setting) -> None:
+    def __init__(self, corpus: PreparedCorpus, setting: Setting, split: str = "test") -> None:
         self.corpus, self.setting = corpus, setting
         assert isinstance(corpus.tokenizer, BarsTokenizer)
         self.tokenizer = corpus.tokenizer
-        self.pieces = [np.asarray(piece, dtype=np.int64) for piece in corpus.split("test")]
+        self.pieces = [np.asarray(piece, dtype=np.int64) for piece in corpus.split(split)]
         self.bars = [bars_of_tokens(self.tokenizer, piece) for piece in self.pieces]
         self.strata = [strata_of_tokens(piece) for piece in self.pieces]
         long = [i for i, bar in enumerate(self.bars) if bar[-1] + 1 >= setting.total]
         self.primers = long[: setting.primers]
         if len(self.primers) < 2:
             raise NoNotesError(
-                f"{len(self.primers)} test pieces of {setting.total} bars or more, for a primer of "
+                f"{len(self.primers)} {split} pieces of {setting.total} bars or more, for a primer of "
                 f"{setting.primer_bars} and {setting.bars} behind it; give a corpus with 2 or more"
             )
 
     @classmethod
-    @lru_cache(maxsize=1)
-    def open(cls, folder: str, setting: Setting) -> Material:
+    @lru_cache(maxsize=2)
+    def open(cls, folder: str, setting: Setting, split: str = "test") -> Material:
         """The material of a prepared corpus; a worker opens it once."""
-        return cls(open_corpus(folder, setting), setting)
+        return cls(open_corpus(folder, setting), setting, split)
 
     def counts(self) -> Record:
         """How many tokens each part of each piece has, and which pieces are continued: what sums are divided by."""
@@ -215,11 +221,11 @@ class Material:
     def _training_tunes(self) -> RunIndex:
         return RunIndex.of_scores([self.tokenizer.decode(piece) for piece in self.corpus.split("train")])
 
-    def continued(self, predictor: Predictor, seed: int) -> list[list[Score]]:
+    def continued(self, predictor: Predictor, seed: int, gate_temperature: float = 1.0) -> list[list[Score]]:
         """Primers with what a predictor writes behind them: some outputs of each primer."""
-        return [self.continue_one(number, predictor, seed) for number in range(len(self.primers))]
+        return [self.continue_one(i, predictor, seed, gate_temperature) for i in range(len(self.primers))]
 
-    def continue_one(self, number: int, predictor: Predictor, seed: int) -> list[Score]:
+    def continue_one(self, number: int, predictor: Predictor, seed: int, gate_temperature: float = 1.0) -> list[Score]:
         """The same of one primer, by its place among them."""
         setting = self.setting
         made = continue_score(
@@ -229,9 +235,25 @@ class Material:
             primer_bars=setting.primer_bars,
             num_outputs=setting.outputs,
             seed=seed * 100_000 + self.primers[number],
-            sampling=Sampling(temperature=setting.temperature, top_p=setting.top_p),
+            sampling=Sampling(setting.temperature, top_p=setting.top_p, gate_temperature=gate_temperature),
         )
         return [continuation.with_primer() for continuation in made]
+
+    def best_gate_temperature(self, predictor: Predictor, seed: int) -> float:
+        """The one whose continuations repeat and come back to their primers most nearly as much as these pieces do."""
+        setting = self.setting
+
+        def repeats(outputs: Iterable[Sequence[Score]]) -> Floats:
+            bars = [Bars.of_score(score).part(0, setting.total) for scores in outputs for score in scores]
+            pairs = [(far_repeat_rate(piece), primer_recall(piece, setting.primer_bars)) for piece in bars]
+            return np.mean(pairs, axis=0)
+
+        real = repeats(self.real())
+        gaps = {
+            temperature: float(np.abs(repeats(self.continued(predictor, seed, temperature)) - real).sum())
+            for temperature in setting.gate_temperatures
+        }
+        return min(gaps, key=lambda temperature: gaps[temperature])
 
     def looped(self) -> list[list[Score]]:
         """Primers with their own last bars behind them, round and round."""

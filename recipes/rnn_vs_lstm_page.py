@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_lstm_answers import CELLS, NAMES
+from rnn_vs_lstm_answers import MODELS, NAMES, of
 from rnn_vs_lstm_measures import Material, as_measured
 from rnn_vs_lstm_table import table
 from trainings import Record
@@ -41,7 +41,8 @@ def comparison_page(log: Record, material: Material, runs: Path, counted: Callab
     predictors = dict(_predictors(log, runs, counted))
     total, primer_bars = material.setting.total, material.setting.primer_bars
     ranges = real_ranges(evaluate(score, primer_bars, bars=total) for [score] in material.real())
-    scores = {row: material.continue_one(0, each, seed=0)[0] for row, each in predictors.items()}
+    gates = {row: of(log, row, "seed")[0]["gate_temperature"] for row in predictors if row in MODELS}
+    scores = {row: material.continue_one(0, each, 0, gates.get(row, 1.0))[0] for row, each in predictors.items()}
     scores |= {"loop": material.looped()[0][0], "real": material.real()[0][0]}
     real = as_measured(scores["real"], total)
     return Page(
@@ -64,9 +65,9 @@ def _predictors(log: Record, runs: Path, counted: Callable[[str], Predictor]) ->
     """The rows that can write, by name."""
     for row in NAMES:
         folder = runs / f"{row}-seed-0"
-        if row in CELLS and (folder / WEIGHTS).is_file():
+        if row in MODELS and (folder / WEIGHTS).is_file():
             yield row, load_engine(folder)
-        elif row not in CELLS and "nats" in log["rows"].get(row, {}):
+        elif row not in MODELS and "nats" in log["rows"].get(row, {}):
             yield row, counted(row)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -19,9 +19,11 @@ import numpy as np
 from rnn_vs_lstm_answers import (
     ALPHA,
     ASKED_TOO,
-    CELLS,
+    MEMORY,
     MIN_SEEDS,
+    MODELS,
     NAMES,
+    OF_MEMORY,
     QUESTIONS,
     Found,
     read_log,
@@ -66,8 +68,8 @@ def opening(found: Found) -> list[str]:
     log, plan, setting = found.log, found.log["plan"], found.log["plan"]["setting"]
     pieces, tokens, primers = log["pieces"], sum(log["test"]["tokens"]), len(log["test"]["primers"])
     search = (
-        f"Validation chose among {plan['trials']} random settings for each cell, trained for {plan['trial_epochs']} of "
-        f"{plan['epochs']} epochs"
+        f"Validation chose among {plan['trials']} random settings for each row of a network, trained for "
+        f"{plan['trial_epochs']} of {plan['epochs']} epochs"
         if plan["trials"]
         else f"No search: a plain setting, up to {plan['epochs']} epochs"
     )
@@ -91,7 +93,7 @@ def wrapped(text: str) -> list[str]:
 
 
 def sentences(found: Found) -> list[str]:
-    """A sentence for each question: LSTM against tanh RNN, then both against counts and against real pieces."""
+    """A sentence for each question: LSTM against tanh RNN, both with a memory, then against counts and real pieces."""
     margins = ", ".join(f"{question.short} {question.margin:g}" for question in QUESTIONS)
     by_figure = {question.figure: question for question in QUESTIONS}
     return [
@@ -106,9 +108,16 @@ def sentences(found: Found) -> list[str]:
         "",
         *(f"- {question.asks} {sentence(found, question, 'lstm', 'rnn')}" for question in QUESTIONS),
         *(
-            f"- {asks.format(NAMES[cell])} {sentence(found, by_figure[figure], cell, other)}"
+            f"- With a memory of the piece: {question.asks[0].lower()}{question.asks[1:]} "
+            f"{sentence(found, question, f'lstm{MEMORY}', other)}"
+            for question in QUESTIONS
+            if question.figure != OF_MEMORY
+            for other in (f"rnn{MEMORY}", "lstm")
+        ),
+        *(
+            f"- {asks.format(NAMES[row])} {sentence(found, by_figure[figure], row, other)}"
             for figure, other, asks in ASKED_TOO
-            for cell in ("lstm", "rnn")
+            for row in ("lstm", "rnn", f"lstm{MEMORY}", f"rnn{MEMORY}")
         ),
     ]
 
@@ -235,7 +244,22 @@ def retention(found: Found) -> list[str]:
     for row in found.rows:
         title = f"**{NAMES[row]}**" if row in found.models else NAMES[row]
         lines.append(f"| {title} | {' | '.join(show(found, row) for _, show in COLUMNS)} |")
-    return lines
+    return [*lines, *gates(found)]
+
+
+def gates(found: Found) -> list[str]:
+    """The temperature of the gate of each model with a memory."""
+    remembering = [row for row in found.models if row.endswith(MEMORY)]
+    if not remembering:
+        return []
+
+    def listed(temperatures: Iterable[float]) -> str:
+        return ", ".join(f"{each:g}" for each in temperatures)
+
+    candidates = listed(found.log["plan"]["setting"]["gate_temperatures"])
+    chosen = {row: listed(record["gate_temperature"] for record in found.models[row]) for row in remembering}
+    said = "; ".join(f"{NAMES[row]} {temperatures}" for row, temperatures in chosen.items())
+    return ["", *wrapped(f"Temperature of the gate of each seed, chosen of {candidates} on validation pieces: {said}.")]
 
 
 def comparisons(found: Found) -> list[str]:
@@ -267,20 +291,20 @@ def searched(log: Record) -> list[str]:
     lines = [
         f"The search: validation after {log['plan']['trial_epochs']} epochs, nats per token; best in bold.",
         "",
-        f"| trial | {' | '.join(names)} | {' | '.join(NAMES[cell] for cell in CELLS)} |",
-        "|---" * (1 + len(names) + len(CELLS)) + "|",
+        f"| trial | {' | '.join(names)} | {' | '.join(NAMES[row] for row in MODELS)} |",
+        "|---" * (1 + len(names) + len(MODELS)) + "|",
     ]
-    valid = {(record["cell"], record["trial"]): record["valid"] for record in trials}
+    valid = {(record["row"], record["trial"]): record["valid"] for record in trials}
     best = {
-        cell: min((v for (c, _), v in valid.items() if c == cell and v is not None), default=None) for cell in CELLS
+        row: min((v for (name, _), v in valid.items() if name == row and v is not None), default=None) for row in MODELS
     }
     for number in sorted({record["trial"] for record in trials}):
         setting = next(record["setting"] for record in trials if record["trial"] == number)
-        row = [str(setting[name]) for name in names]
-        for cell in CELLS:
-            figure = valid.get((cell, number), "")
-            row.append(found_by_trial(figure, figure == best[cell]))
-        lines.append(f"| {number} | {' | '.join(row)} |")
+        line = [str(setting[name]) for name in names]
+        for row in MODELS:
+            figure = valid.get((row, number), "")
+            line.append(found_by_trial(figure, figure == best[row]))
+        lines.append(f"| {number} | {' | '.join(line)} |")
     return lines
 
 

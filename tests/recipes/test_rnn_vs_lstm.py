@@ -62,7 +62,7 @@ def prepared(recipe, tmp_path_factory):
 def printed(recipe, prepared, tmp_path_factory):
     """The recipe's output with tiny models, and its folder of results."""
     folder = tmp_path_factory.mktemp("results")
-    setting = recipe.Setting(outputs=1, primers=3, targets=2, train_pieces=20)
+    setting = recipe.Setting(bars=16, outputs=1, primers=3, targets=2, gate_temperatures=(1.0, 0.5), train_pieces=20)
     tiny = recipe.Plan(units=40, epochs=1, trials=1, trial_epochs=1, setting=setting, resamples=50)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "FULL", tiny)
@@ -88,11 +88,16 @@ def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, prepared):
     corpus = PreparedCorpus.open(prepared)
     vocabulary = len(corpus.tokenizer.vocabulary)
     for number in range(2):
-        asked = [recipe.experiment(corpus, cell, recipe.draw(number), recipe.FULL, 2) for cell in recipe.CELLS]
+        asked = [recipe.experiment(corpus, row, recipe.draw(number), recipe.FULL, 2) for row in recipe.MODELS]
         assert len({json.dumps([each["setting"], each["experiment"]["training"]]) for each in asked}) == 1
         models = [recipe.ModelConfig.model_validate(each["experiment"]["model"]) for each in asked]
-        assert [model.cell for model in models] == list(recipe.CELLS)
-        assert len({model.model_copy(update={"cell": "rnn", "hidden_size": 1}) for model in models}) == 1
+        cells = ["rnn", "irnn", "gru", "lstm"]
+        assert [(model.cell, model.memory is not None) for model in models] == [
+            (cell, remembers) for remembers in (False, True) for cell in cells
+        ]
+        same = {"cell": "rnn", "hidden_size": 1}
+        assert len({model.model_copy(update=same) for model in models if model.memory}) == 1
+        assert len({model.model_copy(update=same | {"memory": None}) for model in models}) == 1
         sizes = [recipe.count_parameters(recipe.build_model(model, vocabulary)) for model in models]
         assert max(sizes) - min(sizes) <= 0.04 * min(sizes)
     assert recipe.draw(0) != recipe.draw(1)
@@ -101,11 +106,11 @@ def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, prepared):
 def test_it_goes_from_a_corpus_to_the_page(recipe, prepared, printed, log):
     folder, first, _ = printed
     key = sys.modules["trainings"].key
-    assert len({key(record) for record in log["trainings"]}) == len(log["trainings"]) == 4 * (1 + 1)
+    assert len({key(record) for record in log["trainings"]}) == len(log["trainings"]) == 8 * (1 + 1)
     for record in log["trainings"]:
         assert ("nats" in record) == ("kept" in record) == ("seed" in record)  # a trial never sees the test pieces
-    for cell in recipe.CELLS:
-        trial, seed = (recipe.of(log, cell, kind)[0] for kind in ("trial", "seed"))
+    for row in recipe.MODELS:
+        trial, seed = (recipe.of(log, row, kind)[0] for kind in ("trial", "seed"))
         assert trial["setting"] == seed["setting"] == recipe.draw(0)
     assert first.stdout == (folder / "corpus.md").read_text() + "\n"
     assert str(prepared.parent) not in (folder / "corpus.json").read_text()
@@ -114,6 +119,7 @@ def test_it_goes_from_a_corpus_to_the_page(recipe, prepared, printed, log):
         "| **IRNN** |",
         "| **GRU** |",
         "| **LSTM** |",
+        "| **LSTM + memory** |",
         "n-gram, order",
         "PPM + copy, order",
     ):
@@ -126,8 +132,8 @@ def test_it_goes_from_a_corpus_to_the_page(recipe, prepared, printed, log):
 
 def test_what_the_log_holds_is_not_done_again(printed):
     folder, first, again = printed
-    assert "search 1/4" in first.stderr
-    assert "seeds 4/4" in first.stderr
+    assert "search 1/8" in first.stderr
+    assert "seeds 8/8" in first.stderr
     assert again.stderr == ""
     assert again.stdout == first.stdout
     assert not (folder / "other").exists()
@@ -137,9 +143,10 @@ def test_the_report_lets_every_row_go_on(printed):
     folder, _, _ = printed
     text, without = ((folder / name).read_text() for name in ("page.html", "without-models.html"))
     assert len(text) < 3_000_000
-    for name in ("tanh RNN", "IRNN", "GRU", "LSTM", "n-gram", "PPM", "PPM + copy", "loop"):
+    networks = [f"{cell}{memory}" for cell in ("tanh RNN", "IRNN", "GRU", "LSTM") for memory in ("", " + memory")]
+    for name in (*networks, "n-gram", "PPM", "PPM + copy", "loop"):
         assert f"{name} goes on" in text
-        assert (f"{name} goes on" in without) == (name not in ("tanh RNN", "IRNN", "GRU", "LSTM"))
+        assert (f"{name} goes on" in without) == (name not in networks)
     for words in (
         "The real piece",
         "Which comes back to its primer?",
@@ -153,9 +160,11 @@ def test_the_report_lets_every_row_go_on(printed):
 def test_the_report_plays_what_was_measured(recipe, measures, prepared, printed, log):
     setting = recipe.Setting(**log["plan"]["setting"])
     material = measures.Material.open(str(prepared), setting)
-    model = recipe.load_engine(printed[0] / "runs" / "corpus" / "full" / "gru-seed-0")
-    again = material.kept([material.continue_one(number, model, 0) for number in range(3)])
-    assert again == recipe.of(log, "gru", "seed")[0]["kept"]
+    for row in ("gru", "gru+memory"):
+        record = recipe.of(log, row, "seed")[0]
+        model = recipe.load_engine(printed[0] / "runs" / "corpus" / "full" / f"{row}-seed-0")
+        again = material.kept([material.continue_one(i, model, 0, record["gate_temperature"]) for i in range(3)])
+        assert again == record["kept"]
 
 
 def test_counts_are_those_of_the_same_training_pieces(recipe, measures, prepared, log):
@@ -189,7 +198,7 @@ def test_a_run_that_diverges_is_no_choice(recipe, prepared, monkeypatch, tmp_pat
     record = recipe.train({"trial": 0, **asked}, str(prepared), str(tmp_path), plan.setting, None)
     assert record["valid"] is None
     assert recipe.said(record) == "irnn trial 0: the numbers ran away"
-    other = {"cell": "irnn", "trial": 1, "valid": 3.0, "setting": {"layers": 1}}
+    other = {"row": "irnn", "trial": 1, "valid": 3.0, "setting": {"layers": 1}}
     assert recipe.best_setting({"trainings": [record, other]}, "irnn") == {"layers": 1}
     assert recipe.best_setting({"trainings": [record]}, "irnn")["learning_rate"] == recipe.PLAIN_RATES["irnn"]
     with pytest.raises(DivergedError):
@@ -254,7 +263,7 @@ def from_bar(score, begin, end):
 
 
 def test_parts_add_up_and_cuts_are_those_of_a_slow_count(recipe, measures, prepared):
-    setting = recipe.Setting(primers=2, targets=2)
+    setting = recipe.Setting(bars=16, primers=2, targets=2)
     corpus = measures.open_corpus(str(prepared), setting)
     material = measures.Material(corpus, setting)
     model = PPM(2, vocabulary_size=len(MELODY.vocabulary)).fit(corpus.split("train"))
@@ -321,14 +330,15 @@ def test_the_rule(answers, low, high, p, seeds, says):
 def three_seeds(log, better=0.0):
     """A log whose models have the RNN's figures in three seeds; the LSTM's nats are so much less for each token."""
     made = copy.deepcopy(log)
-    rnn = next(record for record in log["trainings"] if "seed" in record and record["cell"] == "rnn")
+    rnn = next(record for record in log["trainings"] if "seed" in record and record["row"] == "rnn")
     made["trainings"] = [
-        copy.deepcopy(rnn) | {"cell": cell, "seed": seed}
+        copy.deepcopy(rnn) | {"row": f"{cell}{memory}", "seed": seed}
         for cell in ("rnn", "irnn", "gru", "lstm")
+        for memory in ("", "+memory")
         for seed in range(3)
     ]
     for record in made["trainings"]:
-        if record["cell"] == "lstm":
+        if record["row"] == "lstm":
             tokens = zip(record["nats"]["tokens"], made["test"]["tokens"], strict=True)
             record["nats"]["tokens"] = [nats - better * count for nats, count in tokens]
     return made
@@ -373,7 +383,7 @@ def test_gain_and_far_are_differences_of_means(answers, log):
 def test_an_unfinished_log_says_so(page, log):
     part = copy.deepcopy(log)
     del part["rows"]["real"]
-    part["trainings"] = [record for record in part["trainings"] if record["cell"] != "lstm"]
+    part["trainings"] = [record for record in part["trainings"] if record["row"] != "lstm"]
     assert page.UNFINISHED in page.table(part)
 
 
@@ -390,7 +400,7 @@ def not_finite(text, log):
 
 
 def another_cell(text, log):
-    log["trainings"][0]["cell"] = "transformer"
+    log["trainings"][0]["row"] = "transformer"
 
 
 def no_row(text, log):
