@@ -15,6 +15,7 @@ from seqaudio.cli.writing import Request, settings
 from seqaudio.continuation.continue_score import Continuation
 from seqaudio.continuation.likelihood import bar_means, bar_nats, token_nats
 from seqaudio.continuation.primer import bars_tokenizer
+from seqaudio.continuation.remembering import RememberingEngine
 from seqaudio.music.score import Score
 from seqaudio.report.page import Figure, Matrix, Page, Panel, Roll, Series, roll_of
 from seqaudio.report.retention import figures, headlines
@@ -28,6 +29,7 @@ GATES = {
     "reset": "How far the past is let into what is new; mean over a layer's units, 1 is open.",
     "update": "How much of the past is kept at each token; mean over a layer's units, 1 keeps all.",
 }
+MEMORY = "How much of the probability of its tokens was new, and how much what the memory of the piece guessed."
 SURPRISE = "How unlikely the model found each bar, at temperature 1; a bar of many notes needs more."
 
 
@@ -160,6 +162,13 @@ def _series(request: Request, piece: Continuation, roll: Roll, *, gates: bool) -
     nats = bar_nats(tokenizer, bars.ids, token_nats(request.engine, bars.ids))
     cut = (roll.first_bar, roll.new_from_bar)
     found = [Series("Surprise by bar", "nats", {"surprise": bars.placed(nats, roll)}, *cut, meaning=SURPRISE)]
+    if isinstance(request.engine, RememberingEngine):
+        shares = request.engine.shares(bars.ids).T
+        lines = {
+            name: bars.placed(bar_means(tokenizer, bars.ids, np.append(0.0, share)), roll)
+            for name, share in zip(request.engine.names_of_shares, shares, strict=True)
+        }
+        found.append(Series("Where each bar came from", "", lines, *cut, top=1.0, meaning=MEMORY))
     if gates:
         from seqaudio.memory.gates import gate_means
 

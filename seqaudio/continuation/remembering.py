@@ -19,6 +19,8 @@ from seqaudio.models.match_memory import Memory
 
 Logits = NDArray[np.float32]
 
+CHUNK = 512  # tokens per run
+
 
 @runtime_checkable
 class WithGate(Protocol):
@@ -61,10 +63,45 @@ class RememberingEngine:
             raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
         return self._mixed(state[-2], gate_temperature)
 
+    def shares(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where each token but the first came from: how much of its probability is new, and how much each guess's.
+
+        Args:
+            ids: tokens, (tokens,).
+
+        Returns:
+            Shape (tokens - 1, 1 + sources), rows of sum 1; in the order of :attr:`names_of_shares`.
+        """
+        parts, notebook = self._network.initial_state(1), self._memory.begin()
+        found = [np.zeros((0, 1 + self._memory.sources))]
+        for start in range(0, len(ids) - 1, CHUNK):
+            targets = ids[start + 1 : start + 1 + CHUNK]
+            rows, notebook = notebook.after(ids[start : start + len(targets)])
+            outputs, parts = self._network.run(rows[None], parts)
+            found.append(_shares(outputs[0].astype(np.float64), targets, self._vocabulary))
+        return np.concatenate(found)
+
+    @property
+    def names_of_shares(self) -> tuple[str, ...]:
+        """What is new, and each source of guesses, in words."""
+        return ("new", *self._memory.names)
+
     def _mixed(self, outputs: Logits, gate_temperature: float) -> Logits:
         """What head, gate and guesses (..., n) say together, (..., vocabulary)."""
         flat = np.ascontiguousarray(outputs.reshape(-1, outputs.shape[-1]))
         return mixture(flat, self._vocabulary, gate_temperature).reshape(*outputs.shape[:-1], self._vocabulary)
+
+
+def _shares(outputs: NDArray[np.float64], targets: NDArray[np.int64], vocabulary: int) -> NDArray[np.float64]:
+    """Shares (tokens, 1 + sources) of the probability of each target under outputs (tokens, n)."""
+    sources = (outputs.shape[1] - vocabulary - 1) // 2
+    own, gate, guesses = np.split(outputs, [vocabulary, vocabulary + 1 + sources], axis=1)
+    new = own[np.arange(len(targets)), targets] - np.logaddexp.reduce(own, axis=1)
+    parts = np.exp(gate)
+    parts[:, 0] *= np.exp(new)
+    parts[:, 1:] *= guesses == targets[:, None]
+    shares: NDArray[np.float64] = parts / parts.sum(axis=1, keepdims=True)
+    return shares
 
 
 @compiled

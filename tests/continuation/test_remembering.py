@@ -95,6 +95,25 @@ class TestEngines:
         with pytest.raises(OptionError, match="gate temperature is 0, it must be above 0"):
             lstm.cooled(state, 0)
 
+    def test_shares_say_where_each_token_came_from(self, lstm, monkeypatch):
+        """New and remembered make up the whole; a source has a share only where it guessed right."""
+        ids = np.concatenate([pieces()[0], pieces()[0]])
+        shares = lstm.shares(ids)
+        memory = lstm.checkpoint.memory()
+        recall = memory.recall(ids)
+        right = (recall.sources >= 0) & (ids[np.maximum(recall.sources, 0)] == np.append(ids[1:], -1)[:, None])
+        assert lstm.names_of_shares == ("new", "longest match", "1 bar ago", "2 bars ago", "8 bars ago")
+        np.testing.assert_allclose(shares.sum(axis=1), 1)
+        np.testing.assert_array_equal(shares[:, 1:] > 0, right[:-1])
+        logits, _ = lstm.run(ids[None], lstm.initial_state(1))
+        outputs, _ = lstm._network.run(memory.heard(ids)[None], lstm._network.initial_state(1))
+        vocabulary = len(MELODY.vocabulary)
+        gate = np.exp(outputs[0, :-1, vocabulary : vocabulary + 5])
+        said = np.exp(logits[0, np.arange(len(ids) - 1), ids[1:]])
+        np.testing.assert_allclose(shares[:, 1:], right[:-1] * gate[:, 1:] / said[:, None], rtol=1e-3, atol=1e-6)
+        monkeypatch.setattr("seqaudio.continuation.remembering.CHUNK", 7)
+        np.testing.assert_allclose(lstm.shares(ids), shares, rtol=1e-3, atol=1e-6)
+
     def test_of_float16_weights_too(self, tmp_path):
         config = ModelConfig(hidden_size=16, layers=1, memory=MEMORY)
         folder = model_folder(tmp_path / "half", config, dtype=np.float16)

@@ -70,6 +70,13 @@ class Memory:
         """How many guesses there are."""
         return self.match + len(self.lags)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each source of guesses in words."""
+        unit = "step" if self._clock is None else "bar"
+        ago = (f"{lag} {unit}{'s' * (lag != 1)} ago" for lag in self.lags)
+        return (*(("longest match",) if self.match else ()), *ago)
+
     def recall(self, piece: Symbols) -> Recall:
         """What is told at each step of a piece; the same in every key, as only what is equal counts."""
         pages = self._pages(piece, len(piece))

@@ -72,7 +72,7 @@ class SeriesDrawing {
   }
 
   line(context, place, line, span, number) {
-    context.strokeStyle = colour("line-" + (number % 6));
+    context.strokeStyle = colour("line-" + (number % 7));
     context.lineWidth = 2;
     context.setLineDash(DASHES[number % 3]);
     context.beginPath();
