@@ -25,7 +25,8 @@ from side_by_side import work
 
 from seqaudio.errors import OptionError, SeqAudioError
 from seqaudio.files.atomic import write_bytes
-from seqaudio.training.config import check_experiment
+from seqaudio.models.config import ModelConfig
+from seqaudio.training.config import TrainingConfig, check_experiment
 from seqaudio.training.progress import Progress
 from seqaudio.training.run import Run
 
@@ -113,8 +114,13 @@ def trained(folder: Path, asked: Record, corpus: Any, max_minutes: float | None)
 
 
 def key(record: Record) -> str:
-    """What makes two trainings the same: all but how exactly they are computed, which depends on the device."""
-    model, training = record["experiment"]["model"], record["experiment"]["training"]
+    """What makes two trainings the same: all but how exactly they are computed, which depends on the device.
+
+    A setting that did not exist when a log was begun has its default.
+    """
+    asked = record["experiment"]
+    model = ModelConfig().model_dump(mode="json") | asked["model"]
+    training = TrainingConfig().model_dump(mode="json") | asked["training"]
     return json.dumps([model, {name: training[name] for name in training if name != "precision"}], sort_keys=True)
 
 

@@ -116,6 +116,17 @@ def test_what_the_log_holds_is_not_trained_again(printed):
     assert again.stdout == first.stdout == (folder / "Walks.md").read_text() + "\n"
 
 
+def test_a_setting_of_later_does_not_make_old_trainings_new(printed):
+    key = sys.modules["trainings"].key
+    record = json.loads((printed[0] / "Walks.json").read_text())["trainings"][0]
+    older, other = json.loads(json.dumps([record, record]))
+    del older["experiment"]["model"]["memory"], older["experiment"]["training"]["transpose_share"]
+    assert older["experiment"] != record["experiment"]
+    assert key(older) == key(record)
+    other["experiment"]["model"]["memory"] = {"lags": [4]}
+    assert key(other) != key(record)
+
+
 def test_a_table_says_that_seeds_are_missing(recipe, printed):
     log = json.loads((printed[0] / "Walks.json").read_text())
     assert "Not finished" not in recipe.table("Walks", log)
