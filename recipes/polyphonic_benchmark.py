@@ -2,6 +2,7 @@
 
     python recipes/polyphonic_benchmark.py --data JSB_Chorales.mat           # everything: hours; run it again to go on
     python recipes/polyphonic_benchmark.py --data Nottingham.mat --quick     # one seed, small models: three minutes
+    python recipes/polyphonic_benchmark.py --data Nottingham.mat --memory match    # cells with a memory of the piece
 
 The field's table (Boulanger-Lewandowski et al. 2012, as pooled by Bai et al. 2018): frames of 88 keys, frame t+1 is
 predicted from frames 1..t, frame 1 is never scored, the state starts fresh in each piece; the figure is the sum of nats
@@ -10,8 +11,13 @@ over all pieces divided by the number of predicted frames.
 set of rolls -> for every cell and head a random search, judged by validation -> the best setting from five seeds ->
 test nats of each piece, beside counting baselines -> Markdown and JSON. Every cell and head meets the same draws, and
 has the same number of parameters within 2 %. The JSON is the log of all trainings and the journal of the recipe: what
-stands there is not trained again. The table is made by polyphonic_table.py, trainings.py keeps the log, and
-side_by_side.py has the processes.
+stands there is not trained again. How much is done stands in polyphonic_plans.py, the table is made by
+polyphonic_table.py, trainings.py keeps the log, and side_by_side.py has the processes.
+
+With ``--memory match`` every cell has a memory of the piece (:mod:`seqaudio.models.match_memory`) and a head of joint
+frames, at the size of the plain models. Those models have a log of their own, and one table with the plain ones where
+their log lies beside it.
+
 Trainings side by side on one GPU wait for each other unless NVIDIA's MPS runs (``nvidia-cuda-mps-control -d``).
 Copy the pages and change them.
 """
@@ -20,88 +26,48 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import numpy as np
-from polyphonic_table import CELLS, HEADS, of, read_log, table
+from numpy.typing import NDArray
+from polyphonic_plans import PLAIN, Plan, plan_of, tried
+from polyphonic_rows import CELLS, MATCH, of, read_log
+from polyphonic_strata import by_stratum
+from polyphonic_table import plain_beside, write_pages
 from side_by_side import work, workers
 from trainings import Journal, Record, run_recipe, trained, which
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.errors import NoNotesError
-from seqaudio.files.atomic import write_bytes
 from seqaudio.models.baselines import FramePPM, MarkovKeys, MatchCopy
-from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
 from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.heads import distinct_frames
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.models.size import count_parameters, matched_hidden_size
+from seqaudio.music.frames import Frames
 from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
-
-Number = TypeVar("Number", int, float)
 
 MOST_CLASSES = 5_000  # more distinct training frames than that, and whole frames are no classes
 TRANSPOSE = 5  # semitones, in training and for the counts of the transposed baseline
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How large, how long, how often; by head where it is a dictionary."""
-
-    units: int  # of the one-layer LSTM whose number of parameters all models of a head have
-    steps: dict[str, int]  # of the optimizer
-    trials: dict[str, int]  # settings tried for each cell
-    trial_share: float  # of the steps, for a trial
-    batch_size: dict[str, int]  # pieces
-    chunk: dict[str, int]  # frames a step; the state is carried on
-    transpose_share: dict[str, float]  # of the pieces of an epoch
-    independent: str  # the head of independent keys
-    max_minutes: float | None = None  # of one training
-
-
-def by_head(independent: Number, joint: Number) -> dict[str, Number]:
-    """One number for models of independent keys, another for those of joint frames."""
-    return {"independent": independent, "joint": joint}
-
-
-SMALL_SET = 50_000  # training frames: JSB has 14,000, whose longest piece fits into a step; the other sets have more
-SMALL = Plan(
-    units=320,
-    steps=by_head(1_800, 1_500),
-    trials=by_head(8, 8),
-    trial_share=1 / 3,
-    batch_size=by_head(16, 16),
-    chunk=by_head(256, 256),
-    transpose_share=by_head(1.0, 1.0),
-    independent="marginal",
-)
-# found on validation pieces of Nottingham: independent keys need many more steps than joint frames, so these are short
-LARGE = Plan(
-    units=320,
-    steps=by_head(11_000, 3_000),
-    trials=by_head(8, 8),
-    trial_share=1 / 3,
-    batch_size=by_head(16, 8),
-    chunk=by_head(64, 256),
-    transpose_share=by_head(0.7, 1.0),
-    independent="bernoulli",
-)
-QUICK_SMALL = replace(SMALL, units=128, steps=by_head(450, 250), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4)
-QUICK_LARGE = replace(
-    LARGE, units=128, steps=by_head(1_800, 500), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4
-)
-
-
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, dir_okay=False), help="One of the four .mat files.")
+@click.option(
+    "--memory",
+    type=click.Choice(["none", "match"]),
+    default="none",
+    show_default=True,
+    help="Of the piece, for every cell: none beside the state, or match memory.",
+)
 @click.option("--quick", is_flag=True, help="One seed, small models, no search.")
 @click.option("--seeds", type=click.IntRange(1), help="Trainings of the best setting.  [default: 5, quick 1]")
 @click.option("--out", type=click.Path(), help="Where the table and the log go.  [default: docs/results/polyphonic]")
@@ -113,33 +79,25 @@ QUICK_LARGE = replace(
     show_default=True,
     help="Trainings side by side, a thread each.",
 )
-def main(data: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int) -> None:
+def main(data: str, memory: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int) -> None:
     """Search, train, test and print the table of one set of piano rolls."""
     corpus = FrameCorpus.open(data)
     for split in ("train", "valid", "test"):
         if not any(len(piece) > 1 for piece in corpus.split(split)):
             raise NoNotesError(f"{data}: no {split} piece of two frames or more; name a set with train, valid and test")
-    name = Path(data).stem
+    name = Path(data).stem + (MATCH if memory == "match" else "")
     folder = Path(out or ("out/polyphonic" if quick else "docs/results/polyphonic"))
     folder.mkdir(parents=True, exist_ok=True)  # told now if that cannot be, not after the first training
     bench = Bench(
-        plan_of(corpus, quick),
+        plan_of(corpus, quick, memory),
         data,
         corpus,
         folder / f"{name}.json",
         Path(runs) / name / ("quick" if quick else "full"),
     )
+    plain_beside(folder / f"{name}.json", bench.log)  # told now if it is damaged, not after the last training
     bench.run(jobs, seeds or (1 if quick else 5))
-    text = table(name, bench.log)
-    write_bytes(folder / f"{name}.md", text.encode())
-    click.echo(text)
-
-
-def plan_of(corpus: FrameCorpus, quick: bool) -> Plan:
-    """How much is done for a set."""
-    if sum(len(piece) for piece in corpus.split("train")) < SMALL_SET:
-        return QUICK_SMALL if quick else SMALL
-    return QUICK_LARGE if quick else LARGE
+    click.echo(write_pages(folder / f"{name}.json"))
 
 
 class Bench:
@@ -148,8 +106,10 @@ class Bench:
     def __init__(self, plan: Plan, data: str, corpus: FrameCorpus, journal: Path, runs: Path) -> None:
         self.plan, self.data, self.corpus, self.runs = plan, data, corpus, runs
         frames = {split: [len(piece) - 1 for piece in corpus.split(split)] for split in ("valid", "test")}
-        head: Record = {"sha256": corpus.fingerprint, "quick": plan.max_minutes is not None, "plan": asdict(plan)}
+        head: Record = {"sha256": corpus.fingerprint, "quick": plan.max_minutes is not None, "plan": plan.as_record()}
         self.journal = Journal(journal, head | {"frames": frames, "baselines": {}}, read_log)
+        test = corpus.split("test")
+        self.log["frames"]["test_strata"] = by_stratum(test, [np.ones(max(len(piece) - 1, 0)) for piece in test])
 
     @property
     def log(self) -> Record:
@@ -162,28 +122,40 @@ class Bench:
         with workers(jobs) as pool:
             self._train(pool, self._trials(), "search")
             baselines = {
-                pool.submit(work, measure, self.data, row): row for row in BASELINES if row not in self._baselines
+                pool.submit(work, measure, self.data, row): row
+                for row in BASELINES
+                if "test_strata" not in self._baselines.get(row, {})
             }
             self._train(pool, self._finals(seeds), "seeds")
+            self._measure_again(pool)
             for done in as_completed(baselines):
                 self._baselines[baselines[done]] = done.result()
                 self.log["baselines"] = {row: self._baselines[row] for row in BASELINES if row in self._baselines}
                 self.journal.save()
         self.journal.save()
 
+    def _measure_again(self, pool: ProcessPoolExecutor) -> None:
+        """Strata of models that the log holds without, where the folder of their training is still there."""
+        without = [record for record in self.log["trainings"] if "seed" in record and "test_strata" not in record]
+        there = [record for record in without if (folder_of(record, str(self.runs)) / WEIGHTS).is_file()]
+        waiting = [pool.submit(work, measured_again, record, self.data, str(self.runs)) for record in there]
+        for record, done in zip(there, waiting, strict=True):
+            record |= done.result()
+
     @property
     def _baselines(self) -> Record:
-        return self.log["baselines"]
+        found: Record = self.log["baselines"]
+        return found
 
     def _trials(self) -> Iterator[Record]:
-        for head, cell in itertools.product(HEADS, CELLS):
+        for head, cell in itertools.product(self.plan.trials, CELLS):
             for number in range(self.plan.trials[head]):
-                asked = experiment(self.corpus, cell, head, draw(number), self.plan, self.plan.trial_share)
+                asked = experiment(self.corpus, cell, head, tried(number, self.plan), self.plan, self.plan.trial_share)
                 yield {"trial": number, **asked}
 
     def _finals(self, seeds: int) -> Iterator[Record]:
-        for seed, head, cell in itertools.product(range(seeds), HEADS, CELLS):
-            best = best_trial(self.log, cell, head)
+        for seed, head, cell in itertools.product(range(seeds), self.plan.trials, CELLS):
+            best = best_trial(self.log, cell, head) or self.plan.first or PLAIN
             asked = experiment(self.corpus, cell, head, best, self.plan)
             asked["experiment"]["training"]["seed"] = 1 + seed
             yield {"seed": seed, **asked}
@@ -193,27 +165,11 @@ class Bench:
         self.journal.train(pool, asked, train, *arguments, what=what, said=said)
 
 
-def draw(number: int) -> Record:
-    """The settings of trial ``number``, the same for every cell and head."""
-    generator = np.random.default_rng((2012, number))
-    return {
-        "layers": int(generator.integers(1, 3)),
-        "dropout": round(float(generator.uniform(0.3, 0.6)), 2),
-        "input_dropout": float(generator.choice([0.0, 0.1])),
-        "weight_drop": float(generator.choice([0.0, 0.2])),
-        "learning_rate": round(float(np.exp(generator.uniform(np.log(2e-3), np.log(2e-2)))), 5),
-        "weight_decay": float(generator.choice([1e-4, 1e-2, 1e-1])),
-    }
-
-
-PLAIN = {"layers": 1, "dropout": 0.3, "input_dropout": 0.0, "weight_drop": 0.0}
-PLAIN |= {"learning_rate": 5e-3, "weight_decay": 1e-4}
-
-
-def best_trial(log: Record, cell: str, head: str) -> Record:
-    """The setting with the best validation; a plain one where nothing was searched."""
+def best_trial(log: Record, cell: str, head: str) -> Record | None:
+    """The setting with the best validation; None where nothing was searched."""
     trials = [record for record in log["trainings"] if "trial" in record and of(record, cell, head)]
-    return min(trials, key=lambda record: record["valid"])["setting"] if trials else PLAIN
+    best: Record | None = min(trials, key=lambda record: record["valid"])["setting"] if trials else None
+    return best
 
 
 def label(record: Record) -> str:
@@ -267,7 +223,7 @@ def matched_model(corpus: FrameCorpus, cell: str, head: str, setting: Record, pl
 
     parameters = count_parameters(build(ModelConfig(hidden_size=plan.units, layers=1, **of_head)))
     of_layers = {name: setting[name] for name in ("layers", "dropout", "input_dropout", "weight_drop")}
-    model = ModelConfig(cell=cell, residual=setting["layers"] > 1, **of_head, **of_layers)
+    model = ModelConfig(cell=cell, residual=setting["layers"] > 1, memory=plan.memory, **of_head, **of_layers)
     return model.model_copy(update={"hidden_size": matched_hidden_size(model, parameters, build)})
 
 
@@ -278,18 +234,41 @@ def joint_head(known: int) -> Record:
 
 def train(record: Record, data: str, runs: str, max_minutes: float | None) -> Record:
     """Train as asked, in a process of its own, or go on with what is there; the record with its results."""
-    folder = Path(runs) / label(record).replace(" ", "-")
+    folder = folder_of(record, runs)
     corpus = FrameCorpus.open(data)
     progress = trained(folder, {"corpus": {"frames": data}, **record["experiment"]}, corpus, max_minutes)
-    devices = Devices()
-    model = Checkpoint.load(folder).build().to(devices.device)
-    splits = ("valid", "test") if "seed" in record else ("valid",)
-    nats = {split: [float(each.sum()) for each in piece_nats(model, corpus.split(split))] for split in splits}
+    checkpoint, devices = Checkpoint.load(folder), Devices()
     frames = sum(len(piece) - 1 for piece in corpus.split("valid"))
-    found = {"valid": sum(nats["valid"]) / frames, "parameters": count_parameters(model)}
+    found: Record = {"valid": sum(nats_of(checkpoint, corpus, "valid")["valid_nats"]) / frames}
+    found |= {"parameters": count_parameters(checkpoint.build())}
     found |= {"best_epoch": progress.best_epoch + 1, "epochs": progress.epoch, "seconds": round(progress.seconds, 1)}
     found |= {"device": f"{devices.name}, torch {version('torch')}"}
-    return {**record, **found, **({"test_nats": nats["test"]} if "test" in nats else {})}
+    return {**record, **found, **(nats_of(checkpoint, corpus, "test") if "seed" in record else {})}
+
+
+def folder_of(record: Record, runs: str) -> Path:
+    """Where a training is kept."""
+    return Path(runs) / label(record).replace(" ", "-")
+
+
+def nats_of(checkpoint: Checkpoint, corpus: FrameCorpus, split: str) -> Record:
+    """Nats of each piece of a split, and of its strata."""
+    model = checkpoint.build().to(Devices().device)
+    pieces = corpus.split(split)
+    return sums(split, pieces, piece_nats(model, pieces, checkpoint.memory()))
+
+
+def sums(split: str, pieces: Sequence[Frames], nats: Sequence[NDArray[Any]]) -> Record:
+    """The nats of each frame as the log keeps them: of each piece, and of its strata too if they are test pieces."""
+    strata = {"test_strata": by_stratum(pieces, nats)} if split == "test" else {}
+    return {f"{split}_nats": [float(row.sum()) for row in nats], **strata}
+
+
+def measured_again(record: Record, data: str, runs: str) -> Record:
+    """The strata of a model that was logged without them; nothing if another model has come into its folder."""
+    found = nats_of(Checkpoint.load(folder_of(record, runs)), FrameCorpus.open(data), "test")
+    same = np.allclose(found["test_nats"], record["test_nats"], rtol=1e-3, atol=1e-3)
+    return {"test_strata": found["test_strata"]} if same else {}
 
 
 def unigram(keys: int) -> Any:
@@ -323,13 +302,14 @@ BASELINES: dict[str, Callable[[int], Any]] = {
 
 
 def measure(data: str, row: str) -> Record:
-    """Nats of each validation and test piece under a baseline fitted to the training pieces."""
+    """Nats of the validation and test pieces under a baseline fitted to the training pieces."""
     corpus = FrameCorpus.open(data)
     model = BASELINES[row](corpus.keys).fit(corpus.split("train"))
-    return {
-        f"{split}_nats": [float(model.nats(piece).sum()) for piece in corpus.split(split)]
-        for split in ("valid", "test")
-    }
+    found: Record = {}
+    for split in ("valid", "test"):
+        pieces = corpus.split(split)
+        found |= sums(split, pieces, [model.nats(piece) for piece in pieces])
+    return found
 
 
 if __name__ == "__main__":

@@ -3,28 +3,30 @@
     python recipes/polyphonic_table.py docs/results/polyphonic/JSB_Chorales.json
 
 Published figures, counting baselines and our models, whose keys are independent or joint: test nats per frame with
-bootstrap intervals, the means over pieces, paired differences, and the search. While seeds are still missing it prints
-those that every cell and head has.
+bootstrap intervals, the means over pieces, nats by how much was heard before, paired differences, and the search. While
+seeds are still missing it prints those that every cell and head has. Models with a memory of the piece have a log of
+their own; where that of the plain models of the same set lies beside it, they stand in the same table, with the head
+that validation likes best. The rows are those of polyphonic_rows.py.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import sys
+import textwrap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
+from polyphonic_rows import CELLS, HEADS, MATCH, Floats, Row, best_head, counted, heads_of, learnt, of, read_log
+from polyphonic_strata import STRATA
 from trainings import Record, made_by
 
-from seqaudio.errors import CheckpointError, SeqAudioError
-from seqaudio.files.atomic import read_bytes
+from seqaudio.errors import SeqAudioError
+from seqaudio.files.atomic import write_bytes
 from seqaudio.report.statistics import difference, holm, interval
 
-CELLS = ("rnn", "gru", "lstm")
-HEADS = ("independent", "joint")
 UNFINISHED = "**Not finished: seeds are still to be trained. The same command goes on from here.**"
 PUBLISHED = (  # Bai et al. 2018, tables of test nats; RRU: Ozolins et al. 2021, who tuned on the test pieces
     ("RNN, Bai 2018", "independent keys", {"JSB_Chorales": 8.91, "Nottingham": 4.05}),
@@ -43,61 +45,67 @@ PUBLISHED = (  # Bai et al. 2018, tables of test nats; RRU: Ozolins et al. 2021,
 @click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(log: Path) -> None:
     """Print the table of a LOG that polyphonic_benchmark.py keeps."""
-    click.echo(table(log.stem, read_log(log)), nl=False)
+    click.echo(page(log), nl=False)
 
 
-def read_log(path: Path) -> Record:
-    """The log of the benchmark. Raises CheckpointError when it is damaged."""
-    try:
-        log: Record = json.loads(read_bytes(path))
-        counts = {split: len(log["frames"][split]) for split in ("valid", "test")}
-        for record in log["trainings"]:
-            figures = [
-                record["valid"],
-                record["parameters"],
-                record["seconds"],
-                record.get("trial", record.get("seed")),
-            ]
-            figures += of_pieces(record["test_nats"], counts["test"]) if "seed" in record else []
-            if not (np.isfinite(figures).all() and (record["cell"], record["head"]) in itertools.product(CELLS, HEADS)):
-                raise ValueError("a training without figures")
-            record["setting"]["layers"], record["experiment"]["model"]["head"], record["device"]
-        for row, split in itertools.product(log["baselines"].values(), counts):
-            if not np.isfinite(of_pieces(row[f"{split}_nats"], counts[split])).all():
-                raise ValueError("a baseline without figures")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise CheckpointError(
-            f"{path}: damaged, not a log of the benchmark ({reason}); move it away: finished trainings are kept in the "
-            "folder of --runs and found again"
-        ) from None
-    return log
+def page(path: Path) -> str:
+    """The table of the log in a file, with the plain models of the log beside it where it is one of a memory."""
+    log = read_log(path)
+    return table(path.stem, log, plain_beside(path, log))
 
 
-def of_pieces(nats: list[float], count: int) -> list[float]:
-    """The nats, if they are of so many pieces."""
-    if len(nats) != count:
-        raise ValueError(f"nats of {len(nats)} pieces where there are {count}")
-    return nats
+def write_pages(path: Path) -> str:
+    """Write the table of a log beside it; returns it. A table of models with a memory shows the plain ones anew."""
+    text = page(path)
+    write_bytes(path.with_suffix(".md"), text.encode())
+    log, other = read_log(path), path.with_stem(path.stem + MATCH)
+    if not memory_of(log) and beside(path, log, other.stem):
+        write_bytes(other.with_suffix(".md"), page(other).encode())
+    return text
 
 
-def table(name: str, log: Record) -> str:
-    """The figures as Markdown, from as many seeds as every cell and head has."""
-    plan = log["plan"]
+def plain_beside(path: Path, log: Record) -> Record | None:
+    """The log of plain models that belongs in the table of a log of models with a memory; None of other logs."""
+    return beside(path, log, path.stem.removesuffix(MATCH)) if memory_of(log) else None
+
+
+def beside(path: Path, log: Record, stem: str) -> Record | None:
+    """The log of that name in the same folder, if there is one of the same set and of models as large."""
+    other = path.with_stem(stem)
+    if other == path or not other.is_file():
+        return None
+    found = read_log(other)
+    same = all(found[name] == log[name] for name in ("sha256", "quick"))
+    return found if same and found["plan"]["units"] == log["plan"]["units"] else None
+
+
+def memory_of(log: Record) -> Record | None:
+    """What the models of a log remember the piece with; None: plain models."""
+    found: Record | None = log["plan"].get("memory")
+    return found
+
+
+def table(name: str, log: Record, plain: Record | None = None) -> str:
+    """The figures as Markdown, from as many seeds as every cell and head has.
+
+    Args:
+        name: of the log's file, without its ending.
+        log: of plain models, or of models with a memory.
+        plain: beside the latter, the log of plain models of the same set.
+    """
+    memory, name = memory_of(log), name.removesuffix(MATCH) if memory_of(log) else name
     weights = np.array(log["frames"]["test"])
-    valid = sum(log["frames"]["valid"])
-    done = {(cell, head): finals(log, cell, head) for head in HEADS for cell in CELLS}
-    seeds = min(map(len, done.values()))
-    ours = {which: records[:seeds] for which, records in done.items() if seeds}
-    tried = ", ".join(f"{head} {count}" for head, count in plan["trials"].items())
+    baselines, ours = counted(log), learnt(log, heads_of(log))
+    others = best_head(plain) if plain else {}
+    seeds = min((len(row.trained) for row in ours.values()), default=0)
     lines = [
-        f"# Next-frame nats on {name}",
+        f"# Next-frame nats on {name}{', with a memory of the piece' if memory else ''}",
         "",
         f"{len(weights)} test pieces, {weights.sum()} predicted frames; nats per frame over all of them, less is",
         "likelier. In brackets: 95 % bootstrap interval over pieces and seeds (10,000 samples). Piece mean: each piece",
         "counts once.",
-        f"Validation chose among random settings for each cell ({tried}), trained for {plan['trial_share']:.0%} of the",
-        f"steps; seeds: {seeds}. The test pieces chose nothing.",
+        *chosen(log, seeds),
+        *(remembered(memory, log, others) if memory else []),
         "",
         "| model | keys of a frame | parameters | validation | test | piece mean | seconds a training |",
         "|---|---|---|---|---|---|---|",
@@ -105,61 +113,162 @@ def table(name: str, log: Record) -> str:
     for title, kind, figures in PUBLISHED:
         if name in figures:
             lines.append(f"| {title} | {kind} | | | {figures[name]:.2f} | | |")
-    for row in log["baselines"]:
-        nats = np.array(log["baselines"][row]["test_nats"])
-        mean = sum(log["baselines"][row]["valid_nats"]) / valid
-        kind = "independent keys" if row.startswith("per-key") else "joint"
-        lines.append(f"| {row} | {kind} | | {mean:.3f} | {figure(nats, weights)} | {piece_mean(nats, weights)} | |")
-    for (cell, head), records in ours.items():
-        nats = np.array([record["test_nats"] for record in records])
-        mean = np.mean([record["valid"] for record in records])
-        kind = "independent keys" if head == "independent" else "joint"
-        seconds = np.mean([record["seconds"] for record in records])
-        devices = " and ".join(sorted({record["device"].split(", torch")[0] for record in records}))
-        first = records[0]
-        title = f"**{cell.upper()}, {first['experiment']['model']['head']}** | {kind} | {first['parameters']:,}"
-        figures = f"{mean:.3f} | **{figure(nats, weights)}** | {piece_mean(nats, weights)} | {seconds:.0f}, {devices}"
-        lines.append(f"| {title} | {figures} |")
+    rows = [*baselines.values(), *others.values(), *ours.values()]
+    lines += [line(row, weights) for row in rows]
     if seeds < log.get("seeds", 1):
         lines += ["", UNFINISHED]
-    lines += ["", *comparisons(ours, weights)] if ours else []
+    lines += stopped([*others.values(), *ours.values()]) if log["quick"] else []
+    lines += stratified(rows, log["frames"].get("test_strata"))
+    if ours:
+        pairs = with_and_without(baselines, others, ours) if memory else of_cells_and_heads(ours)
+        lines += ["", *comparisons(pairs, weights, gains=bool(memory and others))]
     lines += ["", *searched(log), "", *footer(name, log)]
     return "\n".join(lines) + "\n"
 
 
-def finals(log: Record, cell: str, head: str) -> list[Record]:
-    """The trainings of the chosen setting, a seed each."""
-    found = [record for record in log["trainings"] if "seed" in record and of(record, cell, head)]
-    return sorted(found, key=lambda record: record["seed"])
+def chosen(log: Record, seeds: int) -> list[str]:
+    """How the settings were found."""
+    plan = log["plan"]
+    if not any(plan["trials"].values()):
+        return [f"No search: one setting for all; seeds: {seeds}. The test pieces chose nothing."]
+    tried = ", ".join(f"{head} {count}" for head, count in plan["trials"].items())
+    settings = "random settings for each cell"
+    if plan.get("first"):
+        settings = "settings for each cell, the first known to suit an LSTM, the others random"
+    return [
+        f"Validation chose among {settings} ({tried}), trained for {plan['trial_share']:.0%} of the",
+        f"steps; seeds: {seeds}. The test pieces chose nothing.",
+    ]
 
 
-def figure(nats: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) -> str:
+def remembered(memory: Record, log: Record, others: dict[str, Row]) -> list[str]:
+    """What the models remember the piece with, and where the plain models are from."""
+    lags, counters = (", ".join(map(str, memory[name])) for name in ("lags", "counters"))
+    plain = (
+        f"Plain rows: the same cells without it, from a log of their own, seeds: {len(others[CELLS[0]].trained)}."
+        if others
+        else "No plain rows: there is no log of plain models of this set beside this one, or it has no seeds yet."
+    )
+    return [
+        "",
+        *wrapped(
+            f"Match memory: what followed the longest match, what stood {lags} frames ago, and the place in cycles of "
+            f"{counters} frames. All models, plain ones too, have the parameters of a plain LSTM of "
+            f"{log['plan']['units']} units, within 2 %. {plain}"
+        ),
+    ]
+
+
+def wrapped(text: str) -> list[str]:
+    """A paragraph as lines."""
+    return textwrap.wrap(text, 118, break_on_hyphens=False)
+
+
+def stopped(rows: Iterable[Row]) -> list[str]:
+    """A warning where the clock stopped trainings early, as ``--quick`` does on a busy machine."""
+    early = [row.title for row in rows if any(r["epochs"] < r["experiment"]["training"]["epochs"] for r in row.trained)]
+    if not early:
+        return []
+    said = f"The clock stopped {'; '.join(early)} before the last epoch: the cells were not trained equally long."
+    return ["", *wrapped(f"**{said}**")]
+
+
+def line(row: Row, weights: Floats) -> str:
+    """A model's line of the first table."""
+    test, mean = figure(row.nats, weights), piece_mean(row.nats, weights)
+    if not row.trained:
+        return f"| {row.title} | {row.kind} | | {row.valid:.3f} | {test} | {mean} | |"
+    seconds = np.mean([record["seconds"] for record in row.trained])
+    devices = " and ".join(sorted({record["device"].split(", torch")[0] for record in row.trained}))
+    title = f"**{row.title}** | {row.kind} | {row.trained[0]['parameters']:,}"
+    return f"| {title} | {row.valid:.3f} | **{test}** | {mean} | {seconds:.0f}, {devices} |"
+
+
+def figure(nats: Floats, weights: Floats) -> str:
     """A pooled mean with its interval."""
     return "{:.3f} [{:.2f}, {:.2f}]".format(*interval(nats, weights))
 
 
-def piece_mean(nats: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) -> str:
+def piece_mean(nats: Floats, weights: Floats) -> str:
     """The mean over pieces of their own means."""
     there = weights > 0
     return f"{(np.atleast_2d(nats)[:, there] / weights[there]).mean():.3f}"
 
 
-def comparisons(ours: dict[tuple[str, str], list[Record]], weights: np.ndarray[Any, Any]) -> list[str]:
-    """Cells against each other with either head, and the heads against each other, on the same pieces."""
+def stratified(rows: Sequence[Row], counts: list[list[float]] | None) -> list[str]:
+    """Nats by how much of what stands before a frame stood before, of the rows that have them; which have none."""
+    if counts is None or not any(len(row.strata) for row in rows):
+        return []  # a log begun before strata were kept
+    frames = np.sum(counts, axis=1)
+    lines = [
+        "",
+        "Test nats per frame by how many frames right before it stood before in the piece, in the same order:",
+        "",
+        f"| model | {' | '.join(STRATA)} |",
+        "|---" * (1 + len(STRATA)) + "|",
+        f"| frames | {' | '.join(f'{count:.0f} ({count / frames.sum():.0%})' for count in frames)} |",
+    ]
+    for row in rows:
+        if not len(row.strata):
+            continue
+        sums = row.strata.mean(axis=0).sum(axis=1)
+        means = [f"{nats / count:.3f}" if count else "" for nats, count in zip(sums, frames, strict=True)]
+        some = f" ({len(row.strata)} of {len(row.nats)} seeds)" * (len(row.strata) < len(row.nats))
+        lines.append(f"| {f'**{row.title}**' if row.trained else row.title}{some} | {' | '.join(means)} |")
+    without = [row.title for row in rows if not len(row.strata)]
+    if without:
+        lines += ["", f"Without strata, as they were measured before these were kept: {'; '.join(without)}."]
+    return lines
+
+
+Pair = tuple[str, str, Floats, Floats]
+"""Two names, and the nats of both on the test pieces, (seeds, pieces) each."""
+
+
+def of_cells_and_heads(ours: dict[tuple[str, str], Row]) -> list[Pair]:
+    """Cells against each other with either head, and the heads against each other."""
     pairs = [((a, head), (b, head)) for head in HEADS for a, b in (("lstm", "rnn"), ("lstm", "gru"), ("gru", "rnn"))]
     pairs += [((cell, "joint"), (cell, "independent")) for cell in CELLS]
-    nats = {which: np.array([record["test_nats"] for record in records]) for which, records in ours.items()}
-    found = [difference(nats[one], nats[other], weights) for one, other in pairs]
+    names = {(cell, head): f"{cell.upper()}, {head}" for cell, head in ours}
+    return [(names[one], names[other], ours[one].nats, ours[other].nats) for one, other in pairs]
+
+
+def with_and_without(baselines: dict[str, Row], others: dict[str, Row], ours: dict[tuple[str, str], Row]) -> list[Pair]:
+    """The LSTM with a memory against all else and the best baseline, cells with against without, and their gains."""
+    with_it = {cell: row.nats for (cell, _), row in ours.items()}
+    plain = {cell: row.nats for cell, row in others.items()}
+    names = {cell: f"{cell.upper()}, match memory" for cell in CELLS}
+    pairs = [(names["lstm"], names[cell], with_it["lstm"], with_it[cell]) for cell in ("rnn", "gru")]
+    pairs += [(names["lstm"], f"{cell.upper()}, plain", with_it["lstm"], plain[cell]) for cell in plain]
+    if baselines:
+        best = min(baselines.values(), key=lambda row: row.valid)
+        pairs.append((names["lstm"], best.title, with_it["lstm"], best.nats))
+    pairs += [(names[cell], f"{cell.upper()}, plain", with_it[cell], plain[cell]) for cell in plain if cell != "lstm"]
+    gained = {cell: gain(with_it[cell], plain[cell]) for cell in plain}
+    titles = {cell: f"{cell.upper()}, match memory less plain" for cell in plain}
+    pairs += [(titles["lstm"], titles[cell], gained["lstm"], gained[cell]) for cell in plain if cell != "lstm"]
+    return pairs
+
+
+def gain(with_it: Floats, plain: Floats) -> Floats:
+    """By how much the nats of a cell with a memory exceed those without, (seeds, pieces); seed i of both."""
+    seeds = min(len(with_it), len(plain))
+    return with_it[:seeds] - plain[:seeds]
+
+
+def comparisons(pairs: Sequence[Pair], weights: Floats, *, gains: bool = False) -> list[str]:
+    """Differences on the same pieces."""
+    found = [difference(one, other, weights) for _, _, one, other in pairs]
     lines = [
         "Differences on the same test pieces, nats per frame; below 0 the first is better. p: Wilcoxon over pieces,",
         f"two-sided, adjusted for the {len(pairs)} comparisons (Holm).",
+        *(["In the last rows, of gains: below 0 the memory helps the first cell more."] if gains else []),
         "",
         "| first | second | difference | p |",
         "|---|---|---|---|",
     ]
-    for (one, other), each, p in zip(pairs, found, holm([each.p for each in found]), strict=True):
-        names = " | ".join(f"{cell.upper()}, {head}" for cell, head in (one, other))
-        lines.append(f"| {names} | {{:+.3f}} [{{:+.3f}}, {{:+.3f}}] | {p:.2g} |".format(*each.interval))
+    for (one, other, _, _), each, p in zip(pairs, found, holm([each.p for each in found]), strict=True):
+        lines.append(f"| {one} | {other} | {{:+.3f}} [{{:+.3f}}, {{:+.3f}}] | {p:.2g} |".format(*each.interval))
     return lines
 
 
@@ -168,21 +277,21 @@ def searched(log: Record) -> list[str]:
     trials = [record for record in log["trainings"] if "trial" in record]
     if not trials:
         return ["No search."]
-    names = list(trials[0]["setting"])
+    names, heads = list(trials[0]["setting"]), heads_of(log)
     lines = [
         f"The search: validation after {log['plan']['trial_share']:.0%} of the steps; best in bold.",
         "",
-        f"| trial | {' | '.join(names)} | {' | '.join(f'{cell} {head}' for head in HEADS for cell in CELLS)} |",
-        "|---" * (1 + len(names) + len(CELLS) * len(HEADS)) + "|",
+        f"| trial | {' | '.join(names)} | {' | '.join(f'{cell} {head}' for head in heads for cell in CELLS)} |",
+        "|---" * (1 + len(names) + len(CELLS) * len(heads)) + "|",
     ]
     best = {
         which: min((r["valid"] for r in trials if of(r, *which)), default=None)
-        for which in itertools.product(CELLS, HEADS)
+        for which in itertools.product(CELLS, heads)
     }
     for number in sorted({record["trial"] for record in trials}):
         same = [record for record in trials if record["trial"] == number]
         row = [str(same[0]["setting"][name]) for name in names]
-        for head, cell in itertools.product(HEADS, CELLS):
+        for head, cell in itertools.product(heads, CELLS):
             figures = [record["valid"] for record in same if of(record, cell, head)]
             row += [f"**{v:.3f}**" if v == best[cell, head] else f"{v:.3f}" for v in figures] or [""]
         lines.append(f"| {number} | {' | '.join(row)} |")
@@ -191,13 +300,9 @@ def searched(log: Record) -> list[str]:
 
 def footer(name: str, log: Record) -> list[str]:
     """What made it."""
-    command = f"python recipes/polyphonic_benchmark.py --data {name}.mat{' --quick' * log['quick']}"
+    options = f"{' --memory match' if memory_of(log) else ''}{' --quick' * log['quick']}"
+    command = f"python recipes/polyphonic_benchmark.py --data {name}.mat{options}"
     return [made_by(command, log), f"Set: SHA-256 {log['sha256'][:16]}."]
-
-
-def of(record: Record, cell: str, head: str) -> bool:
-    """Whether a training is of this cell and head."""
-    return (record["cell"], record["head"]) == (cell, head)
 
 
 if __name__ == "__main__":

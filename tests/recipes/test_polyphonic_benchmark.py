@@ -1,8 +1,14 @@
-"""Do all cells meet the same search at the same size, is nothing trained twice, and is the table what the log says?"""
+"""Do all cells meet the same search at the same size, is nothing trained twice, and is the table what the log says?
+
+With a memory of the piece and without.
+"""
 
 import dataclasses
 import json
+import shutil
 import sys
+from functools import partial
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +18,7 @@ from click.testing import CliRunner
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.errors import CheckpointError, NoNotesError, OptionError
 from seqaudio.models.baselines import MarkovKeys
+from seqaudio.report import statistics
 from tests.recipes.loading import loaded
 
 ROOT = Path(__file__).parents[2]
@@ -39,13 +46,28 @@ def rolls(tmp_path_factory):
 SPLITS = {"train": 6, "valid": 2, "test": 3}
 
 
-def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, rolls):
-    corpus = FrameCorpus.open(rolls)
-    for head in recipe.HEADS:
+@pytest.fixture(scope="module")
+def plans(recipe):
+    return sys.modules["polyphonic_plans"]
+
+
+@pytest.fixture(scope="module")
+def tables(recipe):
+    """The module that prints, from few bootstrap samples."""
+    module = sys.modules["polyphonic_table"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("interval", "difference"):
+            patch.setattr(module, name, partial(getattr(statistics, name), resamples=100))
+        yield module
+
+
+@pytest.mark.parametrize("plan", ["QUICK_SMALL", "SMALL_MATCH"])
+def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, plans, rolls, plan):
+    corpus, plan = FrameCorpus.open(rolls), getattr(plans, plan)
+    for head in plan.trials:
         for number in range(3):
-            asked = [
-                recipe.experiment(corpus, cell, head, recipe.draw(number), recipe.QUICK_SMALL) for cell in recipe.CELLS
-            ]
+            setting = plans.tried(number, plan)
+            asked = [recipe.experiment(corpus, cell, head, setting, plan) for cell in recipe.CELLS]
             assert len({json.dumps(each["setting"]) for each in asked}) == 1
             training = [each["experiment"]["training"] for each in asked]
             assert training[0] == training[1] == training[2]
@@ -54,24 +76,66 @@ def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, rolls):
                 for each in asked
             ]
             assert len({model.model_copy(update={"hidden_size": 1}) for model in models}) == 1
-    assert recipe.draw(0) != recipe.draw(1)
+            assert models[0].memory == (plan.memory and recipe.ModelConfig(memory=plan.memory).memory)
+    assert plans.draw(0) != plans.draw(1)
+
+
+def test_a_memory_costs_no_parameters(recipe, plans, rolls):
+    """Models with it are as large as the plain one-layer LSTM that all plain models are as large as."""
+    corpus = FrameCorpus.open(rolls)
+    known = recipe.distinct_frames(corpus.split("train"))
+
+    def parameters(**sizes):
+        config = recipe.ModelConfig(layers=1, head="joint", escape="notes", **sizes)
+        return recipe.count_parameters(recipe.build_model(config, keys=corpus.keys, known_frames=known))
+
+    wanted, grown = parameters(hidden_size=320), parameters(hidden_size=320, memory=plans.LARGE_MATCH.memory)
+    assert grown > 1.1 * wanted
+    for cell in recipe.CELLS:
+        model = recipe.matched_model(corpus, cell, "joint", plans.PLAIN, plans.LARGE_MATCH)
+        built = recipe.build_model(model, keys=corpus.keys, known_frames=known)
+        assert built.gate.sources == 1 + len(plans.LARGE_MATCH.memory["lags"])
+        assert recipe.count_parameters(built) == pytest.approx(wanted, rel=0.02)
+
+
+def test_a_setting_known_to_be_good_comes_before_those_that_are_drawn(plans):
+    plan = plans.SMALL_MATCH
+    assert [plans.tried(number, plan) for number in range(3)] == [plan.first, plans.draw(0), plans.draw(1)]
+    assert [plans.tried(number, plans.SMALL) for number in range(2)] == [plans.draw(0), plans.draw(1)]
 
 
 @pytest.fixture(scope="module")
-def printed(recipe, rolls, tmp_path_factory):
+def printed(recipe, plans, tables, rolls, tmp_path_factory):
     """The recipe's output with tiny models, and its folder of results."""
     folder = tmp_path_factory.mktemp("benchmark")
     tiny = dataclasses.replace(
-        recipe.SMALL, units=64, steps=recipe.by_head(4, 4), trials=recipe.by_head(2, 1), trial_share=0.5
+        plans.SMALL, units=64, steps=plans.by_head(4, 4), trials=plans.by_head(2, 1), trial_share=0.5
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "SMALL", tiny)
-        patch.setenv("PYTHONPATH", str(PAGE.parent), prepend=":")
-        arguments = ["--data", str(rolls), "--seeds", "2", "--jobs", "1", "--out", str(folder), "--runs"]
-        first = CliRunner().invoke(recipe.main, [*arguments, str(folder / "runs")], catch_exceptions=False)
-        again = CliRunner().invoke(recipe.main, [*arguments, str(folder / "other")], catch_exceptions=False)
-    assert first.exit_code == again.exit_code == 0
+    first, again = (ran(recipe, rolls, folder, runs, SMALL=tiny) for runs in ("runs", "other"))
     return folder, first, again
+
+
+@pytest.fixture(scope="module")
+def remembered(recipe, plans, rolls, printed):
+    """The same with a memory of the piece, into the same folder, and the page of the plain models by then."""
+    folder, _, _ = printed
+    tiny = dataclasses.replace(plans.SMALL_MATCH, units=64, steps={"joint": 4}, trials={"joint": 2}, trial_share=0.5)
+    before = (folder / "Walks.md").read_text()
+    result = ran(recipe, rolls, folder, "runs", "--memory", "match", SMALL_MATCH=tiny)
+    return folder, result, before
+
+
+def ran(recipe, rolls, folder, runs, *options, **plan):
+    """What the command says with other plans, one training at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, tiny in plan.items():
+            patch.setattr(sys.modules["polyphonic_plans"], name, tiny)
+        patch.setenv("PYTHONPATH", str(PAGE.parent), prepend=":")
+        arguments = ["--data", str(rolls), "--seeds", "2", "--jobs", "1", "--out", str(folder)]
+        arguments += ["--runs", str(folder / runs), *options]
+        result = CliRunner().invoke(recipe.main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result
 
 
 def test_it_goes_from_a_set_of_rolls_to_the_table(recipe, rolls, printed):
@@ -79,7 +143,7 @@ def test_it_goes_from_a_set_of_rolls_to_the_table(recipe, rolls, printed):
     log = json.loads((folder / "Walks.json").read_text())
     assert len(log["trainings"]) == 3 * (2 + 1) + 2 * 3 * 2  # trials, then two seeds of each cell and head
     assert len({sys.modules["trainings"].key(record) for record in log["trainings"]}) == len(log["trainings"])
-    for head in recipe.HEADS:
+    for head in ("independent", "joint"):
         sizes = [record["parameters"] for record in log["trainings"] if record["head"] == head]
         assert max(sizes) - min(sizes) <= 0.04 * min(sizes)
     for record in log["trainings"]:
@@ -100,11 +164,11 @@ def test_it_goes_from_a_set_of_rolls_to_the_table(recipe, rolls, printed):
         assert words in first.stdout
 
 
-def test_a_log_of_something_else_is_kept(recipe, rolls, printed):
+def test_a_log_of_something_else_is_kept(recipe, plans, rolls, printed):
     folder, _, _ = printed
     before = (folder / "Walks.json").read_bytes()
     with pytest.raises(OptionError, match=r"Walks\.json: of another plan; name another folder with --out"):
-        recipe.Bench(recipe.LARGE, str(rolls), FrameCorpus.open(rolls), folder / "Walks.json", folder / "runs")
+        recipe.Bench(plans.LARGE, str(rolls), FrameCorpus.open(rolls), folder / "Walks.json", folder / "runs")
     assert (folder / "Walks.json").read_bytes() == before
 
 
@@ -127,12 +191,13 @@ def test_a_setting_of_later_does_not_make_old_trainings_new(printed):
     assert key(other) != key(record)
 
 
-def test_a_table_says_that_seeds_are_missing(recipe, printed):
-    log = json.loads((printed[0] / "Walks.json").read_text())
-    assert "Not finished" not in recipe.table("Walks", log)
-    assert "Not finished" in recipe.table("Walks", log | {"seeds": 3})
+@pytest.mark.parametrize("name", ["Walks", "Walks-match"])
+def test_a_table_says_that_seeds_are_missing(tables, remembered, name):
+    log, plain = (json.loads((remembered[0] / f"{each}.json").read_text()) for each in (name, "Walks"))
+    assert "Not finished" not in tables.table(name, log, plain)
+    assert "Not finished" in tables.table(name, log | {"seeds": 3}, plain)
     for count in range(len(log["trainings"])):  # a run may be looked at any time
-        begun = recipe.table("Walks", log | {"trainings": log["trainings"][:count]})
+        begun = tables.table(name, log | {"trainings": log["trainings"][:count]}, plain)
         assert ("No search." in begun) == (count == 0)
 
 
@@ -156,7 +221,19 @@ def no_baseline(text, log):
     log["baselines"]["per-key Markov"] = 5
 
 
-@pytest.mark.parametrize("damage", [cut, without_a_piece, not_finite, another_cell, no_baseline])
+def strata_of_a_piece_less(text, log):
+    for sums in log["baselines"]["per-key Markov"]["test_strata"]:
+        sums.pop()
+
+
+def a_stratum_less(text, log):
+    log["frames"]["test_strata"].pop()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut, without_a_piece, not_finite, another_cell, no_baseline, strata_of_a_piece_less, a_stratum_less],
+)
 def test_a_damaged_log_is_refused(recipe, printed, tmp_path, damage):
     text = (printed[0] / "Walks.json").read_text()
     log = json.loads(text)
@@ -177,9 +254,9 @@ def test_what_cannot_be_is_told_before_anything_is_trained(recipe, rolls, tmp_pa
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_model_is_had_however_short_the_time(recipe, rolls, tmp_path):
-    plan = dataclasses.replace(recipe.SMALL, units=64, steps=recipe.by_head(4, 4))
-    asked = recipe.experiment(FrameCorpus.open(rolls), "lstm", "independent", recipe.PLAIN, plan)
+def test_a_model_is_had_however_short_the_time(recipe, plans, rolls, tmp_path):
+    plan = dataclasses.replace(plans.SMALL, units=64, steps=plans.by_head(4, 4))
+    asked = recipe.experiment(FrameCorpus.open(rolls), "lstm", "independent", plans.PLAIN, plan)
     record = recipe.train({"seed": 0, **asked}, str(rolls), str(tmp_path), 1e-9)
     assert record["best_epoch"] == 1
     assert len(record["test_nats"]) == 3
@@ -195,6 +272,191 @@ RESULTS = sorted((ROOT / "docs" / "results" / "polyphonic").glob("*.json"))
 
 
 @pytest.mark.parametrize("log", RESULTS, ids=lambda path: path.stem)
-def test_the_committed_table_is_what_its_log_says(recipe, log):
-    text = recipe.table(log.stem, json.loads(log.read_text(encoding="utf-8")))
-    assert text == log.with_suffix(".md").read_text(encoding="utf-8")
+def test_the_committed_table_is_what_its_log_says(tables, monkeypatch, log):
+    for name in ("interval", "difference"):
+        monkeypatch.setattr(tables, name, getattr(statistics, name))
+    assert tables.page(log) == log.with_suffix(".md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("log", RESULTS, ids=lambda path: path.stem)
+def test_a_committed_log_is_of_a_plan_that_is_still_followed(plans, log):
+    followed = (plans.SMALL, plans.LARGE, plans.SMALL_MATCH, plans.LARGE_MATCH)
+    assert json.loads(log.read_text(encoding="utf-8"))["plan"] in [plan.as_record() for plan in followed]
+
+
+# ---- by what was heard before ----------------------------------------------------------------------------------------
+
+
+def slow_stratum(piece, t):
+    """Of frame t: the longest run of frames before it that also ended earlier, by looking at all of them."""
+    longest = 0
+    for end in range(1, t):
+        same = 0
+        while same < min(end, 64) and (piece[end - 1 - same] == piece[t - 1 - same]).all():
+            same += 1
+        longest = max(longest, same)
+    return sum(longest >= edge for edge in (4, 8, 32))
+
+
+def test_strata_are_those_of_a_slow_search(recipe):
+    strata = sys.modules["polyphonic_strata"]
+    generator = np.random.default_rng(3)
+    phrase = generator.random((40, 12)) < 0.3
+    pieces = [
+        np.concatenate([phrase, generator.random((2, 12)) < 0.5, phrase[:13], phrase]),
+        generator.random((60, 12)) < 0.02,
+        phrase[:1],
+    ]
+    numbers = [[slow_stratum(piece, t) for t in range(1, len(piece))] for piece in pieces]
+    assert set(numbers[0]) == {0, 1, 2, 3}
+    assert [strata.strata(piece).tolist() for piece in pieces] == numbers
+    nats = [generator.random(len(piece) - 1) for piece in pieces]
+    for which, sums in enumerate(strata.by_stratum(pieces, nats)):
+        expected = [row[np.array(number, int) == which].sum() for row, number in zip(nats, numbers, strict=True)]
+        assert sums == pytest.approx(expected, abs=1e-3)
+
+
+def test_strata_add_up_to_the_whole(remembered):
+    for name in ("Walks", "Walks-match"):
+        log = json.loads((remembered[0] / f"{name}.json").read_text())
+        assert np.sum(log["frames"]["test_strata"], axis=0).tolist() == log["frames"]["test"]
+        rows = [*log["baselines"].values(), *(record for record in log["trainings"] if "seed" in record)]
+        assert len(rows) > 6
+        for row in rows:
+            assert np.sum(row["test_strata"], axis=0) == pytest.approx(row["test_nats"], abs=1e-2)
+        assert not any("test_strata" in record for record in log["trainings"] if "trial" in record)
+
+
+def rows_of(text, title):
+    """The lines of the first table behind a title, as cells."""
+    lines = dropwhile(lambda line: not line.startswith("|"), text[text.index(title) :].splitlines())
+    return [line.strip("| ").split(" | ") for line in takewhile(lambda line: line.startswith("|"), lines)]
+
+
+def test_the_table_of_strata_is_what_the_log_says(remembered):
+    _, result, _ = remembered
+    log = json.loads((remembered[0] / "Walks-match.json").read_text())
+    names, _, frames, *rows = rows_of(result.stdout, "Test nats per frame by")
+    counts = np.sum(log["frames"]["test_strata"], axis=1)
+    assert names == ["model", "0 to 3", "4 to 7", "8 to 31", "32 on"]
+    assert [int(cell.split()[0]) for cell in frames[1:]] == counts.tolist()
+    assert len(rows) == 6 + 3 + 3
+    row = next(cells for cells in rows if cells[0] == "**GRU, joint, match memory**")
+    trained = [r["test_strata"] for r in log["trainings"] if r["cell"] == "gru" and "seed" in r]
+    expected = np.mean(trained, axis=0).sum(axis=1)[:3] / counts[:3]
+    assert [float(cell) for cell in row[1:4]] == pytest.approx(expected, abs=6e-4)
+
+
+def test_a_log_of_before_there_were_strata_is_printed_and_goes_on(recipe, tables, rolls, printed, tmp_path):
+    log = json.loads((printed[0] / "Walks.json").read_text())
+    finals = [record for record in log["trainings"] if "seed" in record]
+    older = json.loads(json.dumps(log))
+    del older["frames"]["test_strata"]
+    for row in (*older["baselines"].values(), *older["trainings"]):
+        row.pop("test_strata", None)
+    without = tables.table("Walks", older)
+    assert "by how many frames" not in without
+    begin, end = (printed[1].stdout.index(words) for words in ("\nTest nats per frame by", "\nDifferences on"))
+    assert without == printed[1].stdout[:begin] + printed[1].stdout[end:-1]  # all else is as it is with them
+
+    there = printed[0] / "runs" / "Walks" / "full"
+    assert recipe.measured_again(finals[0], str(rolls), str(there))["test_strata"] == finals[0]["test_strata"]
+    another = {**finals[0], "test_nats": finals[-1]["test_nats"]}
+    assert recipe.measured_again(another, str(rolls), str(there)) == {}
+
+    for record in finals[1:]:  # one training has strata, and the folder of one more is still there
+        record.pop("test_strata")
+    kept, runs = tmp_path / "Walks.json", tmp_path / "runs" / "Walks" / "full"
+    kept.write_text(json.dumps(log))
+    runs.mkdir(parents=True)
+    shutil.copytree(recipe.folder_of(finals[1], str(there)), recipe.folder_of(finals[1], str(runs)))
+    tiny = recipe.Plan(**log["plan"])
+    result = ran(recipe, rolls, tmp_path, "runs", SMALL=tiny)
+    assert result.stderr == ""  # nothing was trained
+    assert len(list(runs.iterdir())) == 1
+    has = [record for record in json.loads(kept.read_text())["trainings"] if "test_strata" in record]
+    assert [(record["cell"], record["seed"]) for record in has] == [(r["cell"], r["seed"]) for r in finals[:2]]
+    some = [cells[0] for cells in rows_of(result.stdout, "Test nats per frame by") if "of 2 seeds" in cells[0]]
+    assert len(some) == 2
+    assert result.stdout.count("Without strata, as they were measured before these were kept: ") == 1
+
+
+# ---- with a memory of the piece --------------------------------------------------------------------------------------
+
+
+def test_with_a_memory_every_cell_has_one_in_a_log_of_its_own(recipe, remembered):
+    folder, result, before = remembered
+    log, plain = (json.loads((folder / f"{name}.json").read_text()) for name in ("Walks-match", "Walks"))
+    assert len(log["trainings"]) == 3 * 2 + 2 * 3
+    for record in log["trainings"]:
+        model = record["experiment"]["model"]
+        assert model["memory"] == {"match": True, "lags": [4, 8, 16], "counters": [4, 16], "features": 32}
+        assert record["head"] == model["head"] == "joint"
+    plain_joint = [r["parameters"] for r in plain["trainings"] if r["head"] == "joint"]
+    sizes = [record["parameters"] for record in log["trainings"]]
+    assert max(sizes + plain_joint) - min(sizes + plain_joint) <= 0.04 * min(sizes)
+    assert result.stdout == (folder / "Walks-match.md").read_text() + "\n"
+    assert (folder / "Walks.md").read_text() == before
+    assert "--data Walks.mat --memory match`" in result.stdout
+
+
+def test_models_with_and_without_a_memory_stand_in_one_table(remembered):
+    folder, result, _ = remembered
+    log, plain = (json.loads((folder / f"{name}.json").read_text()) for name in ("Walks-match", "Walks"))
+    kinds = {
+        head: np.mean([r["valid"] for r in plain["trainings"] if "seed" in r and r["head"] == head])
+        for head in ("independent", "joint")
+    }
+    best = min(kinds, key=kinds.get)
+    shown = [cells[0] for cells in rows_of(result.stdout, "Next-frame nats")[2:]]
+    head = {"independent": "marginal", "joint": "joint"}[best]
+    cells = ("RNN", "GRU", "LSTM")
+    assert shown[6:] == [f"**{c}, {head}**" for c in cells] + [f"**{c}, joint, match memory**" for c in cells]
+
+    def nats(cell, memory):
+        found = [r for r in (log if memory else plain)["trainings"] if "seed" in r and r["cell"] == cell.lower()]
+        return np.array([r["test_nats"] for r in found if memory or r["head"] == best])
+
+    with_it, without = ({cell: nats(cell, memory) for cell in cells} for memory in (True, False))
+    likeliest = min(log["baselines"], key=lambda row: sum(log["baselines"][row]["valid_nats"]))
+    expected = {("LSTM, match memory", f"{c}, match memory"): with_it["LSTM"] - with_it[c] for c in ("RNN", "GRU")}
+    expected |= {("LSTM, match memory", f"{c}, plain"): with_it["LSTM"] - without[c] for c in cells}
+    expected |= {("LSTM, match memory", likeliest): with_it["LSTM"] - log["baselines"][likeliest]["test_nats"]}
+    expected |= {(f"{c}, match memory", f"{c}, plain"): with_it[c] - without[c] for c in ("RNN", "GRU")}
+    gained = {c: with_it[c] - without[c] for c in cells}
+    less = "match memory less plain"
+    expected |= {(f"LSTM, {less}", f"{c}, {less}"): gained["LSTM"] - gained[c] for c in ("RNN", "GRU")}
+    frames = sum(log["frames"]["test"])
+    found = {(one, other): figures for one, other, figures, _ in rows_of(result.stdout, "Differences on")[2:]}
+    assert found.keys() == expected.keys()
+    for pair, apart in expected.items():
+        assert float(found[pair].split()[0]) == pytest.approx(apart.mean(axis=0).sum() / frames, abs=6e-4)
+
+
+def test_a_page_with_a_memory_follows_the_plain_log(tables, remembered, tmp_path):
+    for name in ("Walks", "Walks-match"):
+        shutil.copy(remembered[0] / f"{name}.json", tmp_path)
+    match, plain = tmp_path / "Walks-match.json", tmp_path / "Walks.json"
+    text, log = tables.page(match), json.loads(plain.read_text())
+    assert text == (remembered[0] / "Walks-match.md").read_text()
+    for record in log["trainings"]:
+        record["valid"] += 1.0
+    plain.write_text(json.dumps(log))
+    tables.write_pages(plain)
+    assert match.with_suffix(".md").read_text() == tables.page(match) != text
+    for other in ({"sha256": "0"}, {"quick": True}, {"plan": log["plan"] | {"units": 65}}):
+        plain.write_text(json.dumps(log | other))
+        assert "No plain rows" in tables.page(match)
+    plain.unlink()
+    alone = tables.page(match)
+    assert "No plain rows" in alone
+    assert "less plain" not in alone
+    assert "| LSTM, match memory | RNN, match memory |" in alone
+
+
+def test_the_plain_log_is_looked_at_before_anything_is_trained(recipe, rolls, printed, tmp_path):
+    (tmp_path / "Walks.json").write_text("{")
+    arguments = ["--data", str(rolls), "--memory", "match", "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]
+    with pytest.raises(CheckpointError, match=r"Walks\.json: damaged"):
+        CliRunner().invoke(recipe.main, arguments, catch_exceptions=False)
+    assert not (tmp_path / "runs").exists()
