@@ -10,7 +10,7 @@ from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.models.baselines import MarkovKeys
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, FrameFacts
-from seqaudio.models.config import ModelConfig, build_model
+from seqaudio.models.config import MemoryConfig, ModelConfig, build_model, make_memory
 from seqaudio.training.config import TrainingConfig, check_experiment
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.loop import Trainer
@@ -52,6 +52,27 @@ def make_trainer(**options):
         lambda: None,
     )
     return trainer, lines
+
+
+def test_a_memory_knows_what_cannot_be_learnt():
+    """Random rolls twice over: the second time is a surprise to a state alone, and none to a memory, in any key."""
+    rng = np.random.default_rng(0)
+    pieces = [np.tile(rng.random((20, KEYS)) < 0.04, (2, 1)) & (np.arange(KEYS) % 80 > 8) for _ in range(16)]
+    found = {}
+    for name, memory in (("state", None), ("memory", MemoryConfig(lags=(20,), features=4))):
+        trainer, _ = make_trainer(epochs=6, learning_rate=1e-2)
+        config = ModelConfig(hidden_size=24, layers=1, dropout=0.0, head="bernoulli", memory=memory)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            trainer.model, trainer.memory = build_model(config, keys=KEYS), make_memory(config)
+        trainer.train, trainer.valid = pieces[:14], pieces[14:]
+        trainer.__post_init__()
+        trainer.run()
+        nats = piece_nats(trainer.model.eval(), trainer.valid, trainer.memory)
+        found[name] = [float(np.mean([row[part].mean() for row in nats])) for part in (slice(0, 18), slice(25, 39))]
+    assert found["state"][1] > 0.8 * found["state"][0]
+    assert found["memory"][1] < 0.4 * found["memory"][0]
+    assert found["memory"][0] < 1.3 * found["state"][0]
 
 
 def test_learns():

@@ -42,6 +42,7 @@ def experiment(corpus, **model):
     [
         ({"cell": "irnn"}, "onnx"),
         ({"cell": "lnlstm", "zoneout": 0.1, "chrono": 50}, "torch"),
+        ({"cell": "lstm", "memory": {"lags": [1, 2], "counters": [2], "features": 4}}, "onnx"),
     ],
     ids=lambda value: value["cell"] if isinstance(value, dict) else value,
 )
