@@ -66,6 +66,7 @@ BLOCKS_OF_PAGES = [
     ("train.md", 4),
     ("report.md", 2),
     ("structure.md", 2),
+    ("score.md", 2),
 ]
 
 

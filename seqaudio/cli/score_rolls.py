@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqaudio.cli.adapting import Asked, facts_of
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from seqaudio.files.limits import Limits
     from seqaudio.files.rolls import Roll
     from seqaudio.models.checkpoint import Checkpoint
-    from seqaudio.models.match_memory import Memory
-    from seqaudio.models.sequence_model import SequenceModel
+
+    NatsOf = Callable[[list[NDArray[np.bool_]]], list[NDArray[np.float64]]]
 
 
-def score_rolls(name: str, checkpoint: Checkpoint, files: tuple[Path, ...], budgets: Limits, as_json: bool) -> None:
+def score_rolls(
+    name: str,
+    checkpoint: Checkpoint,
+    files: tuple[Path, ...],
+    budgets: Limits,
+    asked: Asked,
+    as_json: bool,
+) -> None:
     """Print the nats of every split. Every file is read before the first is scored."""
     from seqaudio.errors import NoNotesError
+    from seqaudio.training.evaluate import piece_nats
 
     sets = [(path, _read(checkpoint, path, budgets)) for path in files]
     model = checkpoint.build()
     rows: list[dict[str, Any]] = []
     for path, rolls in sets:
-        for row in _rows(model, checkpoint.memory(), path, rolls):
+        for row in _rows(partial(piece_nats, model, memory=checkpoint.memory(), **asked), path, rolls):
             rows.append(row)
             if not as_json:
                 click.echo(_line(row))
     if not rows:
         raise NoNotesError("no piece is longer than a frame, and the first frame of a piece is given")
     if as_json:
-        click.echo(json.dumps({"model": name, "splits": rows}, indent=1))
+        click.echo(json.dumps({"model": name, **facts_of(asked), "splits": rows}, indent=1))
 
 
 def _read(checkpoint: Checkpoint, path: Path, budgets: Limits) -> list[Roll]:
@@ -58,14 +72,13 @@ def _read(checkpoint: Checkpoint, path: Path, budgets: Limits) -> list[Roll]:
     return rolls
 
 
-def _rows(model: SequenceModel, memory: Memory | None, path: Path, rolls: list[Roll]) -> Iterator[dict[str, Any]]:
+def _rows(nats_of: NatsOf, path: Path, rolls: list[Roll]) -> Iterator[dict[str, Any]]:
     """What each split of a file needs; the first frame of a piece is given, as in the polyphonic benchmark."""
     from seqaudio.files.atomic import shown
-    from seqaudio.training.evaluate import piece_nats
 
     for split in dict.fromkeys(roll.split for roll in rolls):
         of_split = [roll.frames for roll in rolls if roll.split == split]
-        pieces = [nats for nats in piece_nats(model, of_split, memory) if len(nats)]
+        pieces = [nats for nats in nats_of(of_split) if len(nats)]
         count, total = sum(map(len, pieces)), float(sum(nats.sum() for nats in pieces))
         if count:
             row = {"file": shown(path), "split": split, "pieces": len(pieces), "frames": count, "nats": total}

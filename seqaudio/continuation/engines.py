@@ -112,7 +112,7 @@ class TorchEngine:
 
     def __init__(self, checkpoint: Checkpoint, model: SequenceModel | None = None) -> None:
         self.checkpoint = checkpoint
-        self._model = model or checkpoint.build()
+        self.model = model or checkpoint.build()
 
     def initial_state(self, batch: int) -> EngineState:
         """Zeros."""
@@ -123,7 +123,7 @@ class TorchEngine:
         import torch
 
         with torch.no_grad():
-            logits, after = self._model(torch.from_numpy(ids), tuple(torch.from_numpy(part) for part in state))
+            logits, after = self.model(torch.from_numpy(ids), tuple(torch.from_numpy(part) for part in state))
         return logits.numpy(), tuple(part.numpy() for part in after)
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import Predictor
+from seqaudio.continuation.engines import Predictor, TorchEngine
 from seqaudio.continuation.primer import make_readable
-from seqaudio.errors import NoNotesError
+from seqaudio.continuation.remembering import RememberingEngine
+from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.tokens import BarsTokenizer
+
+if TYPE_CHECKING:
+    from seqaudio.training.adaptive import Cache, Dynamic
 
 CHUNK = 512  # tokens per run; bounds the memory of long pieces
 
@@ -35,11 +40,24 @@ class Likelihood:
     remarks: tuple[str, ...] = ()
 
 
-def score_likelihood(engine: Predictor, score: Score) -> Likelihood:
-    """The likelihood of a whole piece. Raises NoNotesError without notes.
+def score_likelihood(
+    engine: Predictor, score: Score, *, cache: Cache | None = None, dynamic: Dynamic | None = None
+) -> Likelihood:
+    """The likelihood of a whole piece.
 
     A model of bar tokens hears it as it would a primer: its melody if it knows no more, moved into its range. A model
     of other tokens hears all that its tokens hold.
+
+    Args:
+        engine: what predicts.
+        score: the piece.
+        cache: of what followed in alike places of the piece, see :mod:`seqaudio.training.adaptive`; engine torch only.
+        dynamic: learning from the piece on the way, likewise.
+
+    Raises:
+        NoNotesError: there are no notes.
+        OptionError: another engine is to have a cache or to learn.
+        DivergedError: learning ended in numbers that are none.
     """
     tokenizer = engine.checkpoint.require_tokenizer()
     score = with_gathered_beats(score)
@@ -51,7 +69,8 @@ def score_likelihood(engine: Predictor, score: Score) -> Likelihood:
     if not len(grid):
         raise NoNotesError("no notes")
     ids = tokenizer.encode(grid)
-    return Likelihood(ids, token_nats(engine, ids), len(grid), len(grid.bars()) - 1, remarks)
+    nats = adaptive_nats(engine, ids, cache, dynamic) if cache or dynamic else token_nats(engine, ids)
+    return Likelihood(ids, nats, len(grid), len(grid.bars()) - 1, remarks)
 
 
 def bar_nats(tokenizer: BarsTokenizer, ids: NDArray[np.int64], nats: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -92,3 +111,16 @@ def token_nats(engine: Predictor, ids: NDArray[np.int64]) -> NDArray[np.float64]
         rows = logits[0].astype(np.float64)  # (time, vocabulary)
         nats.append(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(len(targets)), targets])
     return np.concatenate(nats) if nats else np.zeros(0)
+
+
+def adaptive_nats(
+    engine: Predictor, ids: NDArray[np.int64], cache: Cache | None, dynamic: Dynamic | None
+) -> NDArray[np.float64]:
+    """The same with a cache, or learning on the way. Raises OptionError for engines that cannot."""
+    network = engine.network if isinstance(engine, RememberingEngine) else engine
+    if not isinstance(network, TorchEngine):
+        came = type(network).__name__
+        raise OptionError(f"a cache and dynamic evaluation need the engine torch, and this is {came}; load that one")
+    from seqaudio.training.evaluate import piece_nats
+
+    return piece_nats(network.model, [ids], network.checkpoint.memory(), cache=cache, dynamic=dynamic)[0]

@@ -42,6 +42,11 @@ class RememberingEngine:
         self._network, self._memory = network, memory
         self._vocabulary = len(self.checkpoint.require_tokenizer().vocabulary)
 
+    @property
+    def network(self) -> Engine:
+        """The network beside the memory."""
+        return self._network
+
     def initial_state(self, batch: int) -> EngineState:
         """Zeros, and empty notebooks."""
         notebooks = np.empty(batch, object)

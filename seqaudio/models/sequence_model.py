@@ -49,6 +49,13 @@ class SequenceModel(nn.Module):
             state: from :meth:`initial_state` or an earlier call; None starts afresh.
             lengths: (batch,) number of real steps in each row, at least 1; what stands behind them is never read.
         """
+        outputs, _, state = self.outputs_and_hidden(inputs, state, lengths)
+        return outputs, state
+
+    def outputs_and_hidden(
+        self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """As a call of the model, with what the last recurrent layer says, (batch, time, hidden), in between."""
         if state is None:
             state = self.initial_state(inputs.shape[0])
         if lengths is not None:
@@ -57,11 +64,11 @@ class SequenceModel(nn.Module):
             inputs = torch.where(real, inputs, torch.zeros_like(inputs))
         if self.gate is None:
             hidden, state = self.stack(self.encoder(inputs), state, lengths)
-            return self.head(hidden), state
+            return self.head(hidden), hidden, state
         steps, guesses, strengths, counters = self.gate.split(inputs)
         remembered = self.gate.features(guesses, strengths, counters)
         hidden, state = self.stack(torch.cat([self.encoder(steps), remembered], dim=-1), state, lengths)
-        return self.gate(self.head(hidden), hidden, remembered, guesses, strengths), state
+        return self.gate(self.head(hidden), hidden, remembered, guesses, strengths), hidden, state
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: inputs (batch,) or (batch, keys) to outputs (batch, ...) and the next state."""

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqaudio.corpus.batches import Piece, in_order
+from seqaudio.corpus.batches import Batch, Piece, in_order
+from seqaudio.errors import DivergedError
 from seqaudio.models.match_memory import Memory
 from seqaudio.models.sequence_model import SequenceModel
+from seqaudio.training.adaptive import Cache, Dynamic, Learner, Recent
 
 
 @torch.no_grad()
@@ -19,27 +21,72 @@ def piece_nats(
     pieces: Sequence[Piece],
     memory: Memory | None = None,
     *,
+    cache: Cache | None = None,
+    dynamic: Dynamic | None = None,
     batch_size: int = 32,
     chunk: int = 512,
 ) -> list[NDArray[np.float64]]:
     """Nats of every token or frame but the first of each piece, in float32: one array (steps - 1,) per piece.
 
-    ``memory``: of a model that has one, see :func:`seqaudio.models.config.make_memory`.
+    Args:
+        model: left as it is.
+        pieces: tokens (steps,) or frames (steps, keys).
+        memory: of a model that has one, see :func:`seqaudio.models.config.make_memory`.
+        cache: mix in what followed alike states of the piece.
+        dynamic: learn from the piece on the way; the pieces are then read one by one, in its segments.
+        batch_size: pieces side by side.
+        chunk: steps per call of the model.
+
+    Raises:
+        DivergedError: learning ended in numbers that are none.
     """
     was_training = model.training
     model.eval()
-    device = next(model.parameters()).device
+    learner = Learner(dynamic, model) if dynamic else None
+    if dynamic:
+        batch_size, chunk = 1, dynamic.segment
     nats: list[NDArray[np.float64]] = [np.zeros(0)] * len(pieces)
     for numbers, batch in in_order(pieces, batch_size, memory.heard if memory else None):
-        steps, heard = (torch.from_numpy(each).to(device) for each in (batch.steps, batch.heard))
-        state = model.initial_state(len(steps))
-        rows = [np.zeros((len(steps), 0))]  # a piece of one step has no nats
-        for start in range(0, steps.shape[1] - 1, chunk):
-            outputs, state = model(heard[:, start : start + chunk], state)
-            targets = steps[:, start + 1 : start + 1 + chunk]
-            rows.append(model.nats(outputs[:, : targets.shape[1]], targets).double().cpu().numpy())
-        together = np.concatenate(rows, axis=1)  # (pieces, longest - 1)
+        together = _batch_nats(model, batch, cache, learner, chunk)  # (pieces, longest - 1)
         for number, row, length in zip(numbers, together, batch.lengths, strict=True):
             nats[number] = row[: length - 1]
     model.train(was_training)
+    if dynamic and not all(np.isfinite(each).all() for each in nats):
+        raise DivergedError(f"dynamic evaluation at rate {dynamic.rate} ran into numbers that are none; lower the rate")
     return nats
+
+
+def _batch_nats(
+    model: SequenceModel, batch: Batch, cache: Cache | None, learner: Learner | None, chunk: int
+) -> NDArray[np.float64]:
+    """Nats of pieces side by side, (pieces, longest - 1); what is behind the end of each means nothing."""
+    device = next(model.parameters()).device
+    steps, heard = (torch.from_numpy(each).to(device) for each in (batch.steps, batch.heard))
+    symbols = torch.from_numpy(_symbols(batch.steps)).to(device) if cache else steps
+    recent = Recent(cache) if cache else None
+    if learner:
+        learner.forget()
+        model = learner.model
+    state = model.initial_state(len(steps))
+    rows = [np.zeros((len(steps), 0))]  # a piece of one step has no nats
+    for start in range(0, steps.shape[1] - 1, chunk):
+        following = slice(start + 1, start + 1 + chunk)
+        targets = steps[:, following]
+        with torch.set_grad_enabled(learner is not None):
+            outputs, hidden, state = model.outputs_and_hidden(heard[:, start : start + targets.shape[1]], state)
+            nats = model.nats(outputs, targets)
+            if learner and following.stop < steps.shape[1]:  # something follows that can profit
+                learner.learn(nats)
+        state, hidden, nats = tuple(part.detach() for part in state), hidden.detach(), nats.detach()
+        mixed = recent.mixed(nats, hidden, symbols[:, following]) if recent else nats.double()
+        rows.append(mixed.cpu().numpy())
+    return np.concatenate(rows, axis=1)
+
+
+def _symbols(steps: Piece) -> NDArray[np.int64]:
+    """A number for each step, (pieces, longest), the same for the same token or frame."""
+    if steps.ndim == 2:
+        return steps
+    packed = np.packbits(steps > 0.5, axis=-1)  # (pieces, longest, bytes)
+    _, numbers = np.unique(packed.reshape(-1, packed.shape[-1]), axis=0, return_inverse=True)
+    return numbers.reshape(steps.shape[:2])

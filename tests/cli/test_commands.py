@@ -15,6 +15,8 @@ from seqaudio.files import read_midi, write_midi
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import ModelConfig
 from seqaudio.music import Score
+from seqaudio.training.adaptive import Cache, Dynamic
+from seqaudio.training.evaluate import piece_nats
 from tests.samples import random_model
 
 ROOT = Path(__file__).parents[2]
@@ -264,6 +266,36 @@ def test_score_prints_each_file_and_the_sum(seqaudio, tmp_path: Path) -> None:
     assert "per note" in lines[-1]
 
 
+def test_score_lets_the_piece_help(seqaudio, tmp_path: Path) -> None:
+    def nats(*options: str) -> tuple[float, dict]:
+        facts = json.loads(seqaudio("score", "folk", PRIMER, "--json", *options).out)
+        return facts["total"]["nats"], facts
+
+    plain, facts = nats()
+    assert not {"cache", "dynamic"} & facts.keys()
+    assert nats("--cache", "0", "--engine", "torch")[0] == pytest.approx(plain, rel=1e-4)
+    both, facts = nats("--cache", "0.2,1.5,40", "--dynamic", "0.001,0.1")
+    assert facts["cache"] == {"weight": 0.2, "theta": 1.5, "window": 40}
+    assert facts["dynamic"] == {"rate": 0.001, "decay": 0.1, "segment": 32}
+    found = {
+        nats("--cache", "0.2,1.5,40")[0],
+        nats("--dynamic", "0.001,0.1")[0],
+        nats("--cache", "0.2")[0],
+        plain,
+        both,
+    }
+    assert len(found) == 5
+
+
+def test_score_refuses_help_that_cannot_be(seqaudio) -> None:
+    for option, text in (("--cache", "much"), ("--cache", ""), ("--dynamic", "1,0,2.5"), ("--dynamic", "1,0,2,3")):
+        fails(seqaudio("score", "folk", PRIMER, option, text), 2, f"{option} {text}: give one, two or three numbers")
+    fails(seqaudio("score", "folk", PRIMER, "--cache", "1.5"), 2, "weight 1.5", "below 1")
+    fails(seqaudio("score", "folk", PRIMER, "--dynamic", "-1"), 2, "rate -1.0", "0 or more")
+    refused = seqaudio("score", "folk", PRIMER, "--cache", "0.1", "--dynamic", "0.1", "--engine", "onnx")
+    fails(refused, 2, "--cache and --dynamic with --engine onnx: only torch can")
+
+
 def test_score_goes_on_after_a_bad_file(seqaudio, tmp_path: Path) -> None:
     (tmp_path / "bad.mid").write_bytes(b"MThd")
     result = seqaudio("score", "folk", "bad.mid", PRIMER)
@@ -327,6 +359,13 @@ def test_a_model_of_frames_scores_each_split_of_a_set_of_rolls(seqaudio, tmp_pat
         steps = torch.from_numpy(frames[2:])
         expected = model.head.nats(model(steps[:, :-1])[0], steps[:, 1:]).mean().item()
     assert found[1]["nats_per_frame"] == pytest.approx(expected, rel=1e-5)
+    asked = seqaudio("score", tmp_path, "rolls.npz", "--cache", "0.5", "--dynamic", "0.01,0,4", "--json")
+    facts = json.loads(asked.out)
+    assert (facts["cache"]["weight"], facts["dynamic"]["segment"]) == (0.5, 4)
+    (other,) = piece_nats(model, [frames[2]], cache=Cache(0.5), dynamic=Dynamic(0.01, 0, 4))
+    assert facts["splits"][1]["nats"] == pytest.approx(other.sum())
+    assert other.sum() != pytest.approx(8 * expected)
+    fails(seqaudio("score", tmp_path, "rolls.npz", "--engine", "onnx"), 2, "graphs read tokens")
     shown = seqaudio("score", tmp_path, "rolls.npz")
     assert f"rolls.npz test: {expected:.4f} nats per frame (1 piece, 8 frames)" in shown.out
 

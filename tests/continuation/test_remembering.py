@@ -12,6 +12,7 @@ from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.models.cells import FUSED
 from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
+from seqaudio.training.adaptive import Cache, Dynamic
 from seqaudio.training.evaluate import piece_nats
 from tests.samples import MELODY, model_folder, random_model, tune
 
@@ -153,6 +154,16 @@ class TestContinuing:
         memory = make_memory(lstm.checkpoint.config, MELODY.vocabulary)
         (expected,) = piece_nats(lstm.checkpoint.build(), [likelihood.ids], memory)
         np.testing.assert_allclose(likelihood.nats, expected, **CLOSE)
+
+    def test_likelihood_with_the_help_of_the_piece(self, lstm, folder):
+        options = {"cache": Cache(0.3, 1.0), "dynamic": Dynamic(0.01, 0.0, 8)}
+        with pytest.raises(OptionError, match="need the engine torch, and this is OnnxEngine"):
+            score_likelihood(lstm, tune(8), **options)
+        engine = load_engine(folder, "torch")
+        found = score_likelihood(engine, tune(8), **options)
+        (expected,) = piece_nats(engine.network.model, [found.ids], engine.checkpoint.memory(), **options)
+        np.testing.assert_array_equal(found.nats, expected)
+        assert np.abs(found.nats - score_likelihood(engine, tune(8)).nats).max() > 0.01
 
 
 KEYS = 6
