@@ -1,5 +1,7 @@
 """The memory of the piece: against slow versions of every source, and the laws of a value that never looks ahead."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -338,3 +340,27 @@ class TestGate:
         outputs, _ = model(heard(Memory(lags=(1, 2), counters=(2, 3)), np.arange(VOCABULARY)[None, :1]))
         model.nats(outputs, torch.zeros(1, 1, dtype=torch.long)).sum().backward()
         assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("keys", [24, 25, 88])
+def test_frames_of_many_keys_are_told_key_by_key(keys):
+    """Guesses stand in the outputs in packed form: nothing is rounded, in bf16 neither, and each key counts."""
+    config = ModelConfig(hidden_size=8, layers=1, head="bernoulli", memory=MemoryConfig(lags=(1, 2), features=4))
+    model, memory = random_model(config, keys=keys), Memory(lags=(1, 2))
+    frames = np.tile(np.random.default_rng(0).random((1, 10, keys)) < 0.5, (1, 4, 1))
+    rows = memory.heard(frames[0])
+    guesses = torch.from_numpy(rows[None, :, keys : 4 * keys].reshape(1, 40, 3, keys).astype(bool))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        outputs, _ = model(torch.from_numpy(rows[None]))
+        own, gate, packed = model.gate.parts(outputs)
+        assert torch.equal(model.gate._unpacked(packed), guesses)
+        told = torch.from_numpy(rows[None, :, 4 * keys :]) > 0
+        for source, other in itertools.product(range(3), (None, 0, keys // 2, keys - 1)):
+            wanted = guesses[:, :, source].clone()
+            if other is not None:
+                wanted[..., other] ^= True  # right but for one key is wrong
+            right = (guesses == wanted[..., None, :]).all(dim=-1) & told
+            assert right.any() == (other is None)
+            new = gate[..., 0].double() - model.head.nats(own, wanted).double()
+            expected = -torch.log(new.exp() + (gate[..., 1:].double().exp() * right).sum(dim=-1))
+            torch.testing.assert_close(model.nats(outputs, wanted), expected.float(), rtol=1e-4, atol=1e-4)

@@ -12,9 +12,12 @@ import torch
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
+from seqaudio.training.adaptive import Cache, Dynamic
 from seqaudio.training.config import check_experiment
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.run import Run
+from tests.samples import random_model
 from tests.training.test_frames import arpeggios
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")]
@@ -90,3 +93,17 @@ def test_randomness_of_the_device_is_left_alone(corpus, tmp_path):
     before = torch.cuda.get_rng_state()
     make_run(tmp_path / "run", corpus).train()
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "lnlstm"])
+def test_a_piece_helps_as_on_the_cpu(cell):
+    """cuDNN gives gradients in training mode alone, and guesses of frames are packed into numbers without rounding."""
+    config = ModelConfig(cell=cell, hidden_size=16, layers=2, head="notes", memory=MemoryConfig(lags=(4, 16)))
+    model, memory = random_model(config, keys=88), make_memory(config)
+    options = {"cache": Cache(0.3, 1.0), "dynamic": Dynamic(1e-3, 0.1, 16)}
+    expected = piece_nats(model, arpeggios(3), memory, **options)
+    found = piece_nats(model.cuda(), arpeggios(3), memory, **options)
+    plain = piece_nats(model, arpeggios(3), memory)
+    for one, other, without in zip(found, expected, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=5e-3, atol=5e-3)
+        assert np.abs(one - without).max() > 0.1

@@ -6,7 +6,8 @@ The gate g is a softmax of what the recurrent layers and the memory say; a sourc
 is normalised, so the mixture is, and its likelihood is exact: two sources with the same guess add up.
 
 Conventions: inputs (batch, time, numbers of a row), as :meth:`seqaudio.models.match_memory.Memory.heard` gives them.
-Outputs (batch, time, n): those of the head, then the logarithms of the gate (1 + sources), then the guesses.
+Outputs (batch, time, n): those of the head, then the logarithms of the gate (1 + sources), then the guesses. A guess is
+an id, or a frame in whole numbers of 24 keys each, which float32 holds exactly: a number a key would be most of a step.
 
 Sources: M. Mahoney 2005 and E. Grave et al. 2017 (see :mod:`seqaudio.models.match_memory.memory`); S. Merity et al.,
 "Pointer sentinel mixture models", 2017 (the gate, with what is new as one of its choices).
@@ -21,6 +22,7 @@ from seqaudio.models.heads.head import Head, cooled
 from seqaudio.models.match_memory.memory import LEFT_OUT, STRENGTHS
 
 COUNTER_FEATURES = 8
+KEYS_A_NUMBER = 24  # of a packed frame: the bits of a float32 that no other bit rounds away
 
 
 class MemoryGate(nn.Module):
@@ -35,6 +37,8 @@ class MemoryGate(nn.Module):
         hidden_size: of the last recurrent layer.
     """
 
+    powers: Tensor
+
     def __init__(
         self,
         width: int,
@@ -46,6 +50,8 @@ class MemoryGate(nn.Module):
     ) -> None:
         super().__init__()
         self.width, self.sources = width, sources
+        self.numbers = 1 if symbols is not None else -(-width // KEYS_A_NUMBER)  # of a guess in the outputs
+        self.register_buffer("powers", _powers(width, self.numbers), persistent=False)
         self.sizes = [width, sources * width, sources, len(counters)]
         self.features_out = sources * features + COUNTER_FEATURES * len(counters)
         self.guess = nn.Linear(width, features, bias=False) if symbols is None else nn.Embedding(symbols, features)
@@ -57,16 +63,17 @@ class MemoryGate(nn.Module):
     def split(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Symbols (batch, time) or (batch, time, keys), guesses (..., sources * width), strengths and counters."""
         steps, guesses, strengths, counters = torch.split(inputs, self.sizes, dim=-1)
-        of_tokens = isinstance(self.guess, nn.Embedding)
-        return steps[..., 0] if of_tokens else steps, guesses, strengths.long(), counters.long()
+        if isinstance(self.guess, nn.Embedding):
+            return steps[..., 0], guesses, strengths, counters
+        return steps, guesses.float(), strengths.long(), counters.long()
 
     def features(self, guesses: Tensor, strengths: Tensor, counters: Tensor) -> Tensor:
         """What the network hears of the memory, (batch, time, features_out)."""
         if isinstance(self.guess, nn.Embedding):
-            vectors = self.guess(guesses)
+            vectors = self.guess(guesses) * (strengths > 0)[..., None]
         else:
-            vectors = self.guess(self._apart(guesses.float()))
-        vectors = vectors * (strengths > 0)[..., None] + self.strength(self._numbers(strengths))
+            vectors = self.guess(self._apart(guesses))  # of no guess no key sounds, and there is no bias
+        vectors = vectors + self.strength(self._numbers(strengths))
         cycles = [table(counters[..., i]) for i, table in enumerate(self.counter)]
         return torch.cat([vectors.flatten(-2), *cycles], dim=-1)
 
@@ -76,17 +83,20 @@ class MemoryGate(nn.Module):
         trust = self.trust[self._numbers(strengths)]
         of_sources = (said[..., 1:] + trust).masked_fill(strengths == 0, LEFT_OUT)
         gate = torch.cat([said[..., :1], of_sources], dim=-1).log_softmax(dim=-1)
-        return torch.cat([outputs.float(), gate, guesses.float()], dim=-1)
+        told = (
+            guesses.float() if isinstance(self.guess, nn.Embedding) else self._packed(self._apart(guesses)).flatten(-2)
+        )
+        return torch.cat([outputs.float(), gate, told], dim=-1)
 
     def _numbers(self, strengths: Tensor) -> Tensor:
         """A number for each source and strength."""
         return strengths + STRENGTHS * torch.arange(self.sources, device=strengths.device)
 
     def parts(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The head's own outputs, the logarithms of the gate, and the guesses (..., sources, width)."""
-        behind = [1 + self.sources, self.sources * self.width]
+        """The head's own outputs, the logarithms of the gate, and the guesses (..., sources, numbers)."""
+        behind = [1 + self.sources, self.sources * self.numbers]
         own, gate, guesses = torch.split(outputs, [outputs.shape[-1] - sum(behind), *behind], dim=-1)
-        return own, gate, self._apart(guesses)
+        return own, gate, guesses.reshape(*guesses.shape[:-1], self.sources, self.numbers)
 
     def _apart(self, guesses: Tensor) -> Tensor:
         """From (..., sources * width) to (..., sources, width)."""
@@ -98,7 +108,7 @@ class MemoryGate(nn.Module):
         if isinstance(self.guess, nn.Embedding):
             hits = guesses[..., 0] == targets[..., None]
         else:
-            hits = ((guesses > 0.5) == (targets > 0.5)[..., None, :]).all(dim=-1)
+            hits = (guesses == self._packed((targets > 0.5).float())[..., None, :]).all(dim=-1)
         copied = gate[..., 1:].masked_fill(~hits, LEFT_OUT)
         return -torch.cat([gate[..., :1] - head.nats(own, targets)[..., None], copied], dim=-1).logsumexp(dim=-1)
 
@@ -110,8 +120,26 @@ class MemoryGate(nn.Module):
         drawn = head.sample(own, generator, temperature)
         chances = cooled(gate, gate_temperature).softmax(dim=-1).reshape(-1, 1 + self.sources)
         choice = torch.multinomial(chances, 1, generator=generator).reshape(gate.shape[:-1])
-        place = (choice - 1).clamp(min=0)[..., None, None].expand(*choice.shape, 1, self.width)
+        place = (choice - 1).clamp(min=0)[..., None, None].expand(*choice.shape, 1, self.numbers)
         copied = guesses.gather(-2, place)[..., 0, :]
         if isinstance(self.guess, nn.Embedding):
             return torch.where(choice > 0, copied[..., 0].long(), drawn)
-        return torch.where((choice > 0)[..., None], copied > 0.5, drawn)
+        return torch.where((choice > 0)[..., None], self._unpacked(copied), drawn)
+
+    def _packed(self, frames: Tensor) -> Tensor:
+        """Frames (..., width), float, as whole numbers (..., numbers)."""
+        with torch.autocast(frames.device.type, enabled=False):  # float16 and bfloat16 have fewer bits
+            return frames @ self.powers
+
+    def _unpacked(self, numbers: Tensor) -> Tensor:
+        """Frames (..., width), bool, of whole numbers (..., numbers)."""
+        bits = torch.arange(KEYS_A_NUMBER, device=numbers.device)
+        keys: Tensor = (numbers.long()[..., None] >> bits) & 1  # (..., numbers, keys of each)
+        return keys.flatten(-2)[..., : self.width].bool()
+
+
+def _powers(width: int, numbers: int) -> Tensor:
+    """What each key adds to each number, (width, numbers)."""
+    keys = torch.arange(width)
+    of_number = torch.arange(numbers) == keys[:, None] // KEYS_A_NUMBER
+    return of_number * 2.0 ** (keys % KEYS_A_NUMBER)[:, None]
