@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from seqaudio.errors import OptionError
 from seqaudio.models.config import MemoryConfig, ModelConfig
 from seqaudio.models.match_memory import Memory
+from seqaudio.models.match_memory import memory as memory_module
+from seqaudio.models.match_memory import pages as pages_module
 from seqaudio.models.match_memory.lag_pointers import clock_of, point_by_bars, point_by_steps
 from seqaudio.models.match_memory.memory import LENGTH_EDGES, STRENGTHS
 from seqaudio.models.suffix_match import NO_MATCH, longest_matches
@@ -364,3 +366,19 @@ def test_frames_of_many_keys_are_told_key_by_key(keys):
             new = gate[..., 0].double() - model.head.nats(own, wanted).double()
             expected = -torch.log(new.exp() + (gate[..., 1:].double().exp() * right).sum(dim=-1))
             torch.testing.assert_close(model.nats(outputs, wanted), expected.float(), rtol=1e-4, atol=1e-4)
+
+
+@KINDS_OF_PIECES
+@OPTIONS
+def test_compiled_and_interpreted_rows_are_the_same(kind, options, monkeypatch):
+    ids = MELODY.encode(_twice(tune(8, seed=3, time_signatures=[(0, 4, 4), (1920, 3, 4), (7680, 4, 4)])))
+    piece = ids if kind != "frames" else (ids[:, None] >> np.arange(KEYS)) & 1 == 1
+    found = []
+    for form in ("interpreted", "machine_code"):
+        with monkeypatch.context() as patch:
+            for name in ("_rows_of_tokens", "_strengths_and_counters"):
+                patch.setattr(memory_module, name, getattr(getattr(memory_module, name), form))
+            patch.setattr(pages_module, "_tell", getattr(pages_module._tell, form))
+            found.append(memory_of(kind, options).heard(piece))
+    np.testing.assert_array_equal(*found)
+    assert found[0].any()

@@ -56,6 +56,7 @@ class Memory:
     counters: tuple[int, ...] = ()
     vocabulary: Vocabulary | None = None
     _clock: IntArray | None = field(init=False, repr=False, compare=False)
+    _cycles: IntArray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if min((1, *self.lags)) < 1 or not all(2 <= cycle <= LONGEST_CYCLE for cycle in self.counters):
@@ -64,6 +65,7 @@ class Memory:
                 f"counters 2 to {LONGEST_CYCLE}"
             )
         object.__setattr__(self, "_clock", clock_of(self.vocabulary) if self.vocabulary else None)
+        object.__setattr__(self, "_cycles", np.array(self.counters, np.int64))
 
     @property
     def sources(self) -> int:
@@ -102,15 +104,38 @@ class Memory:
 
     def _rows(self, said: Symbols, piece: Symbols, recall: Recall) -> Symbols:
         """Rows for the network: the symbols said, and what the memory of the piece tells behind each."""
-        sources, cycles = recall.sources, np.array(self.counters, np.int64)
-        numbers = _strengths_and_counters(*recall, LENGTH_EDGES, cycles)
-        guesses = piece[np.maximum(sources, 0)]  # (steps, sources, ...)
+        cycles = self._cycles
         if piece.ndim == 1:
-            guesses *= sources != NO_MATCH
-            return np.concatenate([said[:, None], guesses, numbers], axis=1)
+            ids = (said.astype(np.int64, copy=False), piece.astype(np.int64, copy=False))
+            return _rows_of_tokens(*ids, *recall, LENGTH_EDGES, cycles)
+        sources = recall.sources
+        guesses = piece[np.maximum(sources, 0)]  # (steps, sources, keys)
         guesses &= (sources != NO_MATCH)[..., None]
         flat = guesses.reshape(len(said), sources.shape[1] * piece.shape[1])
+        numbers = _strengths_and_counters(*recall, LENGTH_EDGES, cycles)
         return np.concatenate([said.view(np.uint8), flat.view(np.uint8), numbers.astype(np.uint8)], axis=1)
+
+
+@compiled
+def _rows_of_tokens(
+    said: IntArray,
+    piece: IntArray,
+    sources: IntArray,
+    lengths: IntArray,
+    time: IntArray,
+    edges: IntArray,
+    cycles: IntArray,
+) -> IntArray:
+    """Rows of ids: the symbol, the guess of each source, its strength, the counters."""
+    steps, count = sources.shape
+    rows = np.zeros((steps, 1 + 2 * count + len(cycles)), np.int64)
+    _number(rows[:, 1 + count :], sources, lengths, time, edges, cycles)
+    for t in range(steps):
+        rows[t, 0] = said[t]
+        for s in range(count):
+            if sources[t, s] != NO_MATCH:
+                rows[t, 1 + s] = piece[sources[t, s]]
+    return rows
 
 
 @compiled
@@ -118,15 +143,22 @@ def _strengths_and_counters(
     sources: IntArray, lengths: IntArray, time: IntArray, edges: IntArray, cycles: IntArray
 ) -> IntArray:
     """The strength of each source and the place in each cycle, (steps, sources + cycles)."""
+    numbers = np.zeros((sources.shape[0], sources.shape[1] + len(cycles)), np.int64)
+    _number(numbers, sources, lengths, time, edges, cycles)
+    return numbers
+
+
+def _number(
+    numbers: IntArray, sources: IntArray, lengths: IntArray, time: IntArray, edges: IntArray, cycles: IntArray
+) -> None:
+    """Fill zeros (steps, sources + cycles) with them."""
     steps, count = sources.shape
-    numbers = np.zeros((steps, count + len(cycles)), np.int64)
     for t in range(steps):
         for s in range(count):
             if sources[t, s] != NO_MATCH:
                 numbers[t, s] = 1 + np.searchsorted(edges, lengths[t, s], side="right")
         for c in range(len(cycles)):
             numbers[t, count + c] = time[t] % cycles[c]
-    return numbers
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.compiled import compiled
 from seqaudio.models.match_memory.lag_pointers import TIMELESS, point_by_bars, point_by_steps
 from seqaudio.models.suffix_match import MAX_LENGTH, NO_MATCH, match_on, spread_ids
 
 IntArray = NDArray[np.int64]
 Symbols = NDArray[Any]
+
+_NO_CLOCK = np.zeros((0, 2), np.int64)
 
 
 class Recall(NamedTuple):
@@ -69,9 +72,13 @@ class Pages:
         self._symbols[here] = said
         ids[here] = said if said.ndim == 1 else self._numbered(said)
         self._point(ids, begin, end)
+        arrays, clock = self._arrays, _NO_CLOCK if self._clock is None else self._clock
+        matches = (arrays["matched"], arrays["followers"])
         if self._match:
             self._spread[here] = spread_ids(ids[here])
-            self._find_matches(begin, end)
+            match_on(self._spread, begin, end, MAX_LENGTH, arrays["children"].reshape(-1), *matches)
+        told = (arrays["sources"], arrays["lengths"], arrays["time"])
+        _tell(ids, begin, end, self._match, clock, arrays["bars"], *matches, *told)
         self.steps = end
 
     def read(self, begin: int, end: int) -> Recall:
@@ -86,30 +93,14 @@ class Pages:
         return pages
 
     def _point(self, ids: IntArray, begin: int, end: int) -> None:
-        """Where the pointers point, and what time it is."""
+        """Where the pointers point."""
         arrays = self._arrays
         found = (arrays["sources"][:, self._match :], arrays["lengths"][:, self._match :])
         if self._clock is None:
             point_by_steps(ids, begin, end, self._lags, *found)
-            arrays["time"][begin:end] = np.arange(begin + 1, end + 1)
             return
         where = (arrays["lines"], arrays["places"], arrays["bars"])
         point_by_bars(ids, begin, end, self._lags, self._clock, self._now, *where, *found)
-        arrays["time"][begin:end] = np.maximum(arrays["bars"][begin:end] - 1, 0)
-
-    def _find_matches(self, begin: int, end: int) -> None:
-        """The longest match at each step; of metres and tempos, written only where they change, what stands behind."""
-        arrays = self._arrays
-        children, matched, followers = arrays["children"].reshape(-1), arrays["matched"], arrays["followers"]
-        match_on(self._spread, begin, end, MAX_LENGTH, children, matched, followers)
-        behind = slice(begin + 1, end + 1)  # the row behind a step tells what may follow it
-        sources = followers[behind]
-        if self._clock is not None:
-            timeless = (sources != NO_MATCH) & (self._clock[arrays["ids"][np.maximum(sources, 0)], 0] == TIMELESS)
-            if timeless.any():
-                sources = sources + timeless
-                sources[sources > np.arange(begin, end)] = NO_MATCH
-        arrays["sources"][begin:end, 0], arrays["lengths"][begin:end, 0] = sources, matched[behind]
 
     def _numbered(self, frames: Symbols) -> list[int]:
         """A number for each frame, the same for the same keys."""
@@ -119,6 +110,33 @@ class Pages:
         """Let all arrays hold so many steps, and one row behind them."""
         self._arrays = {name: _longer(array, steps + 1) for name, array in self._arrays.items()}
         self._symbols, self._spread = (_longer(array, steps + 1) for array in (self._symbols, self._spread))
+
+
+@compiled
+def _tell(
+    ids: IntArray,
+    begin: int,
+    end: int,
+    match: bool,
+    clock: IntArray,
+    bars: IntArray,
+    matched: IntArray,
+    followers: IntArray,
+    sources: IntArray,
+    lengths: IntArray,
+    time: IntArray,
+) -> None:
+    """The longest match at each step, and the time; row t + 1 of the matches tells what may follow step t.
+
+    Of metres and tempos, written only where they change, what stands behind is the guess.
+    """
+    for t in range(begin, end):
+        time[t] = max(bars[t] - 1, 0) if len(clock) else t + 1
+        if match:
+            source = followers[t + 1]
+            if len(clock) and source != NO_MATCH and clock[ids[source], 0] == TIMELESS:
+                source = source + 1 if source < t else NO_MATCH
+            sources[t, 0], lengths[t, 0] = source, matched[t + 1]
 
 
 def _longer(array: NDArray[Any], length: int) -> NDArray[Any]:
