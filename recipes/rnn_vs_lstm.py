@@ -291,7 +291,7 @@ def train(record: Record, prepared: str, runs: str, setting: Setting, max_minute
         if checkpoint.config.memory:
             temperature = Material.open(prepared, setting, "valid").best_gate_temperature(engine, seed)
         found["gate_temperature"] = temperature
-        found["kept"] = material.kept(material.continued(engine, seed, temperature))
+        found["kept"] = material.kept(material.continued(engine, seed, setting.sampling(temperature)))
     return {**record, **found}
 
 

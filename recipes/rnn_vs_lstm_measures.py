@@ -51,6 +51,7 @@ from seqaudio.tokens import BarsTokenizer
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Record = dict[str, Any]
+View = Callable[[Score], Score]
 Scorer = Callable[[Sequence[Ids]], Sequence[Floats]]
 """From pieces to the nats of every token but the first of each."""
 
@@ -100,6 +101,10 @@ class Setting:
     def __post_init__(self) -> None:
         object.__setattr__(self, "gate_temperatures", tuple(self.gate_temperatures))  # a list, out of a log
 
+    def sampling(self, gate_temperature: float = 1.0) -> Sampling:
+        """How rows are sampled, the gate of a memory at a temperature of its own."""
+        return Sampling(self.temperature, top_p=self.top_p, gate_temperature=gate_temperature)
+
     @property
     def total(self) -> int:
         """Bars of primer and continuation."""
@@ -126,11 +131,13 @@ class Material:
     Args:
         corpus: prepared, of bar tokens.
         setting: as above.
-        split: of the pieces.
+        split: other pieces, to choose by.
+        view: how all scores are looked at when it is measured what they keep; None: as they are.
     """
 
-    def __init__(self, corpus: PreparedCorpus, setting: Setting, split: str = "test") -> None:
+    def __init__(self, corpus: PreparedCorpus, setting: Setting, split: str = "test", view: View | None = None) -> None:
         self.corpus, self.setting = corpus, setting
+        self.view: View = view or (lambda score: score)
         assert isinstance(corpus.tokenizer, BarsTokenizer)
         self.tokenizer = corpus.tokenizer
         self.pieces = [np.asarray(piece, dtype=np.int64) for piece in corpus.split(split)]
@@ -215,17 +222,19 @@ class Material:
     @cached_property
     def _real(self) -> list[Score]:
         """So many bars of each as a continuation has with its primer."""
-        return [part(score, 0, self.setting.total) for score in self.scores]
+        return [self.view(part(score, 0, self.setting.total)) for score in self.scores]
 
     @cached_property
     def _training_tunes(self) -> RunIndex:
-        return RunIndex.of_scores([self.tokenizer.decode(piece) for piece in self.corpus.split("train")])
+        return RunIndex.of_scores([self.view(self.tokenizer.decode(piece)) for piece in self.corpus.split("train")])
 
-    def continued(self, predictor: Predictor, seed: int, gate_temperature: float = 1.0) -> list[list[Score]]:
-        """Primers with what a predictor writes behind them: some outputs of each primer."""
-        return [self.continue_one(i, predictor, seed, gate_temperature) for i in range(len(self.primers))]
+    def continued(self, predictor: Predictor, seed: int, sampling: Sampling | None = None) -> list[list[Score]]:
+        """Primers with what a predictor writes behind them, sampled as the setting says: some outputs of each."""
+        return [self.continue_one(number, predictor, seed, sampling) for number in range(len(self.primers))]
 
-    def continue_one(self, number: int, predictor: Predictor, seed: int, gate_temperature: float = 1.0) -> list[Score]:
+    def continue_one(
+        self, number: int, predictor: Predictor, seed: int, sampling: Sampling | None = None
+    ) -> list[Score]:
         """The same of one primer, by its place among them."""
         setting = self.setting
         made = continue_score(
@@ -235,7 +244,7 @@ class Material:
             primer_bars=setting.primer_bars,
             num_outputs=setting.outputs,
             seed=seed * 100_000 + self.primers[number],
-            sampling=Sampling(setting.temperature, top_p=setting.top_p, gate_temperature=gate_temperature),
+            sampling=sampling or setting.sampling(),
         )
         return [continuation.with_primer() for continuation in made]
 
@@ -250,7 +259,9 @@ class Material:
 
         real = repeats(self.real())
         gaps = {
-            temperature: float(np.abs(repeats(self.continued(predictor, seed, temperature)) - real).sum())
+            temperature: float(
+                np.abs(repeats(self.continued(predictor, seed, setting.sampling(temperature))) - real).sum()
+            )
             for temperature in setting.gate_temperatures
         }
         return min(gaps, key=lambda temperature: gaps[temperature])
@@ -275,7 +286,7 @@ class Material:
         for scores, real in zip(outputs, beside, strict=True):
             of_outputs = []
             for score in scores:
-                values, curve, found = self._measured(score, real)
+                values, curve, found = self._measured(self.view(score), real)
                 of_outputs.append([values[name] for name in MEASURES])
                 curves.append(curve)
                 warnings.update(found)

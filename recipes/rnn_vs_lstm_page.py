@@ -42,7 +42,8 @@ def comparison_page(log: Record, material: Material, runs: Path, counted: Callab
     total, primer_bars = material.setting.total, material.setting.primer_bars
     ranges = real_ranges(evaluate(score, primer_bars, bars=total) for [score] in material.real())
     gates = {row: of(log, row, "seed")[0]["gate_temperature"] for row in predictors if row in MODELS}
-    scores = {row: material.continue_one(0, each, 0, gates.get(row, 1.0))[0] for row, each in predictors.items()}
+    sampling = {row: material.setting.sampling(gates.get(row, 1.0)) for row in predictors}
+    scores = {row: material.continue_one(0, each, 0, sampling[row])[0] for row, each in predictors.items()}
     scores |= {"loop": material.looped()[0][0], "real": material.real()[0][0]}
     real = as_measured(scores["real"], total)
     return Page(

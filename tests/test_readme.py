@@ -122,9 +122,9 @@ def test_the_other_commands_are_what_we_think() -> None:
         "python recipes/polyphonic_benchmark.py --data JSB_Chorales.mat",
         "python recipes/rnn_vs_lstm.py --quick --report cells.html",
         "pip install '.[corpora]'",
-        "python recipes/train_folk.py --evaluate",
+        "python recipes/train_shipped.py folk --evaluate",
     ]
-    for name in ("polyphonic_benchmark.py", "rnn_vs_lstm.py", "train_folk.py"):
+    for name in ("polyphonic_benchmark.py", "rnn_vs_lstm.py", "train_shipped.py"):
         assert (ROOT / "recipes" / name).is_file()
 
 

@@ -23,8 +23,10 @@ from seqaudio.cli.options import limit_option, writing_options
 def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | None, **options: Any) -> None:
     """Continue a MIDI or ABC file by exactly so many bars.
 
-    The whole PRIMER is heard, up to its last bar line, or its first K bars. Tempo, metre, instrument and loudness are
-    the primer's. Where a model knows single lines only, the melody is found and the choice is printed. The new bars are
+    The whole PRIMER is heard, up to its last bar line, or its first K bars. Drums, single lines and pieces in several
+    voices are each continued by the model made for them, unless --model names one; which and why is printed. Tempo,
+    metre, instruments and loudness are the primer's. Where a model knows single lines only, the melody is found and the
+    choice is printed. The new bars are
     written to PRIMER-continued.mid in the current folder unless -o says otherwise, with a manifest beside them.
     """
     started = time.perf_counter()
@@ -47,14 +49,17 @@ def continue_file(
 ) -> None:
     """The command, once it is clear what the primer is: a path, or magenta's melody codes."""
     from seqaudio.cli import writing
-    from seqaudio.cli.primers import melody_codes, naming, read_primer
+    from seqaudio.cli.primers import melody_codes, naming, read_primer, the_model
     from seqaudio.continuation.continue_score import continue_primer
     from seqaudio.continuation.primer import make_primer
     from seqaudio.files.limits import Limits
 
     budgets = Limits.parse(limits)
-    request = writing.make_request(started, options)
+    writing.check_paths(options)
     score, remarks = read_primer(primer, budgets) if primer else (melody_codes(melody or ""), [])
+    with naming(primer):
+        choice = the_model(options["model"], score, primer_bars)
+    request = writing.make_request(started, options | {"model": choice.model})
     with naming(primer):
         heard = make_primer(score, request.engine.checkpoint, primer_bars)
     bars = writing.bars_asked(options, heard.score, heard.end)
@@ -70,9 +75,10 @@ def continue_file(
         "primer_sha256": sha,
         "primer_bars": heard.bars,
         "include_primer": include_primer,
+        "chosen_for": choice.why,
     }
     facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra)
     writing.draw(pieces[0], options["plot"])
-    remarks = [*remarks, *heard.remarks, *(real.remarks if real else ())]
+    remarks = [*choice.remarks(), *remarks, *heard.remarks, *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

@@ -16,7 +16,7 @@ from seqaudio.cli.options import writing_options
 @click.option("--primer_melody", hidden=True)
 @writing_options
 def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, **options: Any) -> None:
-    """Make a piece of exactly so many bars; the model chooses the metre.
+    """Make a piece of exactly so many bars; the model chooses the metre. Without --model it is a folk melody.
 
     It is written to MODEL-SEED.mid in the current folder unless -o says otherwise, with a manifest beside it.
     """
@@ -28,10 +28,13 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
         return
 
     from seqaudio.cli import writing
+    from seqaudio.cli.primers import the_model
     from seqaudio.continuation.continue_score import generate_score
     from seqaudio.files.limits import Limits
 
-    request = writing.make_request(started, options)
+    writing.check_paths(options)
+    choice = the_model(options["model"])
+    request = writing.make_request(started, options | {"model": choice.model})
     paths = writing.output_paths(options, f"{request.model_path.name}-{request.seed}")
     real = writing.real_music(request, options, Limits())
     pieces = generate_score(
@@ -41,8 +44,9 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
         seed=request.seed,
         sampling=request.sampling,
     )
-    facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra={})
+    extra = {"chosen_for": choice.why}
+    facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra=extra)
     writing.draw(pieces[0], options["plot"])
-    remarks = real.remarks if real else ()
-    writing.report(request, facts, remarks, {}, options["report"], as_json=as_json)
-    writing.write_report(request, pieces, facts, remarks, {}, real, options)
+    remarks = [*choice.remarks(), *(real.remarks if real else ())]
+    writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
+    writing.write_report(request, pieces, facts, remarks, extra, real, options)

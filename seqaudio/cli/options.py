@@ -7,12 +7,16 @@ from typing import Any, TypeVar
 
 import click
 
-from seqaudio.pretrained import DEFAULT_MODEL
+from seqaudio.pretrained import AUTO
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 model_option = click.option(
-    "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|PATH", help="A shipped model, or a run's folder."
+    "--model",
+    default=AUTO,
+    show_default=True,
+    metavar="NAME|PATH",
+    help="A shipped model, or a run's folder; auto: the shipped one that fits the primer.",
 )
 engine_option = click.option(
     "--engine",

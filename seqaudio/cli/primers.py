@@ -13,6 +13,9 @@ from seqaudio.files.atomic import shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.reader import ABC_SUFFIXES, read_pieces
 from seqaudio.music.score import Score
+from seqaudio.pretrained import AUTO, DEFAULT_MODEL
+from seqaudio.pretrained.choice import Choice, choose_model
+from seqaudio.structure.bars import first_bars
 from seqaudio.tokens.melody import MelodyTokenizer
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".m4a")
@@ -43,6 +46,19 @@ def read_primer(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Score, lis
     if dropped:
         remarks.append("left out of the tune: " + ", ".join(f"{n} {what}" for what, n in dropped.items()))
     return score, remarks
+
+
+def the_model(asked: str, score: Score | None = None, primer_bars: int | None = None) -> Choice:
+    """The model to use: the one asked for, or for "auto" the one that fits the primer, or the bars of it to be heard.
+
+    Raises NoNotesError for a primer without notes.
+    """
+    if asked != AUTO:
+        return Choice(asked)
+    if score is None:
+        return Choice(DEFAULT_MODEL, "a piece without a primer")
+    heard = first_bars(score, primer_bars) if primer_bars else score
+    return choose_model(heard if len(heard) else score)
 
 
 @contextmanager

@@ -48,18 +48,22 @@ class Request:
     started: float
 
 
-def make_request(started: float, options: dict[str, Any]) -> Request:
-    """Load the model and draw a seed where none was given."""
+def check_paths(options: dict[str, Any]) -> None:
+    """Refuse a picture or a page that cannot be written, before any work. Raises OptionError."""
     if options["plot"] is not None:
         from seqaudio.report.pianoroll import picture_kind
 
-        picture_kind(options["plot"])  # a wrong suffix is refused before any work
+        picture_kind(options["plot"])
     if options["report"] is None and (options["reference"] is not None or options["gates"]):
         raise OptionError("--reference and --gates are for the report; give --report FILE.html too")
     if options["report"] is not None:
         from seqaudio.report.page import check_page_path
 
         check_page_path(options["report"])
+
+
+def make_request(started: float, options: dict[str, Any]) -> Request:
+    """Load the model and draw a seed where none was given."""
     path = model_path(options["model"])
     engine = load_engine(path, options["engine"])
     own = engine.checkpoint.sampling

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import EngineState, Predictor
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
+from seqaudio.continuation.parts import part_columns, parts
 from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
 from seqaudio.continuation.remembering import WithGate
 from seqaudio.continuation.sampling import Sampling, sample
@@ -268,12 +269,14 @@ def _as_primer_sounds(primer: Primer, new: Score, tokenizer: BarsTokenizer) -> S
     """The new bars in the primer's register and tempo, and in its instrument and loudness where tokens say nothing."""
     new = new.transposed(-primer.semitones) if primer.semitones else new
     voice = primer.voice
-    if not tokenizer.programs:
-        new = _single_line(new)
     changes: dict[str, object] = {"tempos": [(0, _lasting_tempo(primer))], "track_names": [""] * len(new.track_names)}
-    if not tokenizer.programs:
-        changes["program"] = np.full(len(new), voice.program[-1])
-        changes["track_names"] = [voice.track_names[voice.track[-1]]]
+    match primer.reads:
+        case "line":
+            new = _single_line(new)
+            changes["program"] = np.full(len(new), voice.program[-1])
+            changes["track_names"] = [voice.track_names[voice.track[-1]]]
+        case "parts":
+            changes |= part_columns(voice, new)
     if not tokenizer.velocities:
         recent = voice.onset >= primer.score.bars()[max(0, primer.bars - RECENT_BARS)]
         changes["velocity"] = _velocities_as(voice.notes(recent) if recent.any() else voice, new)
@@ -326,7 +329,7 @@ def _joined(primer: Primer, new: Score) -> Score:
         return moved
 
     onset, end = later(new.onset), later(new.onset + new.duration)
-    track = _tracks_of(primer.voice, new)
+    track = parts(primer.voice)[new.track] if primer.reads == "parts" else _tracks_of(primer.voice, new)
     columns = {
         name: np.append(getattr(old, name), getattr(new, name)) for name in ("pitch", "velocity", "program", "is_drum")
     }

@@ -19,10 +19,12 @@ class CountedModel:
     Attributes:
         tokenizer: of the pieces it was fitted to.
         pitch_range: lowest and highest pitch that it may write.
+        of_melodies: whether these are single lines; asked only where its tokens hold no instruments.
     """
 
     tokenizer: Tokenizer
     pitch_range: tuple[int, int]
+    of_melodies: bool = True
 
     def require_tokenizer(self) -> Tokenizer:
         """The tokenizer."""

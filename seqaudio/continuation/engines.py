@@ -37,6 +37,11 @@ class TokenModel(Protocol):
         """Lowest and highest pitch that it may write."""
         ...
 
+    @property
+    def of_melodies(self) -> bool:
+        """Whether what it learnt from was single lines, as far as is known."""
+        ...
+
     def require_tokenizer(self) -> Tokenizer:
         """Its tokens."""
         ...

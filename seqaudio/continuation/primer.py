@@ -8,19 +8,21 @@ comes back in the primer's register, tempo, metre, instrument and loudness.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import TokenModel
 from seqaudio.errors import NoNotesError, OptionError
-from seqaudio.music.melody import find_melody
+from seqaudio.music.melody import find_melody, without_symbols
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 
+Reads = Literal["line", "parts", "instruments"]
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 
 
@@ -36,6 +38,7 @@ class Primer:
         ids: tokens of ``voice`` from its first to its last bar with notes, without EOS.
         semitones: how far ``voice`` was moved to fit the model; the continuation moves back.
         remarks: what people should know: where the melody was found, what was cut or moved.
+        reads: "line", "parts" or "instruments", see :func:`what_it_reads`.
     """
 
     score: Score
@@ -45,6 +48,7 @@ class Primer:
     ids: NDArray[np.int64]
     semitones: int
     remarks: tuple[str, ...]
+    reads: Reads = "line"
 
     @property
     def metre(self) -> tuple[int, int]:
@@ -62,6 +66,17 @@ def bars_tokenizer(checkpoint: TokenModel) -> BarsTokenizer:
             "train one on a corpus prepared with --tokenizer bars"
         )
     return tokenizer
+
+
+def what_it_reads(checkpoint: TokenModel) -> Reads:
+    """What a model of bar tokens reads of a piece.
+
+    "instruments" and drums where its tokens hold them; else "parts", all pitched notes together, or, if it learnt from
+    melodies, one "line". Raises OptionError for a model of other tokens.
+    """
+    if bars_tokenizer(checkpoint).programs:
+        return "instruments"
+    return "line" if checkpoint.of_melodies else "parts"
 
 
 def make_primer(score: Score, checkpoint: TokenModel, bars: int | None = None) -> Primer:
@@ -105,7 +120,7 @@ def make_primer(score: Score, checkpoint: TokenModel, bars: int | None = None) -
         remarks.append("metre {}/{} continued in {}/{}".format(*metre, *written))
     tokenizer = bars_tokenizer(checkpoint)
     ids = _ending_in(written, tokenizer, tokenizer.encode(readable.score)[:-1])
-    return Primer(cut, end, count, readable.voice, ids, readable.semitones, tuple(remarks))
+    return Primer(cut, end, count, readable.voice, ids, readable.semitones, tuple(remarks), what_it_reads(checkpoint))
 
 
 def _ending_in(metre: tuple[int, int], tokenizer: BarsTokenizer, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -135,7 +150,7 @@ class Readable:
 
 
 def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
-    """Find the melody if need be, move it into the model's range, and leave out silence in front and behind.
+    """Find the melody or the parts if need be, move them into the model's range, leave out silence in front and behind.
 
     Single beats as bars must be gathered before, see :func:`seqaudio.music.metre.with_gathered_beats`.
 
@@ -144,12 +159,17 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
     """
     remarks = []
     voice = score
-    if not bars_tokenizer(checkpoint).programs:
-        melody = find_melody(_on_grid(score))
-        voice = melody.score
-        remarks.append(f"melody: {melody.found_as}")
+    match what_it_reads(checkpoint):
+        case "line":
+            melody = find_melody(_on_grid(score))
+            voice = melody.score
+            remarks.append(f"melody: {melody.found_as}")
+        case "parts":
+            voice = without_symbols(score.notes(~score.is_drum))
+            if len(voice) < len(score):
+                remarks.append(f"{len(score) - len(voice)} notes of drums and chord symbols are not heard")
     if not len(voice):
-        raise NoNotesError("no notes")
+        raise NoNotesError("no pitched notes, only drums" if len(score) else "no notes")
     semitones = _shift_into(voice, checkpoint.pitch_range)
     if semitones:
         remarks.append(f"moved by {semitones:+d} semitones for the model, and back")

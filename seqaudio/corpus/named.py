@@ -40,6 +40,7 @@ class NamedCorpus:
         weights: whether weights trained on it may be given away, beginning with "yes" or "no".
         folder: inside the package music21; empty for a corpus that is downloaded.
         numbered: its books number their tunes throughout, so one number is one tune in however many versions.
+        without: files of the folder that are not part of it, by their names.
         remote: where it is downloaded from.
     """
 
@@ -50,6 +51,7 @@ class NamedCorpus:
     weights: str
     folder: str = ""
     numbered: bool = False
+    without: tuple[str, ...] = ()
     remote: Remote | None = None
 
 
@@ -75,12 +77,13 @@ IN_MUSIC21 = (
     NamedCorpus("music21:airds", "Aird's Airs (1782-1803)", 1180, MUSIC21_LICENCE, "yes", "airdsAirs", numbered=True),
     NamedCorpus(
         "music21:bach",
-        "Bach: chorales in MusicXML (and the prelude BWV 846)",
-        410,
+        "Bach: chorales in MusicXML",
+        409,
         "the works are in the public domain; the files state no licence for the encodings, which music21 distributes "
-        "with the permission of their encoders (its corpus/license.txt: some may not be used commercially)",
-        "no, the encodings have no licence that allows it",
+        "with the permission of their encoders (its corpus/license.txt)",
+        "yes",
         "bach",
+        without=("bwv846.mxl",),  # a prelude, from a website with licences of its own
     ),
 )
 DOWNLOADED = (

@@ -98,7 +98,8 @@ def files_of(
     found = walk(folder)
     if folder in found.closed:
         raise OptionError(f"{shown(source)}: cannot be listed: {found.closed[folder]}; check its permissions")
-    paths = [path for path in found.files if path.suffix.lower() in suffixes]
+    apart = known.without if known else ()
+    paths = [path for path in found.files if path.suffix.lower() in suffixes and path.name not in apart]
     official = official_splits(folder)
     licence, numbered = (known.licence, known.numbered) if known else ("", False)
     named = [(path.relative_to(folder).as_posix(), path, "") for path in paths if not without(path)]

@@ -98,6 +98,12 @@ class Checkpoint:
         return make_memory(self.config, self.tokenizer.vocabulary if self.tokenizer else None)
 
     @property
+    def of_melodies(self) -> bool:
+        """Whether it learnt from single lines, which is so unless its corpus says that whole pieces were kept."""
+        corpus = self.facts.get("experiment", {}).get("corpus", {})
+        return bool(corpus.get("options", {}).get("melody", True))
+
+    @property
     def sampling(self) -> dict[str, float]:
         """The temperatures to sample with unless others are asked for, by name; 1 where the model says none."""
         own = self.facts.get("sampling", {})

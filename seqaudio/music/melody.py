@@ -37,10 +37,7 @@ def find_melody(score: Score) -> Melody:
     Raises:
         NoNotesError: the score has no pitched notes.
     """
-    pitched = score.notes(~score.is_drum)
-    symbols = np.isin(pitched.track, [t for t, name in enumerate(score.track_names) if name == CHORD_TRACK])
-    if not symbols.all():  # the chord symbols of a lead sheet stand beside its tune
-        pitched = pitched.notes(~symbols)
+    pitched = without_symbols(score.notes(~score.is_drum))
     if not len(pitched):
         raise NoNotesError("no pitched notes, only drums, which have no melody" if len(score) else "no notes")
     tracks = np.unique(pitched.track).tolist()
@@ -57,6 +54,12 @@ def find_melody(score: Score) -> Melody:
     if len(line) < len(chosen) and "skyline" not in found_as:
         found_as += ", its highest notes"
     return Melody(line, found_as)
+
+
+def without_symbols(score: Score) -> Score:
+    """The notes but for the chord symbols of a lead sheet, which stand beside its tune; all, where there is no tune."""
+    symbols = np.isin(score.track, [t for t, name in enumerate(score.track_names) if name == CHORD_TRACK])
+    return score if symbols.all() else score.notes(~symbols)
 
 
 def is_melody_name(name: str) -> bool:

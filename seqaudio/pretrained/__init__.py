@@ -1,4 +1,4 @@
-"""Which models are shipped, and where do they lie? Each is a folder: weights, ONNX graph and model card."""
+"""Which models are shipped, and where do they lie? Each is a folder: weights, ONNX graph, card, real ranges."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ if TYPE_CHECKING:
     from seqaudio.continuation.engines import Engine, EngineName
 
 SHIPPED = {
-    "folk": "single-line folk melodies: a stacked LSTM on O'Neill's and Aird's collections",
-    "folk-rnn": "the plain RNN of the same size and training that `folk` is measured against",
+    "folk": "single-line folk melodies: an LSTM with a memory, on O'Neill's and Aird's collections",
+    "chorales": "four parts: an LSTM with a memory, on Bach's chorales",
+    "drums": "drums with loudness: an LSTM with a memory, on the Groove MIDI Dataset",
+    "folk-rnn": "a plain RNN without a memory, to hear what it is that `folk` keeps",
 }
 DEFAULT_MODEL = "folk"
+AUTO = "auto"  # chosen by the primer, see :mod:`seqaudio.pretrained.choice`
 
 
 def model_path(name_or_path: str | Path) -> Path:

@@ -70,6 +70,49 @@ def test_continue_writes_the_bars_and_says_so(seqaudio, tmp_path: Path) -> None:
     assert "seed 1" in result.out
 
 
+def primers_of_each_kind(folder: Path) -> dict[str, Path]:
+    """A primer for each model that the choice knows, by the model's name."""
+    steps = np.arange(32)
+    chords = Score.from_notes(
+        np.tile(steps * 480, 2),
+        480,
+        np.append(67 + steps % 5, 48 + steps % 7),
+        track=np.repeat([0, 1], 32),
+        track_names=("Upper", "Lower"),
+    )
+    write_midi(chords, folder / "chorales.mid")
+    write_midi(Score.from_notes(steps * 240, 120, 36 + 2 * (steps % 4), is_drum=True), folder / "drums.mid")
+    return {"folk": PRIMER, "chorales": folder / "chorales.mid", "drums": folder / "drums.mid"}
+
+
+def test_the_primer_chooses_the_model(seqaudio, tmp_path: Path) -> None:
+    why = {"folk": "one voice", "chorales": "several voices", "drums": "only drums"}
+    for name, primer in primers_of_each_kind(tmp_path).items():
+        result = seqaudio("continue", primer, "--bars", 4, "--seed", 1, "-o", "out.mid")
+        assert result.code == 0, result.err
+        assert f"model {name}, chosen for {why[name]}; --model names another" in result.out
+        manifest = json.loads((tmp_path / "out.mid.json").read_text())
+        assert (manifest["model"], manifest["chosen_for"]) == (name, why[name])
+        made = read_midi(tmp_path / "out.mid")
+        assert len(made.bars()) - 1 == 4
+        assert made.is_drum.all() == (name == "drums")
+        named = json.loads(
+            seqaudio("continue", primer, "--bars", 4, "--seed", 1, "-o", "b.mid", "--model", name, "--json").out
+        )
+        assert (named["model"], named["chosen_for"]) == (name, None)
+        assert not any("chosen" in remark for remark in named["remarks"])
+        assert (tmp_path / "b.mid").read_bytes() == (tmp_path / "out.mid").read_bytes()
+
+
+def test_only_the_bars_that_are_heard_choose_the_model(seqaudio, tmp_path: Path) -> None:
+    line, bass = Score.from_notes(np.arange(32) * 480, 480, 67), Score.from_notes(np.arange(16, 32) * 480, 480, 48)
+    onset, pitch = np.append(line.onset, bass.onset), np.append(line.pitch, bass.pitch)
+    write_midi(Score.from_notes(onset, 480, pitch), tmp_path / "grows.mid")
+    for options, model in ((("--primer-bars", 4), "folk"), ((), "chorales")):
+        found = json.loads(seqaudio("continue", "grows.mid", "--bars", 1, "-o", "o.mid", "--json", *options).out)
+        assert found["model"] == model
+
+
 def test_default_names_never_overwrite(seqaudio, tmp_path: Path) -> None:
     for _ in range(3):
         assert seqaudio("continue", PRIMER, "--bars", 1, "--seed", 1).code == 0
@@ -135,11 +178,12 @@ def test_the_settings_of_sampling_matter(seqaudio, tmp_path: Path) -> None:
         "min-p": ("--min-p", 0.5),
     }
     pieces = {}
+    unsure = ("continue", PRIMER, "--model", "folk-rnn", "--bars", 8)  # one with a memory often has a single choice
     for name, options in settings.items():
-        assert seqaudio("continue", PRIMER, "--bars", 8, "--seed", 1, "-o", f"{name}.mid", *options).code == 0
+        assert seqaudio(*unsure, "--seed", 1, "-o", f"{name}.mid", *options).code == 0
         pieces[name] = (tmp_path / f"{name}.mid").read_bytes()
     assert len(set(pieces.values())) == len(settings)
-    seqaudio("continue", PRIMER, "--bars", 8, "--seed", 2, "-o", "again.mid", "--temperature", 0)
+    seqaudio(*unsure, "--seed", 2, "-o", "again.mid", "--temperature", 0)
     assert (tmp_path / "again.mid").read_bytes() == pieces["greedy"]
 
 
@@ -161,6 +205,7 @@ def test_magentas_spellings(seqaudio, tmp_path: Path) -> None:
 def test_generate_names_its_file_after_model_and_seed(seqaudio, tmp_path: Path) -> None:
     result = seqaudio("generate", "--bars", 8, "--seed", 11)
     assert result.out.splitlines()[0] == "folk-11.mid"
+    assert "model folk, chosen for a piece without a primer" in result.out
     assert len(read_midi(tmp_path / "folk-11.mid").bars()) - 1 == 8
 
 
@@ -201,7 +246,7 @@ def test_nothing_to_continue_is_exit_code_3(seqaudio, tmp_path: Path) -> None:
     drums = Score.from_notes([0, 480], 240, [36, 38], is_drum=True)
     write_midi(drums, tmp_path / "drums.mid")
     fails(seqaudio("continue", "empty.mid"), 3, "empty.mid", "no notes")
-    fails(seqaudio("continue", "drums.mid"), 3, "drums.mid", "only drums")
+    fails(seqaudio("continue", "drums.mid", "--model", "folk"), 3, "drums.mid", "only drums")
 
 
 def test_a_hostile_name_cannot_write_to_the_terminal(seqaudio) -> None:
@@ -424,7 +469,7 @@ def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path
     assert shown["model"] == {name: value for name, value in facts["model"].items() if value}
     (tmp_path / "tuned/last/state.safetensors").write_bytes(b"")
     assert "damaged" in yaml.safe_load(seqaudio("info", "tuned").out)["run"]
-    fails(seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "x"), 2, "hidden_size is 16", "384")
+    fails(seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "x"), 2, "hidden_size is 16", "256")
     fails(seqaudio("train", "small.yaml", "--set", "model.sizes=3", "--set", "training.clip=-1"), 2, "sizes", "clip")
     fails(seqaudio("prepare", "music", "music"), 2, "no prepared corpus")
     fails(seqaudio("prepare", "music"), 2, "OUT")

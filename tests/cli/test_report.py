@@ -277,7 +277,7 @@ def test_only_what_the_model_heard_is_compared(seqaudio):
         track_names=("melody", "bass"),
     )
     write_midi(both, Path("both.mid"))
-    seqaudio("continue", "both.mid", "--bars", 2, "--seed", 1, "--report", "page.html")
+    seqaudio("continue", "both.mid", "--model", "folk", "--bars", 2, "--seed", 1, "--report", "page.html")
     drawn = page().drawings()[0]
     cells = np.frombuffer(base64.b64decode(drawn["matrices"][0]["cells"]), np.uint8).reshape(10, 10)
     assert (cells[:8, :8] == 255).all()

@@ -19,6 +19,7 @@ from seqaudio.corpus.named import (
     data_folder,
     standing_corpus,
 )
+from seqaudio.corpus.sources import files_of
 from seqaudio.corpus.unpack import contents_sha256
 from seqaudio.errors import DownloadError, MissingDependencyError, OptionError
 from tests.corpus.archives import zip_of
@@ -184,8 +185,10 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
         assert standing_corpus(corpus.name) is None
 
 
-def test_bach_is_there() -> None:
+def test_bach_is_there_without_what_is_no_chorale() -> None:
     pytest.importorskip("music21", reason="the corpus comes with music21")
     corpus = CORPORA["music21:bach"]
-    folder = corpus_folder(corpus.name)
-    assert sum(path.suffix in (".mxl", ".xml") for path in folder.rglob("*")) == corpus.pieces
+    names = [file.path.name for file in files_of(corpus.name)]
+    assert len(names) == corpus.pieces
+    assert all((corpus_folder(corpus.name) / name).is_file() and name not in names for name in corpus.without)
+    assert corpus.without

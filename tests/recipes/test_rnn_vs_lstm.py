@@ -163,7 +163,8 @@ def test_the_report_plays_what_was_measured(recipe, measures, prepared, printed,
     for row in ("gru", "gru+memory"):
         record = recipe.of(log, row, "seed")[0]
         model = recipe.load_engine(printed[0] / "runs" / "corpus" / "full" / f"{row}-seed-0")
-        again = material.kept([material.continue_one(i, model, 0, record["gate_temperature"]) for i in range(3)])
+        sampling = setting.sampling(record["gate_temperature"])
+        again = material.kept([material.continue_one(i, model, 0, sampling) for i in range(3)])
         assert again == record["kept"]
 
 

@@ -1,0 +1,152 @@
+"""Which models are shipped, what stands beside each, and what is to be said of it? Only words and numbers.
+
+A plain network is trained from a config with some changes, as ``seqaudio train CONFIG --set CHANGE`` would. Those of
+`chorales` and `drums` have the parameters of the model within 2 %, and its epochs; those of `folk`, which are older,
+have more of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqaudio.music.score import Score
+
+WITHOUT_MEMORY = "model.memory=null"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A network without a memory, beside a shipped one.
+
+    Attributes:
+        row: its name in the tables.
+        run: the folder of its training, inside ``runs``.
+        config: the name of its config.
+        changes: of the config.
+    """
+
+    row: str
+    run: str
+    config: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A shipped model; its config and its training have its name.
+
+    Attributes:
+        name: as it is asked for.
+        title: of its card.
+        plain: networks without a memory, trained on the same pieces.
+        bars: new bars behind primers of 8, where it is asked what continuations keep.
+        order: of PPM, by validation.
+        lengths: bars of primer and of all, for which the report is told what real pieces keep.
+        pieces: what these pieces are, for people.
+        reads: what it hears of a primer.
+        data: a paragraph on its music and the licences.
+        is_not: a paragraph on what it cannot do.
+        temperatures: tried on validation pieces, each with every gate temperature.
+        view: how scores are looked at when it is measured what they keep, and that in words; None: as they are.
+    """
+
+    name: str
+    title: str
+    plain: tuple[Plain, ...]
+    bars: int
+    order: int
+    lengths: tuple[tuple[int, int], ...]
+    pieces: str
+    reads: str
+    data: str
+    is_not: str
+    temperatures: tuple[float, ...] = (0.9, 1.0)
+    view: Callable[[Score], Score] | None = None
+    viewed: str = ""
+
+
+def on_sixteenths(score: Score) -> Score:
+    """Each note at the nearest sixteenth and a sixteenth long: played drums never repeat a bar to the tick."""
+    sixteenth = score.ticks_per_quarter // 4
+    onset = (score.onset + sixteenth // 2) // sixteenth * sixteenth
+    return score.replaced(onset=onset, duration=np.full(len(score), sixteenth))
+
+
+FOLK = Shipped(
+    name="folk",
+    title="folk melodies by an LSTM with a memory of the tune",
+    plain=(Plain("plain LSTM", "folk_lstm", "folk_lstm"), Plain("plain RNN", "folk_rnn", "folk_rnn")),
+    bars=24,
+    order=6,
+    lengths=((4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20), (8, 24), (8, 32), (16, 24), (16, 32)),
+    pieces="tunes of O'Neill's and Aird's collections that the model has not met",
+    reads="Continues single-line melodies bar by bar, on a grid of 12 steps per quarter.",
+    data="O'Neill's Music of Ireland (1903) and Aird's Airs (1782-1803): traditional tunes in the public domain. The "
+    "transcriptions (by Norbert Paap, Jack Campin and others, named in the files) state no licence; the package "
+    "music21 distributes them with the permission of their encoders, see its corpus/license.txt. They are not part "
+    "of seqaudio.",
+    is_not="It writes one line; of a piece with several tracks it continues the melody. The plain networks had more "
+    "parameters and more epochs than it, and rates of their own, hardly tuned: they are what was shipped before, not "
+    "a fair contest of cells.",
+)
+CHORALES = Shipped(
+    name="chorales",
+    title="four-part chorales by an LSTM with a memory of the piece",
+    plain=(
+        Plain("plain LSTM", "chorales-lstm", "chorales", (WITHOUT_MEMORY, "model.hidden_size=247")),
+        Plain(
+            "plain RNN",
+            "chorales-rnn",
+            "chorales",
+            (WITHOUT_MEMORY, "model.cell=rnn", "model.hidden_size=471", "training.learning_rate=0.001"),
+        ),
+    ),
+    bars=8,
+    order=4,
+    lengths=((4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20)),
+    pieces="chorales by Bach that the model has not met",
+    reads="Continues pieces in several voices bar by bar, on a grid of 12 steps per quarter. It hears all pitched "
+    "notes together and writes chords; each new note goes to the track of the primer that lies nearest.",
+    data="The chorales of J. S. Bach (1685-1750), in the public domain, as MusicXML in the package music21. The files "
+    "state no licence for the encodings; music21 distributes them with the permission of their encoders, see its "
+    "corpus/license.txt, which says of its corpus as a whole that some encodings may not be used commercially. They "
+    "are not part of seqaudio. The prelude BWV 846, which lies beside them, is left out.",
+    is_not="It knows chorales alone: block harmony in 4/4 and 3/4, from the bass to the soprano of a choir. Of other "
+    "music in several voices it makes a chorale. Voices are not told apart while it writes, so a voice may rest where "
+    "two would sing the same note.",
+)
+DRUMS = Shipped(
+    name="drums",
+    title="drums by an LSTM with a memory of the piece",
+    plain=(
+        Plain("plain LSTM", "drums-lstm", "drums", (WITHOUT_MEMORY, "model.hidden_size=215")),
+        Plain(
+            "plain RNN",
+            "drums-rnn",
+            "drums",
+            (WITHOUT_MEMORY, "model.cell=rnn", "model.hidden_size=393", "training.learning_rate=0.001"),
+        ),
+    ),
+    bars=8,
+    order=4,
+    lengths=((4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20), (8, 24), (8, 32)),
+    pieces="performances of the Groove MIDI Dataset that the model has not met",
+    reads="Continues drums bar by bar, with their loudness, on a grid of 12 steps per quarter.",
+    data="The Groove MIDI Dataset 1.0.0 by Google LLC, under CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/): "
+    "Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck and David Bamman, Learning to Groove with Inverse Sequence "
+    "Transformations, ICML 2019, https://magenta.tensorflow.org/datasets/groove. Changes: performances of fewer than "
+    "4 bars or 16 notes are left out, onsets moved to the grid, loudness rounded to steps of 4. The official split is "
+    "kept. The data are not part of seqaudio.",
+    is_not="The grid takes what drummers play before and behind the beat. It hears drums alone: a bass line beside "
+    "them is not heard. It holds a groove, but brings back bars less often than drummers do, as the table says. "
+    "Most of what it learnt from is rock, funk and jazz in 4/4. Two takes of one groove by one "
+    "drummer may stand on both sides of the official split.",
+    temperatures=(0.6, 0.75, 0.9, 1.0),
+    view=on_sixteenths,
+    viewed=" For this every drum is put on its nearest sixteenth and loudness is left out, for played drums never "
+    "repeat a bar to the tick.",
+)
+SHIPPED = {model.name: model for model in (FOLK, CHORALES, DRUMS)}

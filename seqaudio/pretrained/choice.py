@@ -1,0 +1,42 @@
+"""Which shipped model continues a primer? Its notes say so: only drums, one voice, or several voices.
+
+One voice is what is hardly thinner without all but its highest notes (:func:`seqaudio.music.melody.skyline`): a line
+played legato, in unison, or with a double stop here and there, is one. Chord symbols of a lead sheet are no voice,
+and neither are drums beside pitched notes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seqaudio.errors import NoNotesError
+from seqaudio.music.melody import skyline, without_symbols
+from seqaudio.music.score import Score
+
+ONE_VOICE = 0.95  # share of the notes that are its highest
+
+
+class Choice(NamedTuple):
+    """The name or path of a model, and why it was chosen, for people to read; None: it was asked for."""
+
+    model: str
+    why: str | None = None
+
+    def remarks(self) -> tuple[str, ...]:
+        """What to tell people: nothing of a model that they named."""
+        return () if self.why is None else (f"model {self.model}, chosen for {self.why}; --model names another",)
+
+
+def choose_model(score: Score) -> Choice:
+    """The shipped model for a piece. Raises NoNotesError for one without notes."""
+    if not len(score):
+        raise NoNotesError("no notes to choose a model by; give a file with notes")
+    pitched = without_symbols(score.notes(~score.is_drum))
+    if not len(pitched):
+        return Choice("drums", "only drums")
+    heard = np.unique(np.column_stack([pitched.onset, pitched.pitch]), axis=0)  # in unison they are one
+    if len(skyline(pitched)) >= ONE_VOICE * len(heard):
+        return Choice("folk", "one voice")
+    return Choice("chorales", "several voices")

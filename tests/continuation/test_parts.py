@@ -1,0 +1,119 @@
+"""Does each new note go to the part that lies nearest, parts never cross, and the primer's tracks take up their own?"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from seqaudio.continuation import Sampling, continue_score
+from seqaudio.continuation.engines import load_engine
+from seqaudio.continuation.parts import CLASH, given_to, part_columns, parts
+from seqaudio.errors import NoNotesError
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
+from seqaudio.models.onnx_graph import write_graph
+from seqaudio.music.score import Score
+from tests.samples import model_folder
+
+LAST = np.array([45, 55, 62, 70])  # of bass, tenor, alto, soprano
+NAMES = ("Soprano", "Alto", "Tenor", "Bass")
+
+
+def chords(rows, length=480):
+    """Chords a quarter apart."""
+    onset = np.repeat(np.arange(len(rows)) * 480, [len(row) for row in rows])
+    return Score.from_notes(onset, length, np.concatenate(rows))
+
+
+def quartet(bars=4):
+    """Four lines of quarters, the highest in the first track, each with an instrument."""
+    rng = np.random.default_rng(0)
+    pitch = np.concatenate([low + rng.integers(0, 5, 4 * bars) for low in (70, 62, 54, 45)])
+    track = np.repeat(np.arange(4), 4 * bars)
+    onset = np.tile(np.arange(4 * bars) * 480, 4)
+    return Score.from_notes(onset, 480, pitch, track=track, program=40 + track, track_names=NAMES)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    """Random weights of a model whose corpus says that it learnt from whole pieces."""
+    folder = model_folder(tmp_path_factory.mktemp("parts"), pitch_range=(40, 80), seed=3)
+    model = Checkpoint.load(folder)
+    model.facts["experiment"] = {"corpus": {"prepared": "x", "options": {"melody": False}}}
+    model.save(folder / WEIGHTS)
+    write_graph(folder)
+    return load_engine(folder, "onnx")
+
+
+@pytest.mark.parametrize("notes", [1, 2, 3, 4, 5])
+def test_the_cheapest_way_of_all_that_do_not_cross(notes):
+    rng, tried = np.random.default_rng(notes), 0
+    for _ in range(40):
+        pitch = np.sort(rng.choice(np.arange(36, 84), notes, replace=False))
+
+        def cost(ways, pitch=pitch):
+            again = sum(one == other for one, other in itertools.pairwise(ways))
+            return abs(pitch - LAST[list(ways)]).sum() + CLASH * again
+
+        best = min(cost(ways) for ways in itertools.combinations_with_replacement(range(4), notes))
+        found = given_to(LAST, chords([pitch])).tolist()
+        assert found == sorted(found)
+        assert cost(found) == best
+        tried += 1
+    assert tried == 40
+
+
+def test_a_part_that_still_sounds_leaves_the_note_to_its_neighbour():
+    held = Score.from_notes([0, 480], [960, 480], [62, 60])
+    assert given_to(LAST, held).tolist() == [2, 1]
+    assert given_to(LAST, Score.from_notes([0, 480], [480, 480], [62, 60])).tolist() == [2, 2]
+
+
+def test_a_line_that_climbs_stays_in_its_part():
+    climb = Score.from_notes(np.arange(7) * 480, 480, 55 + np.arange(7))
+    assert given_to(LAST, climb).tolist() == [1] * 7
+
+
+def test_parts_are_ordered_by_where_they_lie_last():
+    voice = quartet()
+    assert parts(voice).tolist() == [3, 2, 1, 0]
+    columns = part_columns(voice, chords([[45, 54, 62, 70]]))
+    assert columns["track"].tolist() == [0, 1, 2, 3]
+    assert columns["program"].tolist() == [43, 42, 41, 40]
+    assert columns["track_names"] == ["Bass", "Tenor", "Alto", "Soprano"]
+
+
+def test_new_bars_go_on_in_the_tracks_of_the_primer(engine):
+    primer = quartet()
+    drums = Score.from_notes(np.arange(16) * 480, 240, 38, is_drum=True)
+    both = {
+        name: np.append(getattr(primer, name), getattr(drums, name))
+        for name in ("onset", "duration", "pitch", "velocity", "program", "is_drum")
+    }
+    score = Score(480, **both, track=np.append(primer.track, drums.track + 4), track_names=(*NAMES, "Drums"))
+    (made,) = continue_score(engine, score, bars=6, seed=1, sampling=Sampling(temperature=0.8))
+    assert "16 notes of drums and chord symbols are not heard" in made.primer.remarks
+    assert not any("melody" in remark for remark in made.primer.remarks)
+    whole = made.with_primer()
+    assert whole.track_names == score.track_names
+    new = whole.notes(whole.onset >= made.begins)
+    assert len(new) == len(made.score) > 6
+    assert (new.program == np.append(primer.program[primer.track.searchsorted(range(4))], 0)[new.track]).all()
+    assert 4 not in new.track
+    assert len(set(new.track.tolist())) > 1
+    together = np.unique(made.score.onset, return_counts=True)[1]
+    assert together.max() > 1  # not cut to a single line
+
+
+def test_parts_of_one_instrument_keep_their_tracks(engine):
+    primer = quartet().replaced(program=np.zeros(64, dtype=np.int64))
+    (made,) = continue_score(engine, primer, bars=6, seed=1, sampling=Sampling(temperature=0.8))
+    whole = made.with_primer()
+    new = whole.notes(whole.onset >= made.begins)
+    assert np.bincount(new.track, minlength=4).tolist() == np.bincount(made.score.track, minlength=4)[::-1].tolist()
+    assert np.bincount(new.track).max() < len(new)
+
+
+def test_what_has_no_pitches_is_refused(engine):
+    drums = Score.from_notes([0, 480, 960, 1440], 240, [36, 38, 36, 38], is_drum=True)
+    with pytest.raises(NoNotesError, match="only drums"):
+        continue_score(engine, drums, bars=2)

@@ -1,0 +1,61 @@
+"""Is the model that fits a primer chosen, by its notes alone?"""
+
+import numpy as np
+import pytest
+
+from seqaudio.errors import NoNotesError
+from seqaudio.music.chords import CHORD_TRACK
+from seqaudio.music.score import Score
+from seqaudio.pretrained import SHIPPED
+from seqaudio.pretrained.choice import choose_model
+from tests.samples import tune
+
+STEPS = np.arange(32)
+SOPRANO, BASS = 72 + STEPS % 5, 48 + STEPS % 7
+
+
+def together(upper, lower, **facts):
+    """Two lines of quarters, a track each."""
+    onset = np.tile(STEPS * 480, 2)
+    track = np.repeat([0, 1], len(STEPS))
+    return Score.from_notes(onset, 480, np.append(upper, lower), track=track, **{"track_names": ("", "")} | facts)
+
+
+def test_one_voice_several_voices_only_drums():
+    drums = Score.from_notes(STEPS * 240, 120, 36 + STEPS % 7, is_drum=True)
+    assert choose_model(tune(8)) == ("folk", "one voice")
+    assert choose_model(together(SOPRANO, BASS)) == ("chorales", "several voices")
+    assert choose_model(drums) == ("drums", "only drums")
+    assert {"folk", "chorales", "drums"} < set(SHIPPED)
+
+
+def test_two_voices_in_one_track_are_two():
+    onset, pitch = np.tile(STEPS * 480, 2), np.append(SOPRANO, BASS)
+    assert choose_model(Score.from_notes(onset, 480, pitch)).model == "chorales"
+
+
+def test_a_line_played_legato_or_in_unison_is_one_voice():
+    line = tune(8)
+    assert choose_model(line.replaced(duration=line.duration + 100)).model == "folk"
+    doubled = together(SOPRANO, SOPRANO, program=np.repeat([0, 40], len(STEPS)))
+    assert choose_model(doubled).model == "folk"
+
+
+def test_drums_and_chord_symbols_are_no_voices():
+    band = together(SOPRANO, np.full(len(STEPS), 38), is_drum=np.repeat([False, True], len(STEPS)))
+    sheet = together(SOPRANO, BASS, track_names=("Tune", CHORD_TRACK))
+    assert choose_model(band).model == choose_model(sheet).model == "folk"
+    assert choose_model(sheet.notes(sheet.track == 1)).model == "folk"  # symbols alone are music
+
+
+def test_a_double_stop_now_and_then_is_one_voice():
+    line = tune(8)
+    stops = line.notes(np.arange(len(line)) % 30 == 0)
+    pair = {name: np.append(getattr(line, name), getattr(stops, name)) for name in ("onset", "duration")}
+    score = Score.from_notes(pair["onset"], pair["duration"], np.append(line.pitch, stops.pitch - 7))
+    assert choose_model(score).model == "folk"
+
+
+def test_no_notes():
+    with pytest.raises(NoNotesError, match="no notes to choose a model by"):
+        choose_model(Score.from_notes([], [], []))

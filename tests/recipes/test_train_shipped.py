@@ -1,0 +1,194 @@
+"""Do the shipped weights give the figures of their tables and cards, and does the recipe make what it says?"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from seqaudio.errors import CheckpointError, OptionError
+from seqaudio.files import write_midi
+from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.config import build_model
+from seqaudio.models.size import count_parameters
+from seqaudio.music.score import Score
+from seqaudio.pretrained import SHIPPED, load_model
+from seqaudio.report.retention import RANGES, read_ranges
+from seqaudio.training.config import check_experiment, load_experiment
+from tests.recipes.loading import loaded
+from tests.structure.pieces import tune
+
+ROOT = Path(__file__).parents[2]
+MODELS, RESULTS = ROOT / "seqaudio" / "pretrained", ROOT / "docs" / "results" / "shipped"
+NAMES = ("folk", "chorales", "drums")
+GROOVE = Path(os.environ.get("SEQAUDIO_SHARED", ROOT.parent / "shared")) / "data" / "midi" / "groove"
+ROW = re.compile(r"^\| (.+?) \| [\d. M]* \| ([\d.]+) \[", flags=re.M)
+SMALL = {
+    "model": {"hidden_size": 12, "layers": 1, "dropout": 0.1},
+    "training": {"epochs": 1, "batch_size": 8, "learning_rate": 0.02, "warmup_steps": 5, "transpose": 2, "threads": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    with loaded("train_shipped") as module:
+        yield module
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", ["folk", pytest.param("chorales", marks=pytest.mark.slow), pytest.param("drums", marks=pytest.mark.slow)]
+)
+def test_evaluate_gives_the_table_again(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("music21", reason="the corpora come with music21")
+    if name == "drums" and not GROOVE.is_dir():
+        pytest.skip("the Groove MIDI Dataset of shared/data is not here")
+    shutil.copytree(MODELS / name, tmp_path / "models" / name)
+    shutil.copytree(RESULTS, tmp_path / "results")
+    command = [sys.executable, str(ROOT / "recipes" / "train_shipped.py"), name, "--evaluate", "--nats-only"]
+    command += ["--out", "models", "--results", "results", "--runs", "runs"]
+    command += ["--source", str(GROOVE)] if name == "drums" else []
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found, committed = (dict(ROW.findall(text)) for text in (done.stdout, read(RESULTS / f"{name}.md")))
+    assert {name, "plain LSTM", "plain RNN", "PPM", "PPM + copy", "unigram"} <= set(found) == set(committed)
+    for row, nats in committed.items():
+        assert float(found[row]) == pytest.approx(float(nats), abs=2e-3)
+    assert read_ranges(tmp_path / "models" / name / RANGES) == read_ranges(MODELS / name / RANGES)
+    assert float(found[name]) < min(float(found[row]) for row in found if row != name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_and_the_table_are_what_the_log_says(recipe, name: str) -> None:
+    page = sys.modules["shipped_page"]
+    model, log = recipe.SHIPPED[name], page.read_log(RESULTS / f"{name}.json")
+    assert page.table(model, log) == read(RESULTS / f"{name}.md")
+    assert page.model_card(model, Checkpoint.load(MODELS / name), log) == read(MODELS / name / "MODEL_CARD.md")
+    assert {"real pieces", "loop", "plain LSTM", "plain RNN", name} <= {
+        row for row, found in log["rows"].items() if "kept" in found
+    }
+    assert len(read_ranges(MODELS / name / RANGES)) >= 6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_model_is_small_and_tells_nothing_of_where_it_was_made(name: str) -> None:
+    assert name in SHIPPED
+    folder = MODELS / name
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 12e6
+    checkpoint = load_model(name).checkpoint
+    assert checkpoint.config.cell == "lstm"
+    assert checkpoint.memory() is not None
+    assert set(checkpoint.facts["sampling"]) == {"temperature", "gate_temperature"}
+    config = load_experiment(ROOT / "configs" / f"{name}.yaml")
+    assert checkpoint.config == config.model
+    assert tuple(checkpoint.facts["sources"]) == config.corpus.sources
+    told = json.dumps(checkpoint.facts) + read(folder / "MODEL_CARD.md") + read(RESULTS / f"{name}.json")
+    assert not re.search(r"/(work|home|root|tmp|shared)\b", told)
+
+
+@pytest.mark.parametrize("name", ["chorales", "drums"])
+def test_plain_networks_are_as_large_as_the_model(recipe, name: str) -> None:
+    def parameters(asked) -> int:
+        vocabulary = len(asked.corpus.options.make_tokenizer().vocabulary)
+        with torch.device("meta"):
+            return count_parameters(build_model(asked.model, vocabulary))
+
+    wanted, cells = recipe.experiment(name), []
+    for plain in recipe.SHIPPED[name].plain:
+        asked = recipe.experiment(plain.config, plain.changes)
+        assert asked.model.memory is None
+        assert asked.training.epochs == wanted.training.epochs
+        assert parameters(asked) == pytest.approx(parameters(wanted), rel=0.02)
+        cells.append(asked.model.cell)
+    assert cells == ["lstm", "rnn"]
+
+
+def test_drums_are_measured_on_sixteenths(recipe) -> None:
+    view = recipe.SHIPPED["drums"].view
+    played = Score.from_notes(
+        [3, 115, 245, 361], [20, 70, 11, 5], [36, 42, 38, 42], is_drum=True, ticks_per_quarter=480
+    )
+    seen = view(played)
+    assert seen.onset.tolist() == [0, 120, 240, 360]
+    assert seen.duration.tolist() == [120] * 4
+    assert seen.pitch.tolist() == played.pitch.tolist()
+    assert view(seen) == seen
+
+
+def test_the_temperatures_nearest_to_real_pieces_are_chosen(recipe) -> None:
+    def found(far: float, recall: float, error: float, temperature: float) -> dict:
+        sampling = {"temperature": temperature, "gate_temperature": 1.0}
+        return {"far_repeat_rate": far, "primer_recall": recall, "curve_error": error, "sampling": sampling}
+
+    real = {"far_repeat_rate": 0.5, "primer_recall": 0.4}
+    tried = [found(0.3, 0.3, 0.02, 0.8), found(0.48, 0.45, 0.03, 0.9), found(0.9, 0.9, 0.0, 1.0)]
+    assert recipe.Measures.chosen([real, *tried])["temperature"] == 0.9
+    assert recipe.Measures.chosen([real, *tried[::2]])["temperature"] == 0.8  # too much is as wrong as too little
+
+
+def test_a_model_is_made_from_a_folder_and_measured_again(recipe, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "tunes").mkdir()
+    for seed in range(48):
+        write_midi(tune("ABAB", seed=seed), tmp_path / "tunes" / f"{seed:02}.mid")
+
+    def small(config: str, changes: tuple[str, ...] = (), source: str | None = None):
+        options = {"melody": True, "valid_share": 0.25, "test_share": 0.25}
+        corpus = {"prepared": "prepared/small", "sources": [source or "music21:oneills"], "options": options}
+        memory = {"lags": [2], "counters": [2]} if config == "folk" else None
+        return check_experiment({**SMALL, "corpus": corpus, "model": {**SMALL["model"], "memory": memory}})
+
+    measures = sys.modules["shipped_measures"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recipe, "experiment", small)
+    monkeypatch.setattr(measures, "TRIED", 2)
+    monkeypatch.setattr(measures, "OUTPUTS", 1)
+    monkeypatch.setattr(measures, "GATE_TEMPERATURES", (0.7, 1.0))
+    monkeypatch.setattr(sys.modules["shipped_page"], "RESAMPLES", 50)
+    folk = recipe.SHIPPED["folk"]
+    monkeypatch.setitem(
+        recipe.SHIPPED, "folk", recipe.replace(folk, bars=4, lengths=((4, 8), (8, 12)), temperatures=(0.8,))
+    )
+    command = ["folk", "--source", "tunes", "--runs", "runs", "--out", "models", "--results", "results"]
+    done = CliRunner().invoke(recipe.main, command)
+    assert done.exit_code == 0, done.output
+    checkpoint = Checkpoint.load("models/folk")
+    assert checkpoint.facts["sources"] == ["music21:oneills"] == checkpoint.facts["experiment"]["corpus"]["sources"]
+    assert checkpoint.sampling["temperature"] == 0.8
+    log = json.loads(read(Path("results/folk.json")))
+    assert [tried["row"] for tried in log["choice"]] == ["real pieces", "0.8, gate 0.7", "0.8, gate 1"]
+    assert checkpoint.sampling == recipe.Measures.chosen(log["choice"])
+    assert log["rows"]["folk"]["nats"] != log["rows"]["plain LSTM"]["nats"]
+    card = read(Path("models/folk/MODEL_CARD.md"))
+    assert f"temperature 0.8, its gate at {checkpoint.sampling['gate_temperature']:g}" in card
+    assert str(tmp_path) not in card
+
+    shutil.rmtree("runs")  # the plain networks are in the log alone now
+    again = CliRunner().invoke(recipe.main, [*command, "--evaluate", "--nats-only"])
+    assert again.exit_code == 0, again.output
+    after = json.loads(read(Path("results/folk.json")))
+    assert after["rows"].keys() == log["rows"].keys()
+    for row, found in log["rows"].items():
+        assert after["rows"][row].get("kept") == found.get("kept")
+        np.testing.assert_allclose(after["rows"][row].get("nats", []), found.get("nats", []), atol=0.02)
+
+    os.remove("results/folk.json")
+    with pytest.raises(CheckpointError, match="neither a run in runs nor a row of the log"):
+        CliRunner().invoke(recipe.main, [*command, "--evaluate"], catch_exceptions=False)
+    with pytest.raises(OptionError, match="goes with --evaluate"):
+        CliRunner().invoke(recipe.main, ["folk", "--nats-only"], catch_exceptions=False)
+
+
+def test_a_damaged_log_is_refused(recipe, tmp_path: Path) -> None:
+    (tmp_path / "folk.json").write_text('{"rows": {"folk": {"nats": [1]}}, "test": {"notes": [1, 2]}}')
+    with pytest.raises(CheckpointError, match="no log of train_shipped"):
+        sys.modules["shipped_page"].read_log(tmp_path / "folk.json")
