@@ -131,7 +131,7 @@ class Material:
     Args:
         corpus: prepared, of bar tokens.
         setting: as above.
-        split: other pieces, to choose by.
+        split: of the pieces.
         view: how all scores are looked at when it is measured what they keep; None: as they are.
     """
 
