@@ -300,11 +300,13 @@ def test_gates_by_bar_are_those_of_the_model(seqaudio):
         "--gates",
     )
     drawn = page().drawings()[0]["series"]
-    assert len(drawn) == 4
+    assert len(drawn) == 5
+    assert drawn[1]["names"][:2] == ["new", "longest match"]
+    np.testing.assert_allclose(np.sum(drawn[1]["lines"], axis=0), 1, atol=0.01)  # where each bar came from
     checkpoint = load_model("folk").checkpoint
     ids = checkpoint.tokenizer.encode(read_midi(Path("out.mid")))[:-1]
     bar = np.cumsum(ids == checkpoint.tokenizer.vocabulary.id("Bar_None"))
-    for series, name in zip(drawn[1:], ("input", "forget", "output"), strict=True):
+    for series, name in zip(drawn[2:], ("input", "forget", "output"), strict=True):
         assert series["names"] == ["layer 1", "layer 2"]
         for line, layer in zip(series["lines"], gate_values(checkpoint, ids), strict=True):
             slow = [layer[name][bar == i].mean() for i in range(1, 13)]
