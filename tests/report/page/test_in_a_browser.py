@@ -284,7 +284,7 @@ def test_the_page_of_a_real_command_has_every_plot(browser, tmp_path):
     run([str(argument) for argument in arguments])
     browser.open(path)
     assert (browser.complaints, browser.requests) == ([], [path.as_uri()])
-    for selector, count in (("figure.roll canvas", 1), ("figure.matrix canvas", 2), ("figure.series canvas", 1)):
+    for selector, count in (("figure.roll canvas", 1), ("figure.matrix canvas", 2), ("figure.series canvas", 2)):
         assert len(inks(browser, selector)) == count
         assert min(inks(browser, selector)) >= 4
     assert browser.run("document.querySelectorAll('table.figures svg').length") == 6
