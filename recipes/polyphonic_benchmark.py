@@ -25,7 +25,6 @@ Copy the pages and change them.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -41,7 +40,7 @@ from polyphonic_rows import CELLS, MATCH, of, read_log
 from polyphonic_strata import by_stratum
 from polyphonic_table import plain_beside, write_pages
 from side_by_side import work, workers
-from trainings import Journal, Record, run_recipe, trained, which
+from trainings import Journal, Record, run_recipe, trained, training_options, which
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.errors import NoNotesError
@@ -68,17 +67,7 @@ TRANSPOSE = 5  # semitones, in training and for the counts of the transposed bas
     show_default=True,
     help="Of the piece, for every cell: none beside the state, or match memory.",
 )
-@click.option("--quick", is_flag=True, help="One seed, small models, no search.")
-@click.option("--seeds", type=click.IntRange(1), help="Trainings of the best setting.  [default: 5, quick 1]")
-@click.option("--out", type=click.Path(), help="Where the table and the log go.  [default: docs/results/polyphonic]")
-@click.option("--runs", default="runs/polyphonic", show_default=True, help="Where unfinished trainings are kept.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Trainings side by side, a thread each.",
-)
+@training_options("polyphonic", "unfinished trainings")
 def main(data: str, memory: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int) -> None:
     """Search, train, test and print the table of one set of piano rolls."""
     corpus = FrameCorpus.open(data)

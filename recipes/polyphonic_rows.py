@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from polyphonic_strata import STRATA
-from trainings import Record
+from trainings import Record, damaged
 
-from seqaudio.errors import CheckpointError
 from seqaudio.files.atomic import read_bytes
 
 Floats = NDArray[np.float64]
@@ -71,11 +70,7 @@ def read_log(path: Path) -> Record:
             check_strata(row.get("test_strata"), counts["test"])
         check_strata(log["frames"].get("test_strata"), counts["test"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise CheckpointError(
-            f"{path}: damaged, not a log of the benchmark ({reason}); move it away: finished trainings are kept in the "
-            "folder of --runs and found again"
-        ) from None
+        raise damaged(path, "the benchmark", problem) from None
     return log
 
 

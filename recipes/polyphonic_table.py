@@ -12,7 +12,6 @@ that validation likes best. The rows are those of polyphonic_rows.py.
 from __future__ import annotations
 
 import itertools
-import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,9 +20,8 @@ import click
 import numpy as np
 from polyphonic_rows import CELLS, HEADS, MATCH, Floats, Row, best_head, counted, heads_of, learnt, of, read_log
 from polyphonic_strata import STRATA
-from trainings import Record, made_by
+from trainings import Record, made_by, run_recipe
 
-from seqaudio.errors import SeqAudioError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.report.statistics import difference, holm, interval
 
@@ -306,7 +304,4 @@ def footer(name: str, log: Record) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except SeqAudioError as problem:
-        sys.exit(f"polyphonic_table: {problem}")
+    run_recipe(main, "polyphonic_table")

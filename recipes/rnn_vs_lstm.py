@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
@@ -37,7 +36,7 @@ from rnn_vs_lstm_measures import Material, Setting, open_corpus
 from rnn_vs_lstm_page import comparison_page
 from rnn_vs_lstm_table import table
 from side_by_side import work, workers
-from trainings import Journal, Record, run_recipe, trained, which
+from trainings import Journal, Record, run_recipe, trained, training_options, which
 
 from seqaudio.continuation import load_engine
 from seqaudio.continuation.counts import CountedModel, CountingEngine
@@ -92,17 +91,7 @@ QUICK = Plan(
 
 @click.command()
 @click.option("--corpus", default="music21:oneills", show_default=True, help="A prepared folder, or a source.")
-@click.option("--quick", is_flag=True, help="One seed, small models, no search.")
-@click.option("--seeds", type=click.IntRange(1), help="Trainings of the best setting.  [default: 5, quick 1]")
-@click.option("--out", type=click.Path(), help="Where the table and the log go.  [default: docs/results/rnn_vs_lstm]")
-@click.option("--runs", default="runs/rnn_vs_lstm", show_default=True, help="Where trainings and the corpus are kept.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Trainings side by side, a thread each.",
-)
+@training_options("rnn_vs_lstm", "trainings and the corpus")
 @click.option("--report", type=click.Path(), metavar="FILE.html", help="All of it as a page, to see and hear.")
 def main(
     corpus: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int, report: str | None

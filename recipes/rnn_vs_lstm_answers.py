@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rnn_vs_lstm_measures import BAR_GROUPS, CUTS, MEASURES, STRATA
-from trainings import Record
+from trainings import Record, damaged
 
-from seqaudio.errors import CheckpointError
 from seqaudio.files.atomic import read_bytes
 from seqaudio.report.statistics import Difference, difference, holm, interval
 
@@ -147,11 +146,7 @@ def read_log(path: Path) -> Record:
             if name not in NAMES:
                 raise ValueError(f"a row {name}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise CheckpointError(
-            f"{path}: damaged, not a log of rnn_vs_lstm.py ({reason}); move it away: finished trainings are kept in "
-            "the folder of --runs and found again"
-        ) from None
+        raise damaged(path, "rnn_vs_lstm.py", problem) from None
     return log
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from rnn_vs_lstm_answers import MODELS, NAMES, of
-from rnn_vs_lstm_measures import Material, as_measured
+from rnn_vs_lstm_measures import Material
 from rnn_vs_lstm_table import table
+from score_parts import as_measured
 from trainings import Record
 
 from seqaudio.continuation import load_engine

@@ -9,7 +9,6 @@ the rule of the sentences, are those of rnn_vs_lstm_answers.py.
 from __future__ import annotations
 
 import itertools
-import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -32,9 +31,8 @@ from rnn_vs_lstm_answers import (
     verdict,
 )
 from rnn_vs_lstm_measures import BAR_GROUPS, CUTS, STRATA
-from trainings import Record, made_by
+from trainings import Record, made_by, run_recipe
 
-from seqaudio.errors import SeqAudioError
 from seqaudio.structure import similarity_error
 
 UNFINISHED = "**Not finished: models or rows are still to be measured. The same command goes on from here.**"
@@ -322,7 +320,4 @@ def footer(log: Record) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except SeqAudioError as problem:
-        sys.exit(f"rnn_vs_lstm_table: {problem}")
+    run_recipe(main, "rnn_vs_lstm_table")

@@ -140,31 +140,44 @@ def choice(model: Shipped, log: Record) -> Iterator[str]:
         )
 
 
-def model_card(model: Shipped, checkpoint: Checkpoint, log: Record) -> str:
-    """What a user of the weights needs to know, with the figures of the table."""
-    facts, config, sampling = checkpoint.facts, checkpoint.config, checkpoint.sampling
-    memory, training = config.memory, facts["experiment"]["training"]
-    low, high = checkpoint.pitch_range
+def what_it_is(model: Shipped, checkpoint: Checkpoint) -> str:
+    """Its layers, its memory, and what it reads."""
+    config, (low, high) = checkpoint.config, checkpoint.pitch_range
     known = f" It knows pitches {low} to {high}; seqaudio moves other primers into that range and back."
-    moved = (
-        f" Every piece was moved by up to {training['transpose']} semitones, anew in each epoch."
-        if training["transpose"]
-        else ""
-    )
+    memory = config.memory
     remembers = (
         f", beside a memory of the piece: what followed the longest match, what stood {told(memory.lags)} bars ago, "
         f"and the place in cycles of {told(memory.counters)} bars, in one gate"
         if memory
         else ""
     )
+    return (
+        f"{config.layers} layers of {config.hidden_size} {CELLS[config.cell]} units{remembers}. "
+        f"{checkpoint.parameter_count() / 1e6:.2f} M parameters, float16. {model.reads}"
+        f"{known if model.name != 'drums' else ''}"
+    )
+
+
+def how_it_was_trained(model: Shipped, facts: Record) -> str:
+    """The command, how long it took, and how far it came."""
+    return (
+        f"`python recipes/train_shipped.py {model.name}`, which trains `configs/{model.name}.yaml`; seed "
+        f"{facts['experiment']['training']['seed']}, {facts['epochs']} epochs in {facts['hours']} hours on one thread "
+        f"of {facts['machine']} that was shared with other work, torch {facts['torch']}. Best epoch by validation: "
+        f"{facts['epoch']}, {facts['valid_nats_per_token']:.4f} nats per token. One training, one seed; the "
+        "settings were hardly tuned."
+    )
+
+
+def model_card(model: Shipped, checkpoint: Checkpoint, log: Record) -> str:
+    """What a user of the weights needs to know, with the figures of the table."""
+    facts, sampling = checkpoint.facts, checkpoint.sampling
+    semitones = facts["experiment"]["training"]["transpose"]
+    moved = f" Every piece was moved by up to {semitones} semitones, anew in each epoch." if semitones else ""
     lines = [
         f"# {model.name}: {model.title}",
         "",
-        *wrapped(
-            f"{config.layers} layers of {config.hidden_size} {CELLS[config.cell]} units{remembers}. "
-            f"{checkpoint.parameter_count() / 1e6:.2f} M parameters, float16. {model.reads}"
-            f"{known if model.name != 'drums' else ''}"
-        ),
+        *wrapped(what_it_is(model, checkpoint)),
         "",
         "## Data and licence",
         "",
@@ -175,13 +188,7 @@ def model_card(model: Shipped, checkpoint: Checkpoint, log: Record) -> str:
         "",
         "## Training",
         "",
-        *wrapped(
-            f"`python recipes/train_shipped.py {model.name}`, which trains `configs/{model.name}.yaml`; seed "
-            f"{training['seed']}, {facts['epochs']} epochs in {facts['hours']} hours on one thread of "
-            f"{facts['machine']} that was shared with other work, torch {facts['torch']}. Best epoch by validation: "
-            f"{facts['epoch']}, {facts['valid_nats_per_token']:.4f} nats per token. One training, one seed; the "
-            "settings were hardly tuned."
-        ),
+        *wrapped(how_it_was_trained(model, facts)),
         "",
         *wrapped(
             f"It is sampled from at temperature {sampling['temperature']:g}, its gate at "

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterable
@@ -23,7 +24,7 @@ from typing import Any
 import click
 from side_by_side import work
 
-from seqaudio.errors import OptionError, SeqAudioError
+from seqaudio.errors import CheckpointError, OptionError, SeqAudioError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.config import ModelConfig
 from seqaudio.training.config import TrainingConfig, check_experiment
@@ -127,6 +128,46 @@ def key(record: Record) -> str:
 def which(record: Record) -> str:
     """What a training is for, as a person may read it."""
     return f"trial {record['trial']}" if "trial" in record else f"seed {record['seed']}"
+
+
+def training_options(name: str, kept: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of a recipe that trains many models: how much, where to, how many side by side.
+
+    Args:
+        name: of its folder of results, and of runs.
+        kept: what is kept in the latter.
+    """
+    options = (
+        click.option("--quick", is_flag=True, help="One seed, small models, no search."),
+        click.option("--seeds", type=click.IntRange(1), help="Trainings of the best setting.  [default: 5, quick 1]"),
+        click.option(
+            "--out", type=click.Path(), help=f"Where the table and the log go.  [default: docs/results/{name}]"
+        ),
+        click.option("--runs", default=f"runs/{name}", show_default=True, help=f"Where {kept} are kept."),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1),
+            default=os.cpu_count() or 1,
+            show_default=True,
+            help="Trainings side by side, a thread each.",
+        ),
+    )
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return with_options
+
+
+def damaged(path: Path, recipe: str, problem: Exception) -> CheckpointError:
+    """What to raise where a file is not a log of a recipe."""
+    reason = " ".join(f"{type(problem).__name__}: {problem}".split())
+    return CheckpointError(
+        f"{path}: damaged, not a log of {recipe} ({reason}); move it away: finished trainings are kept in the "
+        "folder of --runs and found again"
+    )
 
 
 def made_by(command: str, log: Record) -> str:

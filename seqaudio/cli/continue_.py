@@ -26,8 +26,8 @@ def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | 
     The whole PRIMER is heard, up to its last bar line, or its first K bars. Drums, single lines and pieces in several
     voices are each continued by the model made for them, unless --model names one; which and why is printed. Tempo,
     metre, instruments and loudness are the primer's. Where a model knows single lines only, the melody is found and the
-    choice is printed. The new bars are
-    written to PRIMER-continued.mid in the current folder unless -o says otherwise, with a manifest beside them.
+    choice is printed. The new bars are written to PRIMER-continued.mid in the current folder unless -o says otherwise,
+    with a manifest beside them.
     """
     started = time.perf_counter()
     given = [source for source in (primer, primer_midi, primer_melody) if source is not None]
