@@ -83,7 +83,7 @@ QUICK = Plan(
     trials=0,
     trial_epochs=0,
     batch_size=8,  # few pieces, so many steps
-    setting=Setting(outputs=1, primers=40, targets=2, gate_temperatures=(1.0, 0.7), train_pieces=300),
+    setting=Setting(outputs=1, primers=40, targets=2, gate_temperatures=(1.0, 0.6), train_pieces=300),
     resamples=2_000,
     max_minutes=0.6,
 )

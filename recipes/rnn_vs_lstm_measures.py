@@ -94,7 +94,7 @@ class Setting:
     targets: int = 8
     temperature: float = 1.0
     top_p: float = 1.0
-    gate_temperatures: tuple[float, ...] = (1.0, 0.85, 0.7, 0.5)
+    gate_temperatures: tuple[float, ...] = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3)
     train_pieces: int = 1_000_000
 
     def __post_init__(self) -> None:

@@ -40,7 +40,8 @@ def continue_frames(
         steps: how many to write.
         seed: of the draws.
         temperature: of what is new.
-        gate_temperature: of the choice between what is new and what is remembered.
+        gate_temperature: of the choice between what is new and what is remembered, where something is held:
+            see :mod:`seqaudio.continuation.remembering`.
 
     Raises:
         NoNotesError: there is no primer, or the primers have no frame.
@@ -71,7 +72,9 @@ def continue_frames(
         for start in range(0, begin.shape[1], CHUNK):
             outputs, state = model(heard(begin[:, start : start + CHUNK]), state)
         for _ in range(steps):
-            frames = model.sample(outputs[:, -1:], generator, temperature, gate_temperature).cpu().numpy()
+            cooling = [gate_temperature if notebook.holds else 1.0 for notebook in notebooks]
+            cooled = torch.tensor(cooling, device=device)[:, None, None]
+            frames = model.sample(outputs[:, -1:], generator, temperature, cooled).cpu().numpy()
             written.append(frames)
             if len(written) < steps:
                 outputs, state = model(heard(frames), state)

@@ -1,8 +1,10 @@
 """How does a model with a memory of the piece run? A network on either engine, and a notebook for each row beside it.
 
 The network gives what its head says, the logarithms of its gate, and the guesses; here they become one distribution.
-The gate has a temperature of its own, for it decides whether a piece returns to what it said before: cooled, a model
-returns as surely as its training music does, and what is new stays as varied.
+The gate has a temperature of its own, for it decides whether a piece returns to what it said before. It holds where
+the memory has something to hold on to (``Notebook.holds``): cooled, a model that has begun to return goes on as surely
+as its training music does. Whether to begin is drawn at temperature 1, for a cool gate never begins what it is less
+than sure of; and what is new stays as varied.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class WithGate(Protocol):
     """A predictor that can say what comes next at another temperature of its gate."""
 
     def cooled(self, state: EngineState, gate_temperature: float) -> Logits:
-        """Logits (batch, vocabulary) behind the last ids that a state has heard."""
+        """Logits (batch, vocabulary) behind the last ids that a state has heard; cooled where something is held."""
         ...
 
 
@@ -60,13 +62,17 @@ class RememberingEngine:
         after = np.empty(len(told), object)
         after[:] = [notebook for _, notebook in told]
         outputs, ends = self._network.run(np.stack([rows for rows, _ in told]), tuple(parts))
-        return self._mixed(outputs, 1.0), (*ends, outputs[:, -1], after)
+        flat = np.ascontiguousarray(outputs.reshape(-1, outputs.shape[-1]))
+        logits = mixture(flat, self._vocabulary, np.ones(len(flat), np.float32))
+        return logits.reshape(*ids.shape, self._vocabulary), (*ends, outputs[:, -1], after)
 
     def cooled(self, state: EngineState, gate_temperature: float) -> Logits:
         """See :class:`WithGate`. Raises OptionError for a temperature of 0 or below."""
         if not gate_temperature > 0:
             raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
-        return self._mixed(state[-2], gate_temperature)
+        *_, outputs, notebooks = state
+        temperatures = np.array([gate_temperature if notebook.holds else 1.0 for notebook in notebooks], np.float32)
+        return mixture(np.ascontiguousarray(outputs), self._vocabulary, temperatures)
 
     def shares(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Where each token but the first came from: how much of its probability is new, and how much each guess's.
@@ -91,11 +97,6 @@ class RememberingEngine:
         """What is new, and each source of guesses, in words."""
         return ("new", *self._memory.names)
 
-    def _mixed(self, outputs: Logits, gate_temperature: float) -> Logits:
-        """What head, gate and guesses (..., n) say together, (..., vocabulary)."""
-        flat = np.ascontiguousarray(outputs.reshape(-1, outputs.shape[-1]))
-        return mixture(flat, self._vocabulary, gate_temperature).reshape(*outputs.shape[:-1], self._vocabulary)
-
 
 def _shares(outputs: NDArray[np.float64], targets: NDArray[np.int64], vocabulary: int) -> NDArray[np.float64]:
     """Shares (tokens, 1 + sources) of the probability of each target under outputs (tokens, n)."""
@@ -110,13 +111,16 @@ def _shares(outputs: NDArray[np.float64], targets: NDArray[np.int64], vocabulary
 
 
 @compiled
-def mixture(outputs: Logits, vocabulary: int, gate_temperature: float) -> Logits:
-    """Log probabilities (rows, vocabulary) of outputs (rows, n): logits, then logarithms of the gate, then guesses."""
+def mixture(outputs: Logits, vocabulary: int, temperatures: Logits) -> Logits:
+    """Log probabilities (rows, vocabulary) of outputs (rows, n), with the gate at the temperature of each row.
+
+    Outputs are logits, then logarithms of the gate, then guesses.
+    """
     sources = (outputs.shape[1] - vocabulary - 1) // 2
     mixed = np.empty((len(outputs), vocabulary), np.float32)
     for row in range(len(outputs)):
         own = outputs[row, :vocabulary]
-        gate = outputs[row, vocabulary : vocabulary + 1 + sources] / gate_temperature
+        gate = outputs[row, vocabulary : vocabulary + 1 + sources] / temperatures[row]
         most, likeliest = own.max(), gate.max()
         gate -= likeliest + np.log(np.exp(gate - likeliest).sum())
         mixed[row] = own - (most + np.log(np.exp(own - most).sum()) - gate[0])

@@ -20,8 +20,9 @@ Logits = NDArray[np.float64]
 class Sampling:
     """How adventurous to be: temperature 0 always takes the likeliest; the cuts are off at 0, 1 and 0.
 
-    ``gate_temperature`` is of the choice of a model with a memory between what is new and what it remembers: below 1 it
-    goes with the likelier of the two more often; see :mod:`seqaudio.continuation.remembering`.
+    ``gate_temperature`` is of the choice of a model with a memory between what is new and what it remembers, where it
+    has something to hold on to: below 1 it goes on with what it has begun more surely; see
+    :mod:`seqaudio.continuation.remembering`.
 
     Raises:
         OptionError: a value is outside its range.

@@ -87,9 +87,9 @@ class SequenceModel(nn.Module):
         return nats, nats
 
     def sample(
-        self, outputs: Tensor, generator: Generator, temperature: float = 1.0, gate_temperature: float = 1.0
+        self, outputs: Tensor, generator: Generator, temperature: float = 1.0, gate_temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """Targets drawn, see :meth:`Head.sample`; ``gate_temperature`` is that of whose guess to copy, or none."""
+        """Targets drawn, see :meth:`Head.sample` and :meth:`MemoryGate.sample`."""
         if self.gate is None:
             return self.head.sample(outputs, generator, temperature)
         return self.gate.sample(self.head, outputs, generator, temperature, gate_temperature)

@@ -82,7 +82,7 @@ class TestEngines:
 
     def test_the_gate_has_a_temperature_of_its_own(self, lstm):
         """What is new keeps its proportions; the likelier of new and remembered grows as the gate cools."""
-        ids = pieces()
+        ids = np.concatenate([pieces(), pieces()], axis=1)  # heard twice, so the memory holds something
         logits, state = lstm.run(ids, lstm.initial_state(BATCH))
         np.testing.assert_allclose(lstm.cooled(state, 1.0), logits[:, -1], **CLOSE)
         for temperature in (0.2, 5.0):
@@ -95,6 +95,21 @@ class TestEngines:
                 assert (np.abs(moved - usual) > 1e-3).sum() <= MEMORY.sources, guessed
         with pytest.raises(OptionError, match="gate temperature is 0, it must be above 0"):
             lstm.cooled(state, 0)
+
+    def test_the_gate_is_cooled_only_where_something_is_held(self, lstm):
+        """Row by row, after every token: at the other temperature exactly where a source was right twice in a row."""
+        ids, memory, held = pieces(), lstm.checkpoint.memory(), set()
+        recalls = [memory.recall(row) for row in ids]
+        state = lstm.initial_state(BATCH)
+        for step in range(60):
+            logits, state = lstm.run(ids[:, step : step + 1], state)
+            other = lstm.cooled(state, 0.2)
+            for row, recall in enumerate(recalls):
+                holds = bool(((recall.sources[step] >= 0) & (recall.lengths[step] >= 2)).any())
+                moved = np.abs(other[row] - logits[row, 0]).max()
+                assert (moved > 1e-3) == holds, (step, row)
+                held.add(holds)
+        assert held == {False, True}
 
     def test_shares_say_where_each_token_came_from(self, lstm, monkeypatch):
         """New and remembered make up the whole; a source has a share only where it guessed right."""
@@ -197,6 +212,26 @@ class TestFrames:
         written = continue_frames(model, make_memory(config), primers, 10)
         for primer, row in zip(primers, written, strict=True):
             np.testing.assert_array_equal(row, np.tile(primer, (3, 1))[:10])
+
+    def test_a_cool_gate_ends_no_return_that_has_begun(self):
+        """Undecided between new and known, a cold gate stays with what it holds, and begins nothing the more."""
+        config = ModelConfig(hidden_size=8, layers=1, head="bernoulli", memory=MemoryConfig(match=False, lags=(4,)))
+        model = random_model(config, keys=KEYS)
+        with torch.no_grad():
+            model.gate.logits.weight.zero_()
+            model.gate.logits.bias.copy_(torch.tensor([0.0, 1.0]))
+            model.gate.trust.zero_()
+        rng = np.random.default_rng(0)
+        new = [rng.random((10, KEYS)) < 0.5 for _ in range(400)]
+        known = [np.concatenate([primer[:7], primer[3:6]]) for primer in new]  # three frames of a return
+
+        def returned(primers, gate_temperature):
+            written = continue_frames(model, make_memory(config), primers, 1, gate_temperature=gate_temperature)[:, 0]
+            return np.mean([(row == primer[-4]).all() for row, primer in zip(written, primers, strict=True)])
+
+        assert returned(known, 0.1) > 0.99
+        assert returned(known, 1.0) < 0.85
+        assert returned(new, 0.1) == returned(new, 1.0) < 0.85
 
     def test_refused(self):
         model, memory = next(self.models())

@@ -52,8 +52,8 @@ def draw(logits: Tensor, generator: Generator, temperature: float) -> Tensor:
     return torch.multinomial(probabilities, 1, generator=generator).reshape(shape)
 
 
-def cooled(logits: Tensor, temperature: float) -> Tensor:
-    """Logits at a temperature, in float32."""
-    if not temperature > 0:
+def cooled(logits: Tensor, temperature: float | Tensor) -> Tensor:
+    """Logits at a temperature, in float32; or at one for each row, (batch, 1, 1)."""
+    if not torch.as_tensor(temperature > 0).all():
         raise OptionError(f"temperature is {temperature}, it must be above 0")
     return logits.float() / temperature

@@ -113,9 +113,12 @@ class MemoryGate(nn.Module):
         return -torch.cat([gate[..., :1] - head.nats(own, targets)[..., None], copied], dim=-1).logsumexp(dim=-1)
 
     def sample(
-        self, head: Head, outputs: Tensor, generator: Generator, temperature: float, gate_temperature: float
+        self, head: Head, outputs: Tensor, generator: Generator, temperature: float, gate_temperature: float | Tensor
     ) -> Tensor:
-        """Targets drawn: first whose guess to copy, at a temperature of its own, then, if none, from the head."""
+        """Targets drawn: first whose guess to copy, at a temperature of its own, then, if none, from the head.
+
+        The gate's may be one for each row, (batch, 1, 1).
+        """
         own, gate, guesses = self.parts(outputs)
         drawn = head.sample(own, generator, temperature)
         chances = cooled(gate, gate_temperature).softmax(dim=-1).reshape(-1, 1 + self.sources)

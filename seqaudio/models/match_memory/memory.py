@@ -32,6 +32,8 @@ from seqaudio.tokens.vocabulary import Vocabulary
 LENGTH_EDGES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48])
 """The shortest length of each bucket but the first, which is of length 0."""
 STRENGTHS = len(LENGTH_EDGES) + 2
+HELD = 2
+"""So many right guesses in a row are something to hold on to; fewer come about by chance."""
 LONGEST_CYCLE = 255
 LEFT_OUT = -1e9
 """Logit of a source without a guess; no infinity, whose gradient is none."""
@@ -171,6 +173,12 @@ class Notebook:
     memory: Memory
     _pages: Pages
     steps: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the piece goes on as before: :data:`HELD` guesses of a source, or more, were right in a row."""
+        sources, lengths, _ = self._pages.read(max(self.steps - 1, 0), self.steps)
+        return bool(((sources != NO_MATCH) & (lengths >= HELD)).any())
 
     def after(self, said: Symbols) -> tuple[Symbols, Notebook]:
         """Rows for the network of the symbols said now, as :meth:`Memory.heard` gives them, and the next notebook."""
