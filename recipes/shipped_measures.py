@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 PRIMER_BARS = 8
 OUTPUTS = 2  # continuations of each primer
 TRIED = 60  # validation primers, for each pair of temperatures
-GATE_TEMPERATURES = (0.5, 0.7, 0.85, 1.0)
+GATE_TEMPERATURES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
 PPM_ROW, ADAPTING, COPY, UNIGRAM = "PPM", "PPM, learning the piece as it goes", "PPM + copy", "unigram"
 LOOP, REAL = "loop", "real pieces"
 

@@ -4,6 +4,7 @@
     python recipes/train_shipped.py folk                 # or chorales, drums; again to go on where it was stopped
     python recipes/train_shipped.py drums --source FOLDER   # the files of the corpus, if you have them
     python recipes/train_shipped.py folk --evaluate      # only measure what is shipped
+    python recipes/train_shipped.py folk --evaluate --choose    # and choose its temperatures anew
 
 corpus -> the model and its plain networks, trained -> the temperatures that on validation pieces keep the structure as
 real music does -> weights as float16 with an ONNX graph -> nats of the test pieces, and what continuations of their
@@ -45,15 +46,23 @@ ROOT = Path(__file__).parents[1]
 @click.command()
 @click.argument("name", type=click.Choice(list(SHIPPED)))
 @click.option("--evaluate", is_flag=True, help="Measure the shipped weights, without training.")
+@click.option("--choose", is_flag=True, help="Choose its temperatures anew on validation pieces; with --evaluate.")
 @click.option("--nats-only", is_flag=True, help="Let the log say what continuations keep; with --evaluate.")
 @click.option("--source", type=click.Path(exists=True), help="The corpus as a folder, instead of by its name.")
 @click.option("--runs", default=str(ROOT / "runs"), help="Where trainings are kept.")
 @click.option("--out", default=str(ROOT / "seqaudio" / "pretrained"), help="Where models are packed and measured.")
 @click.option("--results", default=str(ROOT / "docs" / "results" / "shipped"), help="Where log and table go.")
-def main(name: str, evaluate: bool, nats_only: bool, source: str | None, runs: str, out: str, results: str) -> None:
+def main(
+    name: str, evaluate: bool, choose: bool, nats_only: bool, source: str | None, runs: str, out: str, results: str
+) -> None:
     """Train and pack the model NAME unless told not to, then measure it and write what was found."""
     if nats_only and not evaluate:
         raise OptionError("--nats-only goes with --evaluate: new weights are measured in full")
+    if choose and (nats_only or not evaluate):
+        raise OptionError(
+            "--choose goes with --evaluate and without --nats-only: new weights have new temperatures anyway, and "
+            "other temperatures other continuations"
+        )
     model, folder = SHIPPED[name], Path(out) / name
     Path(results).mkdir(parents=True, exist_ok=True)  # told now if that cannot be, not after the first training
     corpus = opened(experiment(name, source=source))
@@ -66,6 +75,12 @@ def main(name: str, evaluate: bool, nats_only: bool, source: str | None, runs: s
     if not evaluate:
         log = {"rows": {}, "choice": measures.choice(Path(runs) / name)}
         pack(Path(runs) / name, folder, measures.chosen(log["choice"]))
+    elif choose:
+        log["choice"] = measures.choice(folder)
+        shipped = Checkpoint.load(folder)
+        facts = {**shipped.facts, "sampling": measures.chosen(log["choice"])}
+        replace(shipped, facts=facts).save(folder / WEIGHTS, np.float16)
+        write_graph(folder)  # it belongs to a file of weights, not to their values
     log = measures.measured(log, folder, Path(runs), continuations=not nats_only)
     write_bytes(log_path, (json.dumps(log, separators=(",", ":"), allow_nan=False) + "\n").encode())
     checkpoint = Checkpoint.load(folder)

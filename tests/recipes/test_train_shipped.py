@@ -181,11 +181,21 @@ def test_a_model_is_made_from_a_folder_and_measured_again(recipe, tmp_path: Path
         assert after["rows"][row].get("kept") == found.get("kept")
         np.testing.assert_allclose(after["rows"][row].get("nats", []), found.get("nats", []), atol=0.02)
 
+    monkeypatch.setattr(measures, "GATE_TEMPERATURES", (0.5,))
+    anew = CliRunner().invoke(recipe.main, [*command, "--evaluate", "--choose"])
+    assert anew.exit_code == 0, anew.output
+    assert [tried["row"] for tried in json.loads(read(Path("results/folk.json")))["choice"]][1:] == ["0.8, gate 0.5"]
+    chosen, weights = Checkpoint.load("models/folk"), checkpoint.build().state_dict()
+    assert chosen.sampling == {"temperature": 0.8, "gate_temperature": 0.5}
+    assert all(torch.equal(value, weights[name]) for name, value in chosen.build().state_dict().items())
+    assert "its gate at 0.5" in read(Path("models/folk/MODEL_CARD.md"))
+
     os.remove("results/folk.json")
     with pytest.raises(CheckpointError, match="neither a run in runs nor a row of the log"):
         CliRunner().invoke(recipe.main, [*command, "--evaluate"], catch_exceptions=False)
-    with pytest.raises(OptionError, match="goes with --evaluate"):
-        CliRunner().invoke(recipe.main, ["folk", "--nats-only"], catch_exceptions=False)
+    for option in ("--nats-only", "--choose"):
+        with pytest.raises(OptionError, match="goes with --evaluate"):
+            CliRunner().invoke(recipe.main, ["folk", option], catch_exceptions=False)
 
 
 def test_a_damaged_log_is_refused(recipe, tmp_path: Path) -> None:
