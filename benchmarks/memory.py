@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from seqaudio.compiled import compile_now
 from seqaudio.continuation.engines import Engine, load_engine
-from seqaudio.continuation.remembering import RememberingEngine
+from seqaudio.continuation.remembering import RememberingEngine, mixture
 from seqaudio.corpus.batches import Batch
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.config import ModelConfig, build_model, make_memory
@@ -223,7 +223,7 @@ def generate_seconds(each: Engine, ids: NDArray[np.int64], tokens: int) -> float
 
 def part_seconds(each: RememberingEngine, ids: NDArray[np.int64], tokens: int) -> list[float]:
     """The same of the notebook, the mixture and the network, in turns, as a token needs them."""
-    network, memory = each.network, each.checkpoint.memory()
+    network, memory, vocabulary = each.network, each.checkpoint.memory(), len(MELODY.vocabulary)
     assert memory is not None
     rows, notebook = memory.begin().after(ids[:-tokens])
     _, state = network.run(rows[None], network.initial_state(1))
@@ -234,7 +234,7 @@ def part_seconds(each: RememberingEngine, ids: NDArray[np.int64], tokens: int) -
         times.append(time.process_time())
         output, state = network.run(row[None], state)
         times.append(time.process_time())
-        each._mixed(output, 1.0)
+        mixture(output[0], vocabulary, np.ones(1, np.float32))
         times.append(time.process_time())
         seconds += np.diff(times)[[0, 2, 1]]
     return seconds.tolist()

@@ -7,10 +7,11 @@ result, which the tests check on every such function through ``interpreted`` and
 a call takes decides beforehand, with ``compile_now`` or ``never_compile``.
 
 The machine code on disk belongs to the text of its file (which numba watches) and to the values of the constants it
-uses, wherever they come from: numba builds those in and does not watch them, so they are part of its name.
+uses, wherever they come from, and to the text of what it calls in other files: numba builds those in and does not watch
+them, so they are part of its name.
 
-Conventions: a compiled function raises nothing and returns plain values; it may call functions of its own module,
-which are compiled with it; integers stay within 64 bits.
+Conventions: a compiled function raises nothing and returns plain values; it may call functions of its own module and
+compiled ones of others, which are compiled with it; integers stay within 64 bits.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def never_compile() -> None:
 
 
 def _jitted(function: Callable[..., Any], inline: Literal["never", "always"] = "never") -> Callable[..., Any]:
-    """The function under numba, with the functions of its module that it calls inlined: of small files a sixth less."""
+    """The function under numba, with the functions that it calls inlined: of small files a sixth less."""
     import numba
 
     assert inspect.isfunction(function)
@@ -95,22 +96,24 @@ def _jitted(function: Callable[..., Any], inline: Literal["never", "always"] = "
 
 
 def constants_digest(function: Callable[..., Any]) -> str:
-    """A hash of all plain constants that a function uses, itself or through those of its module that it calls."""
+    """A hash of all plain constants that a function uses, itself or through those it calls, and of foreign text."""
     found: dict[str, str] = {}
-    _add_constants(function, found)
+    _add_constants(function, function.__module__, found)
     return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:16]
 
 
-def _add_constants(function: Callable[..., Any], found: dict[str, str]) -> None:
-    """Each constant by name, and each function's name, so that none is looked at twice."""
-    if function.__qualname__ in found:
+def _add_constants(function: Callable[..., Any], home: str, found: dict[str, str]) -> None:
+    """Each constant, and each function, so that none is looked at twice; with its text if it is not at home."""
+    module = function.__module__
+    name = f"{module}.{function.__qualname__}"
+    if name in found:
         return
-    found[function.__qualname__] = ""
-    for name, value in _globals_of(function).items():
+    found[name] = "" if module == home else inspect.getsource(function)
+    for constant, value in _globals_of(function).items():
         if (text := _constant_text(value)) is not None:
-            found[name] = text
+            found[f"{module}.{constant}"] = text
     for called in _called_by(function).values():
-        _add_constants(called, found)
+        _add_constants(called, home, found)
 
 
 def _constant_text(value: object) -> str | None:
@@ -125,12 +128,11 @@ def _constant_text(value: object) -> str | None:
 
 
 def _called_by(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
-    """The plain functions of its module that a function names."""
+    """The functions that a function names: plain ones of its module, compiled ones of any."""
     return {
         name: getattr(value, "interpreted", value)
         for name, value in _globals_of(function).items()
-        if getattr(value, "__module__", None) == function.__module__
-        and (inspect.isfunction(value) or isinstance(value, Compiled))
+        if (isinstance(value, Compiled) or (inspect.isfunction(value) and value.__module__ == function.__module__))
         and getattr(value, "interpreted", value) is not function
     }
 

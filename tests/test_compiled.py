@@ -52,7 +52,7 @@ def test_a_first_call_imports_no_compiler() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_machine_code_on_disk_follows_a_constant_of_another_module(tmp_path: Path) -> None:
+def test_machine_code_on_disk_follows_constants_and_functions_of_other_modules(tmp_path: Path) -> None:
     """numba itself watches the file of the function alone."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import kernel\n"
@@ -60,19 +60,20 @@ def test_machine_code_on_disk_follows_a_constant_of_another_module(tmp_path: Pat
         "print(sum(kernel.times.machine_code.stats.cache_hits.values()))"
     )
     (tmp_path / "kernel.py").write_text(
-        "from seqaudio.compiled import compiled\nfrom elsewhere import FACTOR, TABLE\n"
+        "from seqaudio.compiled import compiled\nfrom elsewhere import FACTOR, TABLE, more\n"
         "def _inner(value):\n    return value * FACTOR\n"
-        "@compiled\ndef times(value):\n    return _inner(value) + TABLE[0]\n"
+        "@compiled\ndef times(value):\n    return _inner(value) + TABLE[0] + more(value)\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
     found = []
-    for factor, table in ((2, 0), (2, 0), (3, 0), (3, 5), (2, 0)):
-        text = f"import numpy as np\nFACTOR = {factor}\nTABLE = np.array([{table}])\n"
+    for factor, table, more in ((2, 0, "OF"), (2, 0, "OF"), (3, 0, "OF"), (3, 5, "OF"), (2, 0, "OF"), (2, 0, "2 * OF")):
+        text = f"import numpy as np\nFACTOR = {factor}\nTABLE = np.array([{table}])\nOF = 10\n"
+        text += f"from seqaudio.compiled import compiled\n@compiled\ndef more(value):\n    return {more}\n"
         (tmp_path / "elsewhere.py").write_text(text)
         run = [sys.executable, "-c", code, str(tmp_path)]
         done = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
         found.append(tuple(map(int, done.stdout.split())))
-    assert found == [(14, 14, 0), (14, 14, 1), (21, 21, 0), (26, 26, 0), (14, 14, 1)]
+    assert found == [(24, 24, 0), (24, 24, 1), (31, 31, 0), (36, 36, 0), (24, 24, 1), (34, 34, 0)]
 
 
 def test_whoever_measures_decides_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ class MemoryConfig(BaseModel):
     counters: tuple[Annotated[int, Field(ge=2, le=255)], ...] = Field(
         (), max_length=16, description="hear the place in cycles of so many bars, or steps"
     )
-    features: int = Field(32, ge=1, le=8192, description="of a guess as the network hears it")
+    features: int = Field(8, ge=1, le=8192, description="of a guess as the network hears it")
 
     @property
     def sources(self) -> int:

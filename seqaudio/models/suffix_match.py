@@ -56,6 +56,7 @@ def longest_matches(ids: ArrayLike, max_length: int = MAX_LENGTH) -> tuple[IntAr
     return lengths, followers
 
 
+@compiled
 def spread_ids(ids: NDArray[Any]) -> NDArray[np.uint64]:
     """Other names for ids: those that rise or fall through a piece would make a list of the tree; these do not."""
     spread: NDArray[np.uint64] = ids.astype(np.uint64) * _SPREAD

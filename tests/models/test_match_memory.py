@@ -378,7 +378,7 @@ def test_compiled_and_interpreted_rows_are_the_same(kind, options, monkeypatch):
         with monkeypatch.context() as patch:
             for name in ("_rows_of_tokens", "_strengths_and_counters"):
                 patch.setattr(memory_module, name, getattr(getattr(memory_module, name), form))
-            patch.setattr(pages_module, "_tell", getattr(pages_module._tell, form))
+            patch.setattr(pages_module, "_write", getattr(pages_module._write, form))
             found.append(memory_of(kind, options).heard(piece))
     np.testing.assert_array_equal(*found)
     assert found[0].any()

@@ -19,6 +19,7 @@ IntArray = NDArray[np.int64]
 Symbols = NDArray[Any]
 
 _NO_CLOCK = np.zeros((0, 2), np.int64)
+_OF_STEPS = ("matched", "followers", "lines", "places", "bars", "time")
 
 
 class Recall(NamedTuple):
@@ -48,14 +49,15 @@ class Pages:
 
     def __init__(self, like: Symbols, room: int, *, match: bool, lags: tuple[int, ...], clock: IntArray | None) -> None:
         self.steps = 0
-        self._match, self._lags, self._clock = match, np.array(lags, np.int64), clock
+        self._match, self._lags = match, np.array(lags, np.int64)
+        self._clock = _NO_CLOCK if clock is None else clock
         self._now = np.zeros(3, np.int64)  # of the clock
         self._names: dict[bytes, int] = {}  # a number for each frame met
-        self._symbols, self._spread = like[:0], np.zeros(0, np.uint64)
-        scalars = ("ids", "lines", "places", "bars", "time", "matched", "followers")
-        self._arrays = {name: np.zeros(0, np.int64) for name in scalars}
-        self._arrays |= {name: np.zeros((0, match + len(lags)), np.int64) for name in ("sources", "lengths")}
+        self._symbols = like[:0]
+        self._arrays: dict[str, NDArray[Any]] = {"ids": np.zeros(0, np.int64), "spread": np.zeros(0, np.uint64)}
         self._arrays["children"] = np.zeros((0, 2), np.int64)
+        self._arrays |= {name: np.zeros(0, np.int64) for name in _OF_STEPS}
+        self._arrays |= {name: np.zeros((0, match + len(lags)), np.int64) for name in ("sources", "lengths")}
         self._make_room(room)
 
     @property
@@ -68,17 +70,9 @@ class Pages:
         begin, end = self.steps, self.steps + len(said)
         if end > len(self._arrays["ids"]) - 1:
             self._make_room(2 * end)
-        ids, here = self._arrays["ids"], slice(begin, end)
-        self._symbols[here] = said
-        ids[here] = said if said.ndim == 1 else self._numbered(said)
-        self._point(ids, begin, end)
-        arrays, clock = self._arrays, _NO_CLOCK if self._clock is None else self._clock
-        matches = (arrays["matched"], arrays["followers"])
-        if self._match:
-            self._spread[here] = spread_ids(ids[here])
-            match_on(self._spread, begin, end, MAX_LENGTH, arrays["children"].reshape(-1), *matches)
-        told = (arrays["sources"], arrays["lengths"], arrays["time"])
-        _tell(ids, begin, end, self._match, clock, arrays["bars"], *matches, *told)
+        self._symbols[begin:end] = said
+        ids = said if said.ndim == 1 else self._numbered(said)
+        _write(ids, begin, self._match, self._lags, self._clock, self._now, *self._arrays.values())
         self.steps = end
 
     def read(self, begin: int, end: int) -> Recall:
@@ -87,32 +81,56 @@ class Pages:
 
     def up_to(self, steps: int) -> Pages:
         """Other pages with the first so many steps written."""
-        lags = tuple(self._lags.tolist())
-        pages = Pages(self.symbols, 2 * steps, match=self._match, lags=lags, clock=self._clock)
+        lags, clock = tuple(self._lags.tolist()), self._clock if len(self._clock) else None
+        pages = Pages(self.symbols, 2 * steps, match=self._match, lags=lags, clock=clock)
         pages.write(self.symbols[:steps])
         return pages
 
-    def _point(self, ids: IntArray, begin: int, end: int) -> None:
-        """Where the pointers point."""
-        arrays = self._arrays
-        found = (arrays["sources"][:, self._match :], arrays["lengths"][:, self._match :])
-        if self._clock is None:
-            point_by_steps(ids, begin, end, self._lags, *found)
-            return
-        where = (arrays["lines"], arrays["places"], arrays["bars"])
-        point_by_bars(ids, begin, end, self._lags, self._clock, self._now, *where, *found)
-
-    def _numbered(self, frames: Symbols) -> list[int]:
+    def _numbered(self, frames: Symbols) -> IntArray:
         """A number for each frame, the same for the same keys."""
-        return [self._names.setdefault(row.tobytes(), len(self._names)) for row in np.packbits(frames, axis=1)]
+        names = [self._names.setdefault(row.tobytes(), len(self._names)) for row in np.packbits(frames, axis=1)]
+        return np.array(names, np.int64)
 
     def _make_room(self, steps: int) -> None:
         """Let all arrays hold so many steps, and one row behind them."""
         self._arrays = {name: _longer(array, steps + 1) for name, array in self._arrays.items()}
-        self._symbols, self._spread = (_longer(array, steps + 1) for array in (self._symbols, self._spread))
+        self._symbols = _longer(self._symbols, steps + 1)
 
 
 @compiled
+def _write(
+    said: IntArray,
+    begin: int,
+    match: bool,
+    lags: IntArray,
+    clock: IntArray,
+    now: IntArray,
+    ids: IntArray,
+    spread: NDArray[np.uint64],
+    children: IntArray,
+    matched: IntArray,
+    followers: IntArray,
+    lines: IntArray,
+    places: IntArray,
+    bars: IntArray,
+    time: IntArray,
+    sources: IntArray,
+    lengths: IntArray,
+) -> None:
+    """Write ids from step ``begin`` on, and look each of them up: one call, for a call costs more than a step."""
+    end = begin + len(said)
+    ids[begin:end] = said
+    pointers, agreements = sources[:, int(match) :], lengths[:, int(match) :]
+    if len(clock):
+        point_by_bars(ids, begin, end, lags, clock, now, lines, places, bars, pointers, agreements)
+    else:
+        point_by_steps(ids, begin, end, lags, pointers, agreements)
+    if match:
+        spread[begin:end] = spread_ids(said)
+        match_on(spread, begin, end, MAX_LENGTH, children.reshape(-1), matched, followers)
+    _tell(ids, begin, end, match, clock, bars, matched, followers, sources, lengths, time)
+
+
 def _tell(
     ids: IntArray,
     begin: int,
