@@ -36,6 +36,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from polyphonic_plans import PLAIN, Plan, plan_of, tried
+from polyphonic_retention import LOOP, MARKOV, REAL, Setting, begun, enough, kept_by_model, kept_by_row, setting_of
 from polyphonic_rows import CELLS, MATCH, of, read_log
 from polyphonic_strata import by_stratum
 from polyphonic_table import plain_beside, write_pages
@@ -99,6 +100,10 @@ class Bench:
         self.journal = Journal(journal, head | {"frames": frames, "baselines": {}}, read_log)
         test = corpus.split("test")
         self.log["frames"]["test_strata"] = by_stratum(test, [np.ones(max(len(piece) - 1, 0)) for piece in test])
+        self.setting = setting_of(plan.max_minutes is not None)
+        fresh = begun(corpus, self.setting)
+        if any(self.log.get("retention", {}).get(name) != fresh[name] for name in ("setting", "windows")):
+            self.log["retention"] = fresh
 
     @property
     def log(self) -> Record:
@@ -121,7 +126,33 @@ class Bench:
                 self._baselines[baselines[done]] = done.result()
                 self.log["baselines"] = {row: self._baselines[row] for row in BASELINES if row in self._baselines}
                 self.journal.save()
+            self._keep(pool, seeds)
         self.journal.save()
+
+    def _keep(self, pool: ProcessPoolExecutor, seeds: int) -> None:
+        """What continuations keep: of rows without training, and of models whose training folder is still there."""
+        log = self.log["retention"]
+        if not enough(log):
+            return
+        missing = [
+            row for row in (REAL, LOOP, MARKOV) if len(log["rows"].get(row, [])) < (seeds if row == MARKOV else 1)
+        ]
+        rows = {pool.submit(work, kept_by_row, row, self.data, self.setting, seeds): row for row in missing}
+        known = {(kept["cell"], kept["seed"]) for kept in log["models"]}
+        asked = [r for r in self.log["trainings"] if "seed" in r and r["head"] == "joint"]
+        there = [r for r in asked if (folder_of(r, str(self.runs)) / WEIGHTS).is_file()]
+        models = {
+            pool.submit(work, retained, record, self.data, str(self.runs), self.setting): label(record)
+            for record in there
+            if (record["cell"], record["seed"]) not in known
+        }
+        for number, done in enumerate(as_completed(rows | models), start=1):
+            if done in rows:
+                log["rows"][rows[done]] = done.result()
+            else:
+                log["models"] += done.result()
+            self.journal.save()
+            click.echo(f"continuations {number}/{len(rows | models)}: {(rows | models)[done]}", err=True)
 
     def _measure_again(self, pool: ProcessPoolExecutor) -> None:
         """Strata of models that the log holds without, where the folder of their training is still there."""
@@ -256,8 +287,21 @@ def sums(split: str, pieces: Sequence[Frames], nats: Sequence[NDArray[Any]]) -> 
 def measured_again(record: Record, data: str, runs: str) -> Record:
     """The strata of a model that was logged without them; nothing if another model has come into its folder."""
     found = nats_of(Checkpoint.load(folder_of(record, runs)), FrameCorpus.open(data), "test")
-    same = np.allclose(found["test_nats"], record["test_nats"], rtol=1e-3, atol=1e-3)
-    return {"test_strata": found["test_strata"]} if same else {}
+    return {"test_strata": found["test_strata"]} if is_same(record, found) else {}
+
+
+def is_same(record: Record, found: Record) -> bool:
+    """Whether nats that were found are those of the model of a record."""
+    return np.allclose(found["test_nats"], record["test_nats"], rtol=1e-3, atol=1e-3)
+
+
+def retained(record: Record, data: str, runs: str, setting: Setting) -> list[Record]:
+    """What the continuations of a trained model keep; nothing if another model has come into its folder."""
+    checkpoint = Checkpoint.load(folder_of(record, runs))
+    if not is_same(record, nats_of(checkpoint, FrameCorpus.open(data), "test")):
+        return []
+    kept = kept_by_model(checkpoint, data, setting, record["seed"])
+    return [{"cell": record["cell"], "seed": record["seed"], **kept}]
 
 
 def unigram(keys: int) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from polyphonic_retention import MEASURES, REAL, Setting
 from polyphonic_strata import STRATA
 from trainings import Record, damaged
 
@@ -69,6 +70,7 @@ def read_log(path: Path) -> Record:
         for row in (*log["trainings"], *log["baselines"].values()):
             check_strata(row.get("test_strata"), counts["test"])
         check_strata(log["frames"].get("test_strata"), counts["test"])
+        check_retention(log.get("retention"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise damaged(path, "the benchmark", problem) from None
     return log
@@ -88,6 +90,27 @@ def check_strata(sums: list[list[float]] | None, count: int) -> None:
     array = np.array(sums, np.float64)
     if array.shape != (len(STRATA), count) or not np.isfinite(array).all():
         raise ValueError(f"strata of shape {array.shape} where it must be {(len(STRATA), count)}")
+
+
+def check_retention(log: Record | None) -> None:
+    """Raise ValueError, KeyError or TypeError where there is something, but not what is measured of continuations."""
+    if log is None:
+        return
+    setting, pieces = Setting(**log["setting"]), (len(log["windows"]),)
+    lags = (setting.lags,)
+    for kept in (*itertools.chain(*log["rows"].values()), *log["models"]):
+        arrays = [(kept["measures"][name], pieces) for name in MEASURES] + [(kept["curve"], lags)]
+        arrays.append((list(kept["warnings"].values()), (len(kept["warnings"]),)))
+        if "gate_temperature" in kept:
+            arrays += [(kept["gate_temperature"], ()), *((kept["valid"][name], (2,)) for name in ("repeats", "real"))]
+        if any(np.shape(row) != shape or not np.isfinite(row).all() for row, shape in arrays):
+            raise ValueError("continuations without figures")
+    for kept in log["rows"].get(REAL, []):
+        if np.shape(kept["halves"]) != (2, *lags) or not np.isfinite(kept["halves"]).all():
+            raise ValueError("real pieces without a curve of either half")
+    for kept in log["models"]:
+        if kept["cell"] not in CELLS or kept["seed"] < 0:
+            raise ValueError("continuations of a model that is no row")
 
 
 def heads_of(log: Record) -> tuple[str, ...]:

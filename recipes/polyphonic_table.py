@@ -12,15 +12,15 @@ that validation likes best. The rows are those of polyphonic_rows.py.
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 import numpy as np
+from polyphonic_kept import section
 from polyphonic_rows import CELLS, HEADS, MATCH, Floats, Row, best_head, counted, heads_of, learnt, of, read_log
 from polyphonic_strata import STRATA
-from trainings import Record, made_by, run_recipe
+from trainings import Record, made_by, run_recipe, wrapped
 
 from seqaudio.files.atomic import write_bytes
 from seqaudio.report.statistics import difference, holm, interval
@@ -120,6 +120,7 @@ def table(name: str, log: Record, plain: Record | None = None) -> str:
     if ours:
         pairs = with_and_without(baselines, others, ours) if memory else of_cells_and_heads(ours)
         lines += ["", *comparisons(pairs, weights, gains=bool(memory and others))]
+    lines += section(log, plain)
     lines += ["", *searched(log), "", *footer(name, log)]
     return "\n".join(lines) + "\n"
 
@@ -155,11 +156,6 @@ def remembered(memory: Record, log: Record, others: dict[str, Row]) -> list[str]
             f"{log['plan']['units']} units, within 2 %. {plain}"
         ),
     ]
-
-
-def wrapped(text: str) -> list[str]:
-    """A paragraph as lines."""
-    return textwrap.wrap(text, 118, break_on_hyphens=False)
 
 
 def stopped(rows: Iterable[Row]) -> list[str]:

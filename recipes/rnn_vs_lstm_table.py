@@ -9,7 +9,6 @@ the rule of the sentences, are those of rnn_vs_lstm_answers.py.
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from rnn_vs_lstm_answers import (
     verdict,
 )
 from rnn_vs_lstm_measures import BAR_GROUPS, CUTS, STRATA
-from trainings import Record, made_by, run_recipe
+from trainings import Record, made_by, run_recipe, wrapped
 
 from seqaudio.structure import similarity_error
 
@@ -83,11 +82,6 @@ def opening(found: Found) -> list[str]:
             f"({plan['resamples']:,} samples)."
         ),
     ]
-
-
-def wrapped(text: str) -> list[str]:
-    """A paragraph as lines."""
-    return textwrap.wrap(text, 118, break_on_hyphens=False)
 
 
 def sentences(found: Found) -> list[str]:

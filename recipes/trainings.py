@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -168,6 +169,11 @@ def damaged(path: Path, recipe: str, problem: Exception) -> CheckpointError:
         f"{path}: damaged, not a log of {recipe} ({reason}); move it away: finished trainings are kept in the "
         "folder of --runs and found again"
     )
+
+
+def wrapped(text: str) -> list[str]:
+    """A paragraph of a table as lines."""
+    return textwrap.wrap(text, 118, break_on_hyphens=False)
 
 
 def made_by(command: str, log: Record) -> str:

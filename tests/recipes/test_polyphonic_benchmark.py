@@ -54,11 +54,14 @@ def plans(recipe):
 @pytest.fixture(scope="module")
 def tables(recipe):
     """The module that prints, from few bootstrap samples."""
-    module = sys.modules["polyphonic_table"]
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("interval", "difference"):
-            patch.setattr(module, name, partial(getattr(statistics, name), resamples=100))
-        yield module
+        for module in PRINTING:
+            for name in ("interval", "difference"):
+                patch.setattr(sys.modules[module], name, partial(getattr(statistics, name), resamples=100))
+        yield sys.modules["polyphonic_table"]
+
+
+PRINTING = ("polyphonic_table", "polyphonic_kept")
 
 
 @pytest.mark.parametrize("plan", ["QUICK_SMALL", "SMALL_MATCH"])
@@ -125,11 +128,16 @@ def remembered(recipe, plans, rolls, printed):
     return folder, result, before
 
 
+KEPT = {"primer": 6, "steps": 8, "bar": 2, "loop": 4, "windows": 5, "valid_windows": 3, "gate_temperatures": (1.0, 0.5)}
+
+
 def ran(recipe, rolls, folder, runs, *options, **plan):
     """What the command says with other plans, one training at a time."""
     with pytest.MonkeyPatch.context() as patch:
         for name, tiny in plan.items():
             patch.setattr(sys.modules["polyphonic_plans"], name, tiny)
+        retention = sys.modules["polyphonic_retention"]
+        patch.setattr(retention, "FULL", retention.Setting(**KEPT))
         patch.setenv("PYTHONPATH", str(PAGE.parent), prepend=":")
         arguments = ["--data", str(rolls), "--seeds", "2", "--jobs", "1", "--out", str(folder)]
         arguments += ["--runs", str(folder / runs), *options]
@@ -230,10 +238,28 @@ def a_stratum_less(text, log):
     log["frames"]["test_strata"].pop()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [cut, without_a_piece, not_finite, another_cell, no_baseline, strata_of_a_piece_less, a_stratum_less],
-)
+def continuations_of_a_piece_less(text, log):
+    log["retention"]["rows"]["loop of the primer"][0]["measures"]["primer_recall"].pop()
+
+
+def continuations_without_a_curve(text, log):
+    log["retention"]["models"][0]["curve"][0] = float("nan")
+
+
+def continuations_of_no_row(text, log):
+    log["retention"]["models"][0]["cell"] = "transformer"
+
+
+def half_of_the_real_pieces(text, log):
+    log["retention"]["rows"]["real pieces"][0]["halves"].pop()
+
+
+DAMAGES = [cut, without_a_piece, not_finite, another_cell, no_baseline, strata_of_a_piece_less, a_stratum_less]
+DAMAGES += [continuations_of_a_piece_less, continuations_without_a_curve, continuations_of_no_row]
+DAMAGES += [half_of_the_real_pieces]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_log_is_refused(recipe, printed, tmp_path, damage):
     text = (printed[0] / "Walks.json").read_text()
     log = json.loads(text)
@@ -273,8 +299,9 @@ RESULTS = sorted((ROOT / "docs" / "results" / "polyphonic").glob("*.json"))
 
 @pytest.mark.parametrize("log", RESULTS, ids=lambda path: path.stem)
 def test_the_committed_table_is_what_its_log_says(tables, monkeypatch, log):
-    for name in ("interval", "difference"):
-        monkeypatch.setattr(tables, name, getattr(statistics, name))
+    for module in PRINTING:
+        for name in ("interval", "difference"):
+            monkeypatch.setattr(sys.modules[module], name, getattr(statistics, name))
     assert tables.page(log) == log.with_suffix(".md").read_text(encoding="utf-8")
 
 
@@ -379,6 +406,104 @@ def test_a_log_of_before_there_were_strata_is_printed_and_goes_on(recipe, tables
     some = [cells[0] for cells in rows_of(result.stdout, "Test nats per frame by") if "of 2 seeds" in cells[0]]
     assert len(some) == 2
     assert result.stdout.count("Without strata, as they were measured before these were kept: ") == 1
+
+
+# ---- what continuations keep -----------------------------------------------------------------------------------------
+
+ROWS = ["real pieces", "loop of the primer", "Markov over frames, order 4"]
+
+
+def test_continuations_of_every_joint_model_are_measured_once(remembered):
+    folder, result, _ = remembered
+    for name in ("Walks", "Walks-match"):
+        log = json.loads((folder / f"{name}.json").read_text())
+        kept = log["retention"]
+        assert kept["windows"] == [2, 2, 1]  # five of six, evenly spread
+        assert {row: len(seeds) for row, seeds in kept["rows"].items()} == dict(zip(ROWS, (1, 1, 2), strict=True))
+        measured = sorted((each["cell"], each["seed"]) for each in kept["models"])
+        assert measured == [(cell, seed) for cell in ("gru", "lstm", "rnn") for seed in range(2)]
+        for each in kept["models"]:
+            assert each.get("gate_temperature") in ((1.0, 0.5) if "match" in name else (None,))
+    assert result.stderr.count("continuations ") == 3 + 6
+
+
+def test_the_table_of_continuations_is_what_the_log_says(remembered):
+    folder, result, _ = remembered
+    logs = [json.loads((folder / f"{name}.json").read_text())["retention"] for name in ("Walks", "Walks-match")]
+    _, _, *rows = rows_of(result.stdout, "## What continuations keep")
+    cells, kinds = ("RNN", "GRU", "LSTM"), ("plain", "match memory")
+    assert [row[0] for row in rows] == ROWS + [f"**{cell}, {kind}**" for kind in kinds for cell in cells]
+    for cell, line in zip(cells * 2, rows[3:], strict=True):
+        log = logs[rows.index(line) > 5]
+        sums = [each["measures"]["shared_run"] for each in log["models"] if each["cell"] == cell.lower()]
+        assert float(line[4].split()[0]) == pytest.approx(np.sum(sums) / 2 / 5, abs=0.051)
+        error = np.mean([each["curve"] for each in log["models"] if each["cell"] == cell.lower()], axis=0)
+        error = np.abs(error - log["rows"]["real pieces"][0]["curve"]).mean()
+        assert float(line[3].split()[0]) == pytest.approx(error, abs=6e-4)
+    text = result.stdout[result.stdout.index("## What continuations keep") :]
+    pairs = [row[:3] for row in rows_of(text, "First row minus second")[2:]]
+    others = ("RNN, match memory", "GRU, match memory", "LSTM, plain", "real pieces")
+    assert pairs == [
+        [what, "LSTM, match memory", other] for what in ("far repeats", "primer recall") for other in others
+    ]
+    lstm = [str(each["gate_temperature"]) for each in logs[1]["models"] if each["cell"] == "lstm"]
+    assert f"LSTM, match memory {', '.join(value.removesuffix('.0') for value in lstm)} (" in " ".join(text.split())
+
+
+def test_continuations_of_before_and_of_other_windows(tables, remembered):
+    log, plain = (json.loads((remembered[0] / f"{name}.json").read_text()) for name in ("Walks-match", "Walks"))
+    older = {name: value for name, value in log.items() if name != "retention"}
+    text = tables.table("Walks-match", log, plain)
+    begin, end = (text.index(words) for words in ("\n## What continuations keep", "\nThe search:"))
+    assert tables.table("Walks-match", older, plain) == text[:begin] + text[end:]
+    other = plain | {"retention": plain["retention"] | {"windows": [2, 2, 2]}}
+    for beside in (other, {name: value for name, value in plain.items() if name != "retention"}):
+        assert "No plain rows: no log of plain models beside this one has continuations" in tables.table(
+            "Walks-match", log, beside
+        )
+    short = log | {"retention": log["retention"] | {"windows": [], "rows": {}, "models": []}}
+    text = tables.table("Walks-match", short, plain)
+    assert "not measured: fewer than two test pieces have 6 frames and 8 behind them." in text
+    assert "## What continuations keep" not in text
+
+
+def test_missing_continuations_are_told_and_measured_where_the_model_is(recipe, tables, rolls, printed, tmp_path):
+    log = json.loads((printed[0] / "Walks.json").read_text())
+    finals = [record for record in log["trainings"] if "seed" in record and record["head"] == "joint"]
+    there = printed[0] / "runs" / "Walks" / "full"
+    setting = sys.modules["polyphonic_retention"].Setting(**KEPT)
+    kept = recipe.retained(finals[0], str(rolls), str(there), setting)
+    assert [
+        each for each in log["retention"]["models"] if each["cell"] == kept[0]["cell"] and each["seed"] == 0
+    ] == kept
+    another = {**finals[0], "test_nats": finals[-1]["test_nats"]}
+    assert recipe.retained(another, str(rolls), str(there), setting) == []
+
+    missing = log["retention"]["models"][-1]
+    cell, seed = missing["cell"], missing["seed"]
+    log["retention"]["models"].remove(missing)
+    assert f"**{cell.upper()}, plain** (1 of 2 seeds)" in tables.table("Walks", log)
+    (tmp_path / "Walks.json").write_text(json.dumps(log))
+    tiny = recipe.Plan(**log["plan"])
+    without = ran(recipe, rolls, tmp_path, "runs", SMALL=tiny)
+    assert without.stderr == ""
+    shutil.copytree(
+        there / f"{cell}-joint-seed-{seed}", tmp_path / "runs" / "Walks" / "full" / f"{cell}-joint-seed-{seed}"
+    )
+    again = ran(recipe, rolls, tmp_path, "runs", SMALL=tiny)
+    assert again.stderr == f"continuations 1/1: {cell} joint seed {seed}\n"
+    assert json.loads((tmp_path / "Walks.json").read_text())["retention"]["models"][-1] == missing
+    assert again.stdout == printed[1].stdout
+
+
+def test_with_another_setting_continuations_are_begun_anew(recipe, rolls, printed):
+    log = json.loads((printed[0] / "Walks.json").read_text())
+    bench = recipe.Bench(
+        recipe.Plan(**log["plan"]), str(rolls), FrameCorpus.open(rolls), printed[0] / "Walks.json", printed[0] / "runs"
+    )
+    assert bench.log["retention"]["setting"]["primer"] == 64
+    assert bench.log["retention"]["models"] == []
+    assert bench.log["trainings"] == log["trainings"]
 
 
 # ---- with a memory of the piece --------------------------------------------------------------------------------------
