@@ -14,6 +14,11 @@ has the same number of parameters within 2 %. The JSON is the log of all trainin
 stands there is not trained again. How much is done stands in polyphonic_plans.py, the table is made by
 polyphonic_table.py, trainings.py keeps the log, and side_by_side.py has the processes.
 
+Models of joint frames also continue windows of the test pieces, and it is measured what the continuations keep
+(polyphonic_retention.py, printed by polyphonic_kept.py), beside a Markov chain over frames, a loop and the pieces
+themselves; validation windows choose the temperature of a memory's gate. Only models whose training folder is still
+there are continued. A set with fewer than two pieces so long, as JSB is, goes without.
+
 With ``--memory match`` every cell has a memory of the piece (:mod:`seqaudio.models.match_memory`) and a head of joint
 frames, at the size of the plain models. Those models have a log of their own, and one table with the plain ones where
 their log lies beside it.

@@ -3,9 +3,11 @@
 import json
 import sys
 from itertools import groupby
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.music.frames import transposed_frames
@@ -84,7 +86,7 @@ def test_a_loop_says_the_primer_again_and_again(windows):
 
 def test_sums_are_those_of_the_windows_of_each_piece(retention, copies, corpus, windows):
     stuck = windows.frames.copy()
-    stuck[3] = windows.looped()[3]
+    stuck[1] = windows.looped()[1]
     stuck[0, 64:] = melody(np.random.default_rng(0), 1)  # the only window of its piece
     kept = windows.kept(stuck, copies.TrainingRuns(corpus.split("train")))
     far = [frame_far_repeat_rate(roll) for roll in stuck]
@@ -92,7 +94,7 @@ def test_sums_are_those_of_the_windows_of_each_piece(retention, copies, corpus, 
     for name, values in (("far_repeat_rate", far), ("primer_recall", recall)):
         expected = [values[0], sum(values[1:3]), sum(values[3:])]
         assert kept["measures"][name] == pytest.approx(expected, abs=1e-4)
-    assert kept["measures"]["degenerate"] == [1, 0, 1]
+    assert kept["measures"]["degenerate"] == [1, 1, 0]
     assert kept["warnings"] == {"held": 1, "loop": 1}  # four bars of sixteen frames, four times
     curves = [similarity_curve(Bars.of_frames(roll, 8)) for roll in stuck]
     assert kept["curve"] == pytest.approx(np.mean(curves, axis=0), abs=1e-4)
@@ -118,6 +120,29 @@ def test_the_temperature_nearest_to_real_windows_is_chosen(retention, windows):
         assert found["gate_temperature"] == best
         assert found["valid"]["repeats"] == pytest.approx(windows.repeats(tried[best]), abs=1e-4)
         assert found["valid"]["real"] == pytest.approx(windows.repeats(windows.frames), abs=1e-4)
+
+
+def test_the_temperature_chosen_on_validation_is_that_of_the_test_windows(retention, corpus, monkeypatch):
+    setting = retention.Setting(gate_temperatures=(1.0, 0.5, 0.3))
+    material = retention.Material.open(corpus.name, setting)
+    assert (len(material.valid), len(material.test)) == (3, 6)
+    asked = []
+
+    def as_real_at_a_half(model, memory, primers, steps, *, seed, gate_temperature):
+        windows = material.valid if len(primers) == 3 else material.test
+        assert (np.array(primers) == windows.frames[:, :64]).all()
+        asked.append((len(primers), seed, gate_temperature))
+        return (windows.frames if gate_temperature == 0.5 else windows.looped())[:, 64:]
+
+    monkeypatch.setattr(retention, "continue_frames", as_real_at_a_half)
+    real = retention.kept_by_row(retention.REAL, corpus.name, setting, 1)[0]
+    looped = retention.kept_by_row(retention.LOOP, corpus.name, setting, 1)[0]
+    for memory, expected, temperature in ((object(), real, 0.5), (None, looped, None)):
+        model = SimpleNamespace(build=torch.nn.Identity, memory=lambda memory=memory: memory)
+        kept = retention.kept_by_model(model, corpus.name, setting, 7)
+        assert kept["measures"] == expected["measures"]
+        assert kept.get("gate_temperature") == temperature
+    assert asked == [(3, 7, 1.0), (3, 7, 0.5), (3, 7, 0.3), (6, 7, 0.5), (6, 7, 1.0)]
 
 
 # ---- counts of whole frames ------------------------------------------------------------------------------------------
