@@ -479,21 +479,21 @@ def test_missing_continuations_are_told_and_measured_where_the_model_is(recipe, 
     another = {**finals[0], "test_nats": finals[-1]["test_nats"]}
     assert recipe.retained(another, str(rolls), str(there), setting) == []
 
-    missing = log["retention"]["models"][-1]
-    cell, seed = missing["cell"], missing["seed"]
-    log["retention"]["models"].remove(missing)
-    assert f"**{cell.upper()}, plain** (1 of 2 seeds)" in tables.table("Walks", log)
+    gone, missing = log["retention"]["models"][-2:]
+    log["retention"]["models"] = log["retention"]["models"][:-2]
     (tmp_path / "Walks.json").write_text(json.dumps(log))
-    tiny = recipe.Plan(**log["plan"])
-    without = ran(recipe, rolls, tmp_path, "runs", SMALL=tiny)
-    assert without.stderr == ""
-    shutil.copytree(
-        there / f"{cell}-joint-seed-{seed}", tmp_path / "runs" / "Walks" / "full" / f"{cell}-joint-seed-{seed}"
-    )
-    again = ran(recipe, rolls, tmp_path, "runs", SMALL=tiny)
-    assert again.stderr == f"continuations 1/1: {cell} joint seed {seed}\n"
-    assert json.loads((tmp_path / "Walks.json").read_text())["retention"]["models"][-1] == missing
-    assert again.stdout == printed[1].stdout
+    name = f"{missing['cell']} joint seed {missing['seed']}"
+    folder = name.replace(" ", "-")
+    shutil.copytree(there / folder, tmp_path / "runs" / "Walks" / "full" / folder)
+    result = ran(recipe, rolls, tmp_path, "runs", SMALL=recipe.Plan(**log["plan"]))
+    assert result.stderr == f"continuations 1/1: {name}\n"
+    measured = json.loads((tmp_path / "Walks.json").read_text())
+    assert measured["retention"]["models"] == [*log["retention"]["models"], missing]
+    seeds = {cell: sum(each["cell"] == cell for each in measured["retention"]["models"]) for cell in recipe.CELLS}
+    assert seeds[gone["cell"]] == 1
+    shown = [row[0] for row in rows_of(result.stdout, "## What continuations keep")[5:]]
+    some = {1: " (1 of 2 seeds)", 2: ""}
+    assert shown == [f"**{cell.upper()}, plain**{some[seeds[cell]]}" for cell in recipe.CELLS]
 
 
 def test_with_another_setting_continuations_are_begun_anew(recipe, rolls, printed):
