@@ -515,7 +515,7 @@ def test_with_a_memory_every_cell_has_one_in_a_log_of_its_own(recipe, remembered
     assert len(log["trainings"]) == 3 * 2 + 2 * 3
     for record in log["trainings"]:
         model = record["experiment"]["model"]
-        assert model["memory"] == {"match": True, "lags": [4, 8, 16], "counters": [4, 16], "features": 32}
+        assert model["memory"] == {"match": True, "lags": [4, 8, 16], "counters": [4, 16], "features": 8}
         assert record["head"] == model["head"] == "joint"
     plain_joint = [r["parameters"] for r in plain["trainings"] if r["head"] == "joint"]
     sizes = [record["parameters"] for record in log["trainings"]]
