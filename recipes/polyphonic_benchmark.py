@@ -3,6 +3,7 @@
     python recipes/polyphonic_benchmark.py --data JSB_Chorales.mat           # everything: hours; run it again to go on
     python recipes/polyphonic_benchmark.py --data Nottingham.mat --quick     # one seed, small models: three minutes
     python recipes/polyphonic_benchmark.py --data Nottingham.mat --memory match    # cells with a memory of the piece
+    python recipes/polyphonic_benchmark.py --data Nottingham.mat --memory lookback    # by fixed lags alone
 
 The field's table (Boulanger-Lewandowski et al. 2012, as pooled by Bai et al. 2018): frames of 88 keys, frame t+1 is
 predicted from frames 1..t, frame 1 is never scored, the state starts fresh in each piece; the figure is the sum of nats
@@ -20,8 +21,8 @@ themselves; validation windows choose the temperature of a memory's gate. Only m
 there are continued. A set with fewer than two pieces so long, as JSB is, goes without.
 
 With ``--memory match`` every cell has a memory of the piece (:mod:`seqaudio.models.match_memory`) and a head of joint
-frames, at the size of the plain models. Those models have a log of their own, and one table with the plain ones where
-their log lies beside it.
+frames, at the size of the plain models; with ``--memory lookback`` the same but for the longest match. Those models
+have a log of their own, and one table with the others where their logs lie beside it.
 
 Trainings side by side on one GPU wait for each other unless NVIDIA's MPS runs (``nvidia-cuda-mps-control -d``).
 Copy the pages and change them.
@@ -42,9 +43,9 @@ import numpy as np
 from numpy.typing import NDArray
 from polyphonic_plans import PLAIN, Plan, plan_of, tried
 from polyphonic_retention import LOOP, MARKOV, REAL, Setting, begun, enough, kept_by_model, kept_by_row, setting_of
-from polyphonic_rows import CELLS, MATCH, of, read_log
+from polyphonic_rows import CELLS, MEMORIES, log_name, of, read_log
 from polyphonic_strata import by_stratum
-from polyphonic_table import plain_beside, write_pages
+from polyphonic_table import logs_beside, write_pages
 from side_by_side import work, workers
 from trainings import Journal, Record, run_recipe, trained, training_options, which
 
@@ -68,10 +69,10 @@ TRANSPOSE = 5  # semitones, in training and for the counts of the transposed bas
 @click.option("--data", required=True, type=click.Path(exists=True, dir_okay=False), help="One of the four .mat files.")
 @click.option(
     "--memory",
-    type=click.Choice(["none", "match"]),
+    type=click.Choice(["none", *MEMORIES]),
     default="none",
     show_default=True,
-    help="Of the piece, for every cell: none beside the state, or match memory.",
+    help="Of the piece, for every cell: none beside the state, match memory, or that without the longest match.",
 )
 @training_options("polyphonic", "unfinished trainings")
 def main(data: str, memory: str, quick: bool, seeds: int | None, out: str | None, runs: str, jobs: int) -> None:
@@ -80,7 +81,7 @@ def main(data: str, memory: str, quick: bool, seeds: int | None, out: str | None
     for split in ("train", "valid", "test"):
         if not any(len(piece) > 1 for piece in corpus.split(split)):
             raise NoNotesError(f"{data}: no {split} piece of two frames or more; name a set with train, valid and test")
-    name = Path(data).stem + (MATCH if memory == "match" else "")
+    name = log_name(Path(data).stem, memory)
     folder = Path(out or ("out/polyphonic" if quick else "docs/results/polyphonic"))
     folder.mkdir(parents=True, exist_ok=True)  # told now if that cannot be, not after the first training
     bench = Bench(
@@ -90,7 +91,7 @@ def main(data: str, memory: str, quick: bool, seeds: int | None, out: str | None
         folder / f"{name}.json",
         Path(runs) / name / ("quick" if quick else "full"),
     )
-    plain_beside(folder / f"{name}.json", bench.log)  # told now if it is damaged, not after the last training
+    logs_beside(folder / f"{name}.json", bench.log)  # told now if one is damaged, not after the last training
     bench.run(jobs, seeds or (1 if quick else 5))
     click.echo(write_pages(folder / f"{name}.json"))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from polyphonic_retention import LOOP, MARKOV, REAL, enough
-from polyphonic_rows import CELLS
+from polyphonic_rows import CELLS, MEMORIES, memory_of
 from trainings import Record, wrapped
 
 from seqaudio.report.statistics import difference, holm, interval
@@ -42,12 +42,13 @@ class KeptRow:
         return np.array([kept["measures"][measure] for kept in self.kept], np.float64)
 
 
-def section(log: Record, plain: Record | None) -> list[str]:
+def section(log: Record, plain: Record | None, lookback: Record | None = None) -> list[str]:
     """What continuations keep, as Markdown; nothing of a log that was begun before it was measured.
 
     Args:
         log: of plain models, or of models with a memory.
         plain: beside the latter, the log of plain models of the same set.
+        lookback: likewise of models that look back by fixed lags alone.
     """
     kept = log.get("retention")
     if kept is None:
@@ -56,35 +57,38 @@ def section(log: Record, plain: Record | None) -> list[str]:
     frames = f"{setting['primer']} frames and {setting['steps']} behind them"
     if not enough(kept):
         return ["", f"What continuations keep is not measured: fewer than two test pieces have {frames}."]
-    memory = bool(log["plan"].get("memory"))
-    of_plain = plain_rows(kept, plain) if memory and plain else {}
-    ours = models(log, ", match memory" if memory else ", plain")
+    memory = memory_of(log)
+    of_plain, looking_back = rows_beside(kept, plain), rows_beside(kept, lookback)
+    ours = models(log)
     counted = {row: KeptRow(row, tuple(kept["rows"][row])) for row in (REAL, LOOP, MARKOV) if row in kept["rows"]}
     if REAL not in counted:
         return []
-    rows = [*counted.values(), *of_plain.values(), *ours.values()]
+    rows = [*counted.values(), *of_plain.values(), *looking_back.values(), *ours.values()]
     lines = ["", "## What continuations keep", "", *opening(kept, frames), "", *figures(rows, counted[REAL], kept)]
     lines += gates(kept, ours.values()) if memory else []
     if memory and not of_plain:
         lines += ["", "No plain rows: no log of plain models beside this one has continuations of these windows."]
-    return lines + comparisons(pairs(counted[REAL], of_plain, ours), np.array(kept["windows"], np.float64))
+    asked = pairs(counted[REAL], [of_plain, looking_back], ours)
+    return lines + comparisons(asked, np.array(kept["windows"], np.float64))
 
 
-def models(log: Record, kind: str) -> dict[str, KeptRow]:
+def models(log: Record) -> dict[str, KeptRow]:
     """The models of joint frames of a log, by cell, with all seeds that were measured."""
+    memory = memory_of(log)
+    kind = MEMORIES[memory] if memory else "plain"
     found = {}
     for cell in CELLS:
         seeds = sorted((each for each in log["retention"]["models"] if each["cell"] == cell), key=lambda e: e["seed"])
         if seeds:
-            found[cell] = KeptRow(f"{cell.upper()}{kind}", tuple(seeds), log.get("seeds", 1))
+            found[cell] = KeptRow(f"{cell.upper()}, {kind}", tuple(seeds), log.get("seeds", 1))
     return found
 
 
-def plain_rows(kept: Record, plain: Record) -> dict[str, KeptRow]:
-    """The plain models of the log beside this one, if they went on with the same windows."""
-    beside = plain.get("retention") or {}
+def rows_beside(kept: Record, other: Record | None) -> dict[str, KeptRow]:
+    """The models of a log beside this one, if there is one and they went on with the same windows."""
+    beside = (other or {}).get("retention") or {}
     same = all(beside.get(name) == kept[name] for name in ("setting", "windows"))
-    return models(plain, ", plain") if same else {}
+    return models(other) if other and same else {}
 
 
 def opening(kept: Record, frames: str) -> list[str]:
@@ -169,13 +173,11 @@ def gates(kept: Record, rows: Iterable[KeptRow]) -> list[str]:
     ]
 
 
-def pairs(real: KeptRow, plain: dict[str, KeptRow], ours: dict[str, KeptRow]) -> list[tuple[KeptRow, KeptRow]]:
-    """The LSTM beside the other cells, beside itself without a memory, and beside real pieces."""
+def pairs(real: KeptRow, beside: list[dict[str, KeptRow]], ours: dict[str, KeptRow]) -> list[tuple[KeptRow, KeptRow]]:
+    """The LSTM beside the other cells, beside itself in the logs beside this one, and beside real pieces."""
     if "lstm" not in ours:
         return []
-    others = [ours[cell] for cell in ("rnn", "gru") if cell in ours] + [
-        plain[cell] for cell in ("lstm",) if cell in plain
-    ]
+    others = [ours[cell] for cell in ("rnn", "gru") if cell in ours] + [of["lstm"] for of in beside if "lstm" in of]
     return [(ours["lstm"], other) for other in (*others, real)]
 
 

@@ -116,9 +116,10 @@ QUICK_SMALL_MATCH, QUICK_LARGE_MATCH = (
 def plan_of(corpus: FrameCorpus, quick: bool, memory: str) -> Plan:
     """How much is done for a set."""
     small = sum(len(piece) for piece in corpus.split("train")) < SMALL_SET
-    if memory == "match":
-        return (QUICK_SMALL_MATCH if small else QUICK_LARGE_MATCH) if quick else SMALL_MATCH if small else LARGE_MATCH
-    return (QUICK_SMALL if small else QUICK_LARGE) if quick else SMALL if small else LARGE
+    if memory == "none":
+        return (QUICK_SMALL if small else QUICK_LARGE) if quick else SMALL if small else LARGE
+    plan = (QUICK_SMALL_MATCH if small else QUICK_LARGE_MATCH) if quick else SMALL_MATCH if small else LARGE_MATCH
+    return plan if memory == "match" else replace(plan, memory={"match": False, **(plan.memory or {})})
 
 
 def tried(number: int, plan: Plan) -> Record:

@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 
 CELLS = ("rnn", "gru", "lstm")
 HEADS = ("independent", "joint")
-MATCH = "-match"
-"""Behind the name of a set: its log of models with a memory."""
+MEMORIES = {"match": "match memory", "lookback": "lookback"}
+"""What models may remember the piece with, as it is asked for and as it is called."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,22 @@ def check_retention(log: Record | None) -> None:
             raise ValueError("continuations of a model that is no row")
 
 
+def memory_of(log: Record) -> str | None:
+    """Which of the memories the models of a log have; None: they are plain."""
+    memory = log["plan"].get("memory")
+    return None if memory is None else "match" if memory.get("match", True) else "lookback"
+
+
+def log_name(name: str, memory: str | None) -> str:
+    """The name of the log of a set's models with this memory, or of its plain ones."""
+    return f"{name}-{memory}" if memory in MEMORIES else name
+
+
+def set_name(name: str, log: Record) -> str:
+    """The name of the set, of a log's."""
+    return name.removesuffix(f"-{memory_of(log)}")
+
+
 def heads_of(log: Record) -> tuple[str, ...]:
     """The heads whose models are trained."""
     return tuple(log["plan"]["trials"])
@@ -148,10 +164,11 @@ def learnt(log: Record, heads: tuple[str, ...]) -> dict[tuple[str, str], Row]:
     """The models by cell and head, with as many seeds as all of these have; none where some have none."""
     done = {(cell, head): finals(log, cell, head) for head in heads for cell in CELLS}
     seeds = min(map(len, done.values()))
-    memory = ", match memory" if log["plan"].get("memory") else ""
+    memory = memory_of(log)
+    remembering = f", {MEMORIES[memory]}" if memory else ""
     return {
         (cell, head): Row(
-            f"{cell.upper()}, {records[0]['experiment']['model']['head']}{memory}",
+            f"{cell.upper()}, {records[0]['experiment']['model']['head']}{remembering}",
             "independent keys" if head == "independent" else "joint",
             float(np.mean([record["valid"] for record in records[:seeds]])),
             np.array([record["test_nats"] for record in records[:seeds]]),

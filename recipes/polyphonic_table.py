@@ -6,7 +6,8 @@ Published figures, counting baselines and our models, whose keys are independent
 bootstrap intervals, the means over pieces, nats by how much was heard before, paired differences, and the search. While
 seeds are still missing it prints those that every cell and head has. Models with a memory of the piece have a log of
 their own; where that of the plain models of the same set lies beside it, they stand in the same table, with the head
-that validation likes best. The rows are those of polyphonic_rows.py.
+that validation likes best, and so do models that look back by fixed lags alone in the table of those with the longest
+match too. The rows are those of polyphonic_rows.py.
 """
 
 from __future__ import annotations
@@ -18,7 +19,22 @@ from pathlib import Path
 import click
 import numpy as np
 from polyphonic_kept import section
-from polyphonic_rows import CELLS, HEADS, MATCH, Floats, Row, best_head, counted, heads_of, learnt, of, read_log
+from polyphonic_rows import (
+    CELLS,
+    HEADS,
+    MEMORIES,
+    Floats,
+    Row,
+    best_head,
+    counted,
+    heads_of,
+    learnt,
+    log_name,
+    memory_of,
+    of,
+    read_log,
+    set_name,
+)
 from polyphonic_strata import STRATA
 from trainings import Record, made_by, run_recipe, wrapped
 
@@ -47,24 +63,36 @@ def main(log: Path) -> None:
 
 
 def page(path: Path) -> str:
-    """The table of the log in a file, with the plain models of the log beside it where it is one of a memory."""
+    """The table of the log in a file, with the models of the logs beside it that belong there."""
     log = read_log(path)
-    return table(path.stem, log, plain_beside(path, log))
+    return table(path.stem, log, **logs_beside(path, log))
 
 
 def write_pages(path: Path) -> str:
-    """Write the table of a log beside it; returns it. A table of models with a memory shows the plain ones anew."""
+    """Write the table of a log beside it; returns it. Tables of other logs that show its models are written anew."""
     text = page(path)
     write_bytes(path.with_suffix(".md"), text.encode())
-    log, other = read_log(path), path.with_stem(path.stem + MATCH)
-    if not memory_of(log) and beside(path, log, other.stem):
-        write_bytes(other.with_suffix(".md"), page(other).encode())
+    log = read_log(path)
+    name = set_name(path.stem, log)
+    for memory in SHOWN_IN[memory_of(log)]:
+        other = path.with_stem(log_name(name, memory))
+        if beside(path, log, other.stem):
+            write_bytes(other.with_suffix(".md"), page(other).encode())
     return text
 
 
-def plain_beside(path: Path, log: Record) -> Record | None:
-    """The log of plain models that belongs in the table of a log of models with a memory; None of other logs."""
-    return beside(path, log, path.stem.removesuffix(MATCH)) if memory_of(log) else None
+SHOWN_IN: dict[str | None, tuple[str, ...]] = {None: tuple(MEMORIES), "lookback": ("match",), "match": ()}
+"""In the tables of which memories the models with this one stand too."""
+
+
+def logs_beside(path: Path, log: Record) -> dict[str, Record | None]:
+    """The logs whose models stand in the table of a log too, as :func:`table` takes them."""
+    name, memory = set_name(path.stem, log), memory_of(log)
+    shown = {"plain": None, "lookback": "lookback"}
+    return {
+        each: beside(path, log, log_name(name, other)) if memory in SHOWN_IN[other] else None
+        for each, other in shown.items()
+    }
 
 
 def beside(path: Path, log: Record, stem: str) -> Record | None:
@@ -77,24 +105,20 @@ def beside(path: Path, log: Record, stem: str) -> Record | None:
     return found if same and found["plan"]["units"] == log["plan"]["units"] else None
 
 
-def memory_of(log: Record) -> Record | None:
-    """What the models of a log remember the piece with; None: plain models."""
-    found: Record | None = log["plan"].get("memory")
-    return found
-
-
-def table(name: str, log: Record, plain: Record | None = None) -> str:
+def table(name: str, log: Record, plain: Record | None = None, lookback: Record | None = None) -> str:
     """The figures as Markdown, from as many seeds as every cell and head has.
 
     Args:
         name: of the log's file, without its ending.
         log: of plain models, or of models with a memory.
         plain: beside the latter, the log of plain models of the same set.
+        lookback: likewise of models that look back, beside those with a match memory.
     """
-    memory, name = memory_of(log), name.removesuffix(MATCH) if memory_of(log) else name
+    memory, name = memory_of(log), set_name(name, log)
     weights = np.array(log["frames"]["test"])
     baselines, ours = counted(log), learnt(log, heads_of(log))
     others = best_head(plain) if plain else {}
+    looking_back = learnt(lookback, heads_of(lookback)) if lookback else {}
     seeds = min((len(row.trained) for row in ours.values()), default=0)
     lines = [
         f"# Next-frame nats on {name}{', with a memory of the piece' if memory else ''}",
@@ -103,7 +127,7 @@ def table(name: str, log: Record, plain: Record | None = None) -> str:
         "likelier. In brackets: 95 % bootstrap interval over pieces and seeds (10,000 samples). Piece mean: each piece",
         "counts once.",
         *chosen(log, seeds),
-        *(remembered(memory, log, others) if memory else []),
+        *(remembered(log, others) if memory else []),
         "",
         "| model | keys of a frame | parameters | validation | test | piece mean | seconds a training |",
         "|---|---|---|---|---|---|---|",
@@ -111,16 +135,17 @@ def table(name: str, log: Record, plain: Record | None = None) -> str:
     for title, kind, figures in PUBLISHED:
         if name in figures:
             lines.append(f"| {title} | {kind} | | | {figures[name]:.2f} | | |")
-    rows = [*baselines.values(), *others.values(), *ours.values()]
+    rows = [*baselines.values(), *others.values(), *looking_back.values(), *ours.values()]
     lines += [line(row, weights) for row in rows]
     if seeds < log.get("seeds", 1):
         lines += ["", UNFINISHED]
-    lines += stopped([*others.values(), *ours.values()]) if log["quick"] else []
+    lines += stopped([row for row in rows if row.trained]) if log["quick"] else []
     lines += stratified(rows, log["frames"].get("test_strata"))
     if ours:
-        pairs = with_and_without(baselines, others, ours) if memory else of_cells_and_heads(ours)
+        pairs = with_and_without(MEMORIES[memory], baselines, others, ours) if memory else of_cells_and_heads(ours)
+        pairs = [*against_lookback(looking_back, ours), *pairs]
         lines += ["", *comparisons(pairs, weights, gains=bool(memory and others))]
-    lines += section(log, plain)
+    lines += section(log, plain, lookback)
     lines += ["", *searched(log), "", *footer(name, log)]
     return "\n".join(lines) + "\n"
 
@@ -140,9 +165,11 @@ def chosen(log: Record, seeds: int) -> list[str]:
     ]
 
 
-def remembered(memory: Record, log: Record, others: dict[str, Row]) -> list[str]:
+def remembered(log: Record, others: dict[str, Row]) -> list[str]:
     """What the models remember the piece with, and where the plain models are from."""
-    lags, counters = (", ".join(map(str, memory[name])) for name in ("lags", "counters"))
+    lags, counters = (", ".join(map(str, log["plan"]["memory"][name])) for name in ("lags", "counters"))
+    matched = "Match memory: what followed the longest match, what stood"
+    looked = matched if memory_of(log) == "match" else "Lookback: what stood"
     plain = (
         f"Plain rows: the same cells without it, from a log of their own, seeds: {len(others[CELLS[0]].trained)}."
         if others
@@ -151,9 +178,8 @@ def remembered(memory: Record, log: Record, others: dict[str, Row]) -> list[str]
     return [
         "",
         *wrapped(
-            f"Match memory: what followed the longest match, what stood {lags} frames ago, and the place in cycles of "
-            f"{counters} frames. All models, plain ones too, have the parameters of a plain LSTM of "
-            f"{log['plan']['units']} units, within 2 %. {plain}"
+            f"{looked} {lags} frames ago, and the place in cycles of {counters} frames. All models, plain ones too, "
+            f"have the parameters of a plain LSTM of {log['plan']['units']} units, within 2 %. {plain}"
         ),
     ]
 
@@ -227,11 +253,27 @@ def of_cells_and_heads(ours: dict[tuple[str, str], Row]) -> list[Pair]:
     return [(names[one], names[other], ours[one].nats, ours[other].nats) for one, other in pairs]
 
 
-def with_and_without(baselines: dict[str, Row], others: dict[str, Row], ours: dict[tuple[str, str], Row]) -> list[Pair]:
+def against_lookback(looking_back: dict[tuple[str, str], Row], ours: dict[tuple[str, str], Row]) -> list[Pair]:
+    """Each cell with a match memory against itself with fixed lags alone."""
+    return [
+        (
+            f"{which[0].upper()}, {MEMORIES['match']}",
+            f"{which[0].upper()}, {MEMORIES['lookback']}",
+            row.nats,
+            other.nats,
+        )
+        for which, row in ours.items()
+        if (other := looking_back.get(which))
+    ]
+
+
+def with_and_without(
+    memory: str, baselines: dict[str, Row], others: dict[str, Row], ours: dict[tuple[str, str], Row]
+) -> list[Pair]:
     """The LSTM with a memory against all else and the best baseline, cells with against without, and their gains."""
     with_it = {cell: row.nats for (cell, _), row in ours.items()}
     plain = {cell: row.nats for cell, row in others.items()}
-    names = {cell: f"{cell.upper()}, match memory" for cell in CELLS}
+    names = {cell: f"{cell.upper()}, {memory}" for cell in CELLS}
     pairs = [(names["lstm"], names[cell], with_it["lstm"], with_it[cell]) for cell in ("rnn", "gru")]
     pairs += [(names["lstm"], f"{cell.upper()}, plain", with_it["lstm"], plain[cell]) for cell in plain]
     if baselines:
@@ -239,7 +281,7 @@ def with_and_without(baselines: dict[str, Row], others: dict[str, Row], ours: di
         pairs.append((names["lstm"], best.title, with_it["lstm"], best.nats))
     pairs += [(names[cell], f"{cell.upper()}, plain", with_it[cell], plain[cell]) for cell in plain if cell != "lstm"]
     gained = {cell: gain(with_it[cell], plain[cell]) for cell in plain}
-    titles = {cell: f"{cell.upper()}, match memory less plain" for cell in plain}
+    titles = {cell: f"{cell.upper()}, {memory} less plain" for cell in plain}
     pairs += [(titles["lstm"], titles[cell], gained["lstm"], gained[cell]) for cell in plain if cell != "lstm"]
     return pairs
 
@@ -294,7 +336,8 @@ def searched(log: Record) -> list[str]:
 
 def footer(name: str, log: Record) -> list[str]:
     """What made it."""
-    options = f"{' --memory match' if memory_of(log) else ''}{' --quick' * log['quick']}"
+    memory = memory_of(log)
+    options = f"{f' --memory {memory}' if memory else ''}{' --quick' * log['quick']}"
     command = f"python recipes/polyphonic_benchmark.py --data {name}.mat{options}"
     return [made_by(command, log), f"Set: SHA-256 {log['sha256'][:16]}."]
 

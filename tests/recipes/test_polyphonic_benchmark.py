@@ -558,6 +558,29 @@ def test_models_with_and_without_a_memory_stand_in_one_table(remembered):
         assert float(found[pair].split()[0]) == pytest.approx(apart.mean(axis=0).sum() / frames, abs=6e-4)
 
 
+def test_what_looks_back_stands_in_the_table_of_the_match_memory(recipe, plans, tables, rolls, remembered, tmp_path):
+    """Models with fixed lags alone: no source is the longest match, and they stand beside both other kinds."""
+    for name in ("Walks", "Walks-match"):
+        shutil.copy(remembered[0] / f"{name}.json", tmp_path)
+    tables.write_pages(tmp_path / "Walks-match.json")
+    without = (tmp_path / "Walks-match.md").read_text()
+    tiny = dataclasses.replace(plans.SMALL_MATCH, units=64, steps={"joint": 4}, trials={"joint": 1}, trial_share=0.5)
+    ran(recipe, rolls, tmp_path, "runs", "--memory", "lookback", SMALL_MATCH=tiny)
+    log = json.loads((tmp_path / "Walks-lookback.json").read_text())
+    assert {record["experiment"]["model"]["memory"]["match"] for record in log["trainings"]} == {False}
+    alone, together = ((tmp_path / f"Walks-{name}.md").read_text() for name in ("lookback", "match"))
+    assert "Lookback: what stood 4, 8, 16 frames ago" in alone
+    assert "--data Walks.mat --memory lookback`" in alone
+    assert "match memory" not in alone.replace("a match memory", "")
+    for cell in ("RNN", "GRU", "LSTM"):
+        (row,) = (line for line in alone.splitlines() if line.startswith(f"| **{cell}, joint, lookback** | joint"))
+        assert row in together
+        assert row not in without
+        assert f"| {cell}, match memory | {cell}, lookback |" in together
+        assert f"| {cell}, lookback | {cell}, plain |" in alone
+    assert "| far repeats | LSTM, match memory | LSTM, lookback |" in together
+
+
 def test_a_page_with_a_memory_follows_the_plain_log(tables, remembered, tmp_path):
     for name in ("Walks", "Walks-match"):
         shutil.copy(remembered[0] / f"{name}.json", tmp_path)
