@@ -158,10 +158,11 @@ class Bench:
                 if row not in rows or len(rows[row]["kept"]) < seeds * (row in COUNTED)
             ]
             measured = {pool.submit(work, measure, row, self.prepared, self.plan.setting, seeds): row for row in left}
-            self._train(pool, self._finals(seeds), "seeds")
-            for done in as_completed(measured):
+            for done in as_completed(measured):  # before the hours of training, so that an interrupt does not lose them
                 rows[measured[done]] = done.result()
                 self.journal.save()
+                click.echo(f"measured: {measured[done]}", err=True)
+            self._train(pool, self._finals(seeds), "seeds")
         self.journal.save()
 
     def page(self) -> Page:
