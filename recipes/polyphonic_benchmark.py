@@ -18,7 +18,7 @@ polyphonic_table.py, trainings.py keeps the log, and side_by_side.py has the pro
 Models of joint frames also continue windows of the test pieces, and it is measured what the continuations keep
 (polyphonic_retention.py, printed by polyphonic_kept.py), beside a Markov chain over frames, a loop and the pieces
 themselves; validation windows choose the temperature of a memory's gate. Only models whose training folder is still
-there are continued. A set with fewer than two pieces so long, as JSB is, goes without.
+there are continued. A set with fewer than two test pieces so long, such as JSB, goes without.
 
 With ``--memory match`` every cell has a memory of the piece (:mod:`seqaudio.models.match_memory`) and a head of joint
 frames, at the size of the plain models; with ``--memory lookback`` the same but for the longest match. Those models

@@ -49,7 +49,7 @@ def writing_options(command: F) -> F:
         click.option(
             "--gate-temperature",
             type=click.FloatRange(0.1, 10),
-            help="Of a model with a memory: how freely new takes turns with known.  [default: the model's own, else 1]",
+            help="Of a model with a memory: how freely it leaves a return.  [default: the model's own, else 1]",
         ),
         click.option("--top-k", type=click.IntRange(0), default=0, help="Only the K likeliest tokens; 0: all."),
         click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Nucleus; 1: all."),

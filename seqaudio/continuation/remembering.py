@@ -1,10 +1,10 @@
 """How does a model with a memory of the piece run? A network on either engine, and a notebook for each row beside it.
 
 The network gives what its head says, the logarithms of its gate, and the guesses; here they become one distribution.
-The gate has a temperature of its own, for it decides whether a piece returns to what it said before. It holds where
+The gate has a temperature of its own, for it decides whether a piece returns to what it said before. It counts where
 the memory has something to hold on to (``Notebook.holds``): cooled, a model that has begun to return goes on as surely
-as its training music does. Whether to begin is drawn at temperature 1, for a cool gate never begins what it is less
-than sure of; and what is new stays as varied.
+as its training music does. Where nothing is held, whether to begin is drawn at temperature 1, for a cool gate never
+begins what it is less than sure of; and what is new stays as varied.
 """
 
 from __future__ import annotations

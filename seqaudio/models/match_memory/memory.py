@@ -33,7 +33,7 @@ LENGTH_EDGES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48])
 """The shortest length of each bucket but the first, which is of length 0."""
 STRENGTHS = len(LENGTH_EDGES) + 2
 HELD = 2
-"""So many right guesses in a row are something to hold on to; fewer come about by chance."""
+"""A source that agrees with so many symbols in a row is something to hold on to; fewer agree by chance."""
 LONGEST_CYCLE = 255
 LEFT_OUT = -1e9
 """Logit of a source without a guess; no infinity, whose gradient is none."""
@@ -176,7 +176,7 @@ class Notebook:
 
     @property
     def holds(self) -> bool:
-        """Whether the piece goes on as before: :data:`HELD` guesses of a source, or more, were right in a row."""
+        """Whether some source has a guess, and agrees with the last :data:`HELD` symbols or more."""
         sources, lengths, _ = self._pages.read(max(self.steps - 1, 0), self.steps)
         return bool(((sources != NO_MATCH) & (lengths >= HELD)).any())
 

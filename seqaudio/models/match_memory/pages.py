@@ -19,6 +19,7 @@ IntArray = NDArray[np.int64]
 Symbols = NDArray[Any]
 
 _NO_CLOCK = np.zeros((0, 2), np.int64)
+# arrays are kept in the order in which _write takes them
 _OF_STEPS = ("matched", "followers", "lines", "places", "bars", "time")
 
 
