@@ -45,7 +45,8 @@ def continue_frames(
 
     Raises:
         NoNotesError: there is no primer, or the primers have no frame.
-        OptionError: the primers differ in length, or ``steps`` is below 1.
+        OptionError: the primers differ in length, ``steps`` is below 1, or ``gate_temperature`` is not above 0 or not 1
+            where there is no memory.
     """
     import torch
 
@@ -54,6 +55,10 @@ def continue_frames(
     lengths = sorted({len(primer) for primer in primers})
     if len(lengths) > 1 or steps < 1:
         raise OptionError(f"{steps} steps behind primers of {lengths} frames; give one length, and steps from 1 on")
+    if not gate_temperature > 0:
+        raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
+    if gate_temperature != 1 and not memory:
+        raise OptionError("gate_temperature is for models with a memory, and this one has none; leave it out")
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     notebooks = [memory.begin(primers[0].shape[1]) for _ in primers] if memory else []

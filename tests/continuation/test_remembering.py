@@ -242,3 +242,9 @@ class TestFrames:
             continue_frames(model, memory, self.primers(), 0)
         with pytest.raises(OptionError, match=r"primers of \[10, 11\] frames; give one length, and steps"):
             continue_frames(model, memory, [*self.primers(), np.zeros((11, KEYS), bool)], 3)
+        with pytest.raises(OptionError, match="gate_temperature is for models with a memory, and this one has none"):
+            continue_frames(model, memory, self.primers(), 3, gate_temperature=0.5)
+        _, (model, memory) = self.models()
+        unheard = self.primers(steps=1)  # so nothing is held
+        with pytest.raises(OptionError, match="gate temperature is 0, it must be above 0"):
+            continue_frames(model, memory, unheard, 1, gate_temperature=0)
