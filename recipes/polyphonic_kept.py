@@ -154,7 +154,9 @@ def degenerate(row: KeptRow, weights: Floats) -> str:
 def gates(kept: Record, rows: Iterable[KeptRow]) -> list[str]:
     """The temperature of the gate of each model, and what it made of validation."""
     chosen = {row.title: [each for each in row.kept if "gate_temperature" in each] for row in rows}
-    if not all(chosen.values()) or not chosen:
+    if not chosen:
+        return []
+    if not all(chosen.values()):
         return ["", "The gate has temperature 1: there are no validation windows to choose by."]
     real = next(iter(chosen.values()))[0]["valid"]["real"]
     told = []
