@@ -126,7 +126,7 @@ def log_name(name: str, memory: str | None) -> str:
 
 def set_name(name: str, log: Record) -> str:
     """The name of the set, of a log's."""
-    return name.removesuffix(f"-{memory_of(log)}")
+    return name.removesuffix(log_name("", memory_of(log)))
 
 
 def heads_of(log: Record) -> tuple[str, ...]:
