@@ -42,7 +42,18 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from polyphonic_plans import PLAIN, Plan, plan_of, tried
-from polyphonic_retention import LOOP, MARKOV, REAL, Setting, begun, enough, kept_by_model, kept_by_row, setting_of
+from polyphonic_retention import (
+    LOOP,
+    MARKOV,
+    REAL,
+    TRANSPOSE,
+    Setting,
+    begun,
+    enough,
+    kept_by_model,
+    kept_by_row,
+    setting_of,
+)
 from polyphonic_rows import CELLS, MEMORIES, log_name, of, read_log
 from polyphonic_strata import by_stratum
 from polyphonic_table import logs_beside, write_pages
@@ -62,7 +73,6 @@ from seqaudio.training.devices import Devices
 from seqaudio.training.evaluate import piece_nats
 
 MOST_CLASSES = 5_000  # more distinct training frames than that, and whole frames are no classes
-TRANSPOSE = 5  # semitones, in training and for the counts of the transposed baseline
 
 
 @click.command()

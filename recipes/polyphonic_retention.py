@@ -50,7 +50,7 @@ MARKOV, LOOP, REAL = f"Markov over frames, order {ORDER}", "loop of the primer",
 """What is measured beside the models: counts of whole frames, the end of the primer again and again, the windows."""
 MAX_LAG = 16  # bars, of the curve
 MOST_TRANSPOSED = 5_000  # more distinct training frames than that, and the counts have no transposed copies
-TRANSPOSE = 5  # semitones
+TRANSPOSE = 5  # semitones, in training and for counts of transposed copies
 
 
 @dataclass(frozen=True)
