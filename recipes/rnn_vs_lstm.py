@@ -149,7 +149,7 @@ class Bench:
 
     def run(self, jobs: int, seeds: int) -> None:
         """Everything that the log does not hold yet."""
-        rows = self.log["rows"]
+        self.log["seeds"], rows = seeds, self.log["rows"]
         with workers(jobs) as pool:
             self._train(pool, self._trials(), "search")
             left = [

@@ -181,7 +181,7 @@ class Found:
         self.seeds = min(map(len, done.values()))
         self.models = {row: records[: self.seeds] for row, records in done.items()} if self.seeds else {}
         self.rows = [name for name in NAMES if name in self.models or name in log["rows"]]
-        self.finished = len(self.rows) == len(NAMES)
+        self.finished = len(self.rows) == len(NAMES) and self.seeds >= log.get("seeds", 1)
 
     def nats_of(self, row: str) -> list[Record]:
         """Of each seed the nats by part; of counts one; of a loop and of real pieces none."""

@@ -50,7 +50,7 @@ def table(log: Record) -> str:
     lines = [*opening(found), ""]
     if not found.finished:
         lines += [UNFINISHED, ""]
-    if found.models and "ppm" in found.rows and "real" in found.rows:
+    if found.models and {other for _, other, _ in ASKED_TOO} <= set(found.rows):
         lines += [*sentences(found), ""]
     if found.rows:
         lines += [*likelihood(found), "", *retention(found), ""]

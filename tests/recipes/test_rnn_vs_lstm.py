@@ -386,6 +386,17 @@ def test_an_unfinished_log_says_so(page, log):
     del part["rows"]["real"]
     part["trainings"] = [record for record in part["trainings"] if record["row"] != "lstm"]
     assert page.UNFINISHED in page.table(part)
+    assert log["seeds"] == 1
+    assert page.UNFINISHED not in page.table(log)
+    assert page.UNFINISHED in page.table(log | {"seeds": 2})
+
+
+@pytest.mark.parametrize("missing", ["ngram", "ppm", "copy", "loop", "real"])
+def test_a_row_that_is_still_to_be_measured_is_no_error(page, log, missing):
+    rows = {row: found for row, found in log["rows"].items() if row != missing}
+    text = page.table(log | {"rows": rows})
+    assert page.UNFINISHED in text
+    assert ("## What it says" in text) == (missing in ("ngram", "loop"))
 
 
 def cut_off(text, log):
