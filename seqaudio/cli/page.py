@@ -29,7 +29,10 @@ GATES = {
     "reset": "How far the past is let into what is new; mean over a layer's units, 1 is open.",
     "update": "How much of the past is kept at each token; mean over a layer's units, 1 keeps all.",
 }
-MEMORY = "How much of the probability of its tokens was new, and how much what the memory of the piece guessed."
+MEMORY = (
+    "How much of the probability of its tokens was new, and how much what the memory of the piece guessed; each column "
+    "is one bar, its parts from below in this order."
+)
 SURPRISE = "How unlikely the model found each bar, at temperature 1; a bar of many notes needs more."
 
 
@@ -168,7 +171,7 @@ def _series(request: Request, piece: Continuation, roll: Roll, *, gates: bool) -
             name: bars.placed(bar_means(tokenizer, bars.ids, np.append(0.0, share)), roll)
             for name, share in zip(request.engine.names_of_shares, shares, strict=True)
         }
-        found.append(Series("Where each bar came from", "", lines, *cut, top=1.0, meaning=MEMORY))
+        found.append(Series("Where each bar came from", "", lines, *cut, top=1.0, meaning=MEMORY, shares=True))
     if gates:
         from seqaudio.memory.gates import gate_means
 

@@ -123,6 +123,7 @@ class Series:
         new_from_bar: how many bars stand before the new ones; None where nothing is a continuation.
         top: the highest number possible, where there is one.
         meaning: how to read it, in a sentence.
+        shares: the lines are shares of a whole: each bar is one column, the first line at its bottom.
 
     Raises:
         OptionError: the lines differ in length, or there are none.
@@ -135,6 +136,7 @@ class Series:
     new_from_bar: int | None = None
     top: float | None = None
     meaning: str = ""
+    shares: bool = False
 
     def __post_init__(self) -> None:
         lines = {name: np.asarray(values, dtype=np.float64) for name, values in self.lines.items()}

@@ -84,6 +84,7 @@ def _series(series: Series) -> dict[str, Any]:
         "span": span,
         "unit": series.unit,
         "top": series.top,
+        "shares": series.shares,
         "first": series.first_bar,
         "split": series.new_from_bar,
         "names": list(series.lines),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqaudio.cli.main import run
-from seqaudio.report.page import Matrix, Page, Panel, page_bytes, roll_of, write_page
+from seqaudio.report.page import Matrix, Page, Panel, Series, page_bytes, roll_of, write_page
 from tests.browser import DARK, DESK, LIGHT, PHONE, Chromium, find_chromium
 from tests.report.page.samples import HOSTILE, page_of
 from tests.samples import tune
@@ -275,6 +275,34 @@ def test_bar_one_is_at_the_lower_left_and_each_cell_is_as_dark_as_it_is_like(ope
     red = np.array(chromium.run(script))
     pale, dark = (int(chromium.run(f"channels('{name}')[0]")) for name in ("raised", "alike"))
     assert np.abs(red - (pale + values * (dark - pale))).max() <= 1.5
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_shares_stand_on_one_another_in_the_order_and_colours_of_the_legend(opened, theme):
+    shares = np.array([[0.5, 0.2, 1.0, np.nan], [0.25, 0.6, 0.0, np.nan], [0.25, 0.2, 0.0, np.nan]])
+    lines = dict(zip("abc", shares, strict=True))
+    series = Series("s", "", lines, top=1.0, shares=True)
+    chromium = opened(Page("x", panels=[Panel("y", series=[series])]), theme=theme)
+    swatches = chromium.run(
+        "[...document.querySelectorAll('.share')].map((e) => getComputedStyle(e, '::before').borderTopColor)"
+    )
+    assert len(set(swatches)) == 3
+    columns = chromium.run(
+        """(() => {
+        const canvas = document.querySelector('figure.series canvas');
+        const data = canvas.getContext('2d').getImageData(0, 8, canvas.width, 150).data;
+        const pixel = (x, y) => data.slice(4 * (y * canvas.width + x), 4 * (y * canvas.width + x) + 4);
+        return [0, 1, 2, 3].map((bar) => {
+            const x = Math.round(40 + ((canvas.width - 44) * (bar + 0.5)) / 4);
+            return Array.from({ length: 150 }, (_, y) => `rgb(${[...pixel(x, y)].slice(0, 3).join(', ')})`);
+        });
+    })()"""
+    )
+    for column, parts in zip(columns, shares.T, strict=True):
+        for swatch, share in zip(swatches, parts, strict=True):
+            assert column.count(swatch) == pytest.approx(150 * np.nan_to_num(share), abs=3)
+        shown = [swatches.index(pixel) for pixel in reversed(column) if pixel in swatches]
+        assert shown == sorted(shown)
 
 
 def test_the_page_of_a_real_command_has_every_plot(browser, tmp_path):

@@ -1,5 +1,6 @@
 "use strict";
-// Numbers by bar: one line of them as columns, several as lines told apart by colour and dashes.
+// Numbers by bar: one line of them as columns, several as lines told apart by colour and dashes, shares as columns in
+// parts, in the order of the legend from below.
 
 const DASHES = [[], [7, 4], [2, 3]];
 
@@ -10,7 +11,7 @@ class SeriesDrawing {
   }
 
   draw() {
-    const { bars, span, lines, top, first } = this.data;
+    const { bars, span, lines, top, first, shares } = this.data;
     const outer = Math.floor(this.canvas.parentElement.clientWidth);
     const [left, right, height] = [40, 4, 150];
     const width = outer - left - right;
@@ -20,7 +21,8 @@ class SeriesDrawing {
     const end = top || Math.max(step, Math.ceil((highest * 1.02) / step) * step);
     const place = { x: (bar) => left + (width * bar) / Math.max(bars, 1), y: (value) => 8 + height * (1 - value / end) };
     this.grid(context, place, { end, step, outer, bars, first, every: everyBars((bars * 34) / width), bottom: 8 + height });
-    lines.forEach((line, number) => {
+    if (shares) this.stack(context, place, lines, span);
+    else lines.forEach((line, number) => {
       if (lines.length === 1) this.columns(context, place, line, span);
       else this.line(context, place, line, span, number);
     });
@@ -61,13 +63,33 @@ class SeriesDrawing {
   }
 
   columns(context, place, line, span) {
-    const { split, bars } = this.data;
+    const { split } = this.data;
     line.forEach((value, i) => {
       if (value === null) return;
-      const [from, to] = [place.x(i * span), place.x(Math.min((i + 1) * span, bars))];
-      const gap = Math.min(2, (to - from) * 0.15);
+      const [from, to] = this.sides(place, i, span);
       context.fillStyle = colour(split !== null && i * span >= split ? "new" : "before");
-      context.fillRect(from + gap / 2, place.y(value), to - from - gap, place.y(0) - place.y(value));
+      context.fillRect(from, place.y(value), to - from, place.y(0) - place.y(value));
+    });
+  }
+
+  // Left and right of a column, with a gap to its neighbours.
+  sides(place, i, span) {
+    const [from, to] = [place.x(i * span), place.x(Math.min((i + 1) * span, this.data.bars))];
+    const gap = Math.min(2, (to - from) * 0.15);
+    return [from + gap / 2, to - gap / 2];
+  }
+
+  stack(context, place, lines, span) {
+    const below = lines[0].map(() => 0);
+    lines.forEach((line, number) => {
+      // From grey on: the first two colours are those of primer and continuation, and would be read as such.
+      context.fillStyle = colour("line-" + ((6 + 5 * number) % 7));
+      line.forEach((value, i) => {
+        if (!value) return;
+        const [from, to] = this.sides(place, i, span);
+        const [low, high] = [place.y(below[i]), place.y((below[i] += value))];
+        context.fillRect(from, high, to - from, Math.max(low - high - 1, 0));
+      });
     });
   }
 
