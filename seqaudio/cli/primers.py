@@ -14,7 +14,7 @@ from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.reader import ABC_SUFFIXES, read_pieces
 from seqaudio.music.score import Score
 from seqaudio.pretrained import AUTO, DEFAULT_MODEL
-from seqaudio.pretrained.choice import Choice, choose_model
+from seqaudio.pretrained.choice import Choice, check_fits, choose_model
 from seqaudio.structure.bars import first_bars
 from seqaudio.tokens.melody import MelodyTokenizer
 
@@ -51,13 +51,14 @@ def read_primer(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Score, lis
 def the_model(asked: str, score: Score | None = None, primer_bars: int | None = None) -> Choice:
     """The model to use: the one asked for, or for "auto" the one that fits the primer, or the bars of it to be heard.
 
-    Raises NoNotesError for a primer without notes.
+    Raises NoNotesError for a primer without notes, or with none that the shipped model asked for has learnt of.
     """
-    if asked != AUTO:
-        return Choice(asked)
     if score is None:
-        return Choice(DEFAULT_MODEL, "a piece without a primer")
+        return Choice(DEFAULT_MODEL, "a piece without a primer") if asked == AUTO else Choice(asked)
     heard = first_bars(score, primer_bars) if primer_bars else score
+    if asked != AUTO:
+        check_fits(asked, heard)
+        return Choice(asked)
     return choose_model(heard if len(heard) else score)
 
 

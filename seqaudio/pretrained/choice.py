@@ -14,7 +14,9 @@ import numpy as np
 from seqaudio.errors import NoNotesError
 from seqaudio.music.melody import skyline, without_symbols
 from seqaudio.music.score import Score
+from seqaudio.pretrained import SHIPPED
 
+DRUMS = "drums"
 ONE_VOICE = 0.95  # share of the notes that are its highest
 
 
@@ -29,13 +31,29 @@ class Choice(NamedTuple):
         return () if self.why is None else (f"model {self.model}, chosen for {self.why}; --model names another",)
 
 
+def check_fits(model: str, score: Score) -> None:
+    """Raises NoNotesError where a shipped model has learnt nothing of what a piece is made of: drums, or pitched notes.
+
+    Models of other names, and pieces without notes, pass.
+    """
+    if model not in SHIPPED or not len(score):
+        return
+    if model == DRUMS and not score.is_drum.any():
+        came, knows = "no drums, only pitched notes", "nothing but drums"
+    elif model != DRUMS and score.is_drum.all():
+        came, knows = "no pitched notes, only drums", "no drums"
+    else:
+        return
+    raise NoNotesError(f"{came}, and model {model} knows {knows}; without --model the one that fits is chosen")
+
+
 def choose_model(score: Score) -> Choice:
     """The shipped model for a piece. Raises NoNotesError for one without notes."""
     if not len(score):
         raise NoNotesError("no notes to choose a model by; give a file with notes")
     pitched = without_symbols(score.notes(~score.is_drum))
     if not len(pitched):
-        return Choice("drums", "only drums")
+        return Choice(DRUMS, "only drums")
     heard = np.unique(np.column_stack([pitched.onset, pitched.pitch]), axis=0)  # in unison they are one
     if len(skyline(pitched)) >= ONE_VOICE * len(heard):
         return Choice("folk", "one voice")

@@ -246,7 +246,8 @@ def test_nothing_to_continue_is_exit_code_3(seqaudio, tmp_path: Path) -> None:
     drums = Score.from_notes([0, 480], 240, [36, 38], is_drum=True)
     write_midi(drums, tmp_path / "drums.mid")
     fails(seqaudio("continue", "empty.mid"), 3, "empty.mid", "no notes")
-    fails(seqaudio("continue", "drums.mid", "--model", "folk"), 3, "drums.mid", "only drums")
+    fails(seqaudio("continue", "drums.mid", "--model", "folk"), 3, "drums.mid", "only drums", "without --model")
+    fails(seqaudio("continue", PRIMER, "--model", "drums"), 3, "no drums, only pitched notes", "without --model")
 
 
 def test_a_hostile_name_cannot_write_to_the_terminal(seqaudio) -> None:

@@ -7,7 +7,7 @@ from seqaudio.errors import NoNotesError
 from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.score import Score
 from seqaudio.pretrained import SHIPPED
-from seqaudio.pretrained.choice import choose_model
+from seqaudio.pretrained.choice import check_fits, choose_model
 from tests.samples import tune
 
 STEPS = np.arange(32)
@@ -59,3 +59,17 @@ def test_a_double_stop_now_and_then_is_one_voice():
 def test_no_notes():
     with pytest.raises(NoNotesError, match="no notes to choose a model by"):
         choose_model(Score.from_notes([], [], []))
+
+
+def test_a_shipped_model_is_refused_what_it_has_learnt_nothing_of():
+    drums = Score.from_notes(STEPS * 240, 120, 36 + STEPS % 7, is_drum=True)
+    band = together(SOPRANO, BASS, is_drum=np.repeat([False, True], len(STEPS)))
+    for model in SHIPPED:
+        pieces = {"no drums, only pitched": tune(8), "no pitched notes, only drums": drums}
+        unknown = "no drums, only pitched" if model == "drums" else "no pitched notes, only drums"
+        with pytest.raises(NoNotesError, match=f"{unknown}.* model {model} .*without --model"):
+            check_fits(model, pieces.pop(unknown))
+        check_fits(model, *pieces.values())
+        check_fits(model, band)
+        check_fits(model, Score.from_notes([], [], []))
+    check_fits("runs/drums", tune(8))
