@@ -252,10 +252,11 @@ def report(
     if as_json:
         click.echo(json.dumps(common | {"outputs": list(facts)}, indent=1))
         return
+    behind = f"behind {extra['primer_bars']} bars of the primer: " if extra.get("include_primer") else ""
     for piece in facts:
         click.echo(shown(piece["file"]))
         click.echo(
-            f"  {piece['bars']} bars, {piece['notes']} notes, {piece['metre']}, "
+            f"  {behind}{piece['bars']} bars, {piece['notes']} notes, {piece['metre']}, "
             f"{piece['tempo_qpm']:g} quarters a minute, {piece['music_seconds']:.1f} s of music"
         )
         for warning in piece["warnings"]:

@@ -152,8 +152,10 @@ def test_both_engines_write_the_same(seqaudio, tmp_path: Path) -> None:
 
 
 def test_include_primer_puts_it_in_front_and_is_off_by_default(seqaudio, tmp_path: Path) -> None:
-    seqaudio("continue", PRIMER, "--bars", 4, "--seed", 1, "-o", "alone.mid")
-    seqaudio("continue", PRIMER, "--bars", 4, "--seed", 1, "-o", "both.mid", "--include-primer")
+    told = seqaudio("continue", PRIMER, "--bars", 4, "--seed", 1, "-o", "alone.mid").out.splitlines()[1].strip()
+    result = seqaudio("continue", PRIMER, "--bars", 4, "--seed", 1, "-o", "both.mid", "--include-primer")
+    assert result.out.splitlines()[1] == f"  behind 8 bars of the primer: {told}"
+    assert told.startswith("4 bars, ")
     primer, alone, both = (read_midi(path) for path in (PRIMER, tmp_path / "alone.mid", tmp_path / "both.mid"))
     assert len(both) == len(primer) + len(alone)
     assert (both.onset[: len(primer)] == primer.onset).all()
