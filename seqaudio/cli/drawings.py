@@ -20,9 +20,12 @@ def shown_bars_alike(title: str, bars: Bars, roll: Roll) -> Matrix:
     return Matrix(title, similarity_matrix(bars.part(start, end)), roll.first_bar, roll.new_from_bar)
 
 
-def bars_alike(title: str, score: Score) -> Matrix:
-    """How alike the bars of a piece are that is shown beside another."""
-    return Matrix(title, similarity_matrix(beginning(score)))
+def bars_alike(title: str, score: Score, count: int = MEASURED_BARS) -> Matrix:
+    """How alike the first so many bars of a piece are that is shown beside another; the title says if more follow."""
+    bars = beginning(score, min(count, MEASURED_BARS))
+    if len(bars) < len(Bars.of_score(score)):
+        title += f", bars 1 to {len(bars)}"
+    return Matrix(title, similarity_matrix(bars))
 
 
 def beginning(score: Score, count: int = MEASURED_BARS) -> Bars:

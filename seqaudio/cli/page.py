@@ -109,11 +109,11 @@ def _panel(
 
 
 def _matrices(heard: Score, roll: Roll, real: RealMusic) -> list[Matrix]:
-    """How alike the bars shown are, and those of a real piece."""
+    """How alike the bars shown are, and as many of a real piece."""
     bars = Bars.of_score(heard)
     title = "Primer and continuation" if roll.new_from_bar else "The piece"
     beside = real.beside(len(bars))
-    return [shown_bars_alike(title, bars, roll), *([bars_alike(*beside)] if beside else [])]
+    return [shown_bars_alike(title, bars, roll), *([bars_alike(*beside, len(bars))] if beside else [])]
 
 
 def _apart(heard: Score, real: RealMusic) -> list[Figure]:

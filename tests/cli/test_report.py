@@ -199,6 +199,22 @@ def test_the_piece_that_the_primer_was_cut_from_stands_beside(seqaudio):
     assert any(text.startswith("similarity-curve error") for text in read.text_of("th"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (("tune.mid", "--primer-bars", 8), "tune.mid, as it really goes on, bars 1 to 12"),
+        ((PRIMER, "--reference", "tune.mid"), "A real piece: tune.mid, bars 1 to 12"),
+    ],
+)
+def test_of_a_longer_real_piece_as_many_bars_stand_beside(seqaudio, arguments, title):
+    pitch = 60 + np.random.default_rng(1).integers(0, 12, 256)
+    write_midi(Score.from_notes(np.arange(256) * 240, 240, pitch), Path("tune.mid"))  # of 32 bars
+    seqaudio("continue", *arguments, "--bars", 4, "--seed", 1, "--report", "page.html")
+    read = page()
+    assert read.text_of("h3")[1] == title
+    assert [drawn["bars"] for drawn in read.drawings()[0]["matrices"]] == [12, 12]
+
+
 def test_the_error_of_the_curve_is_over_as_many_bars_as_were_written(seqaudio):
     pitch = 60 + np.random.default_rng(1).integers(0, 12, 128)
     pitch = np.concatenate([pitch[:64], pitch[:64], pitch])  # what comes later is not what comes first
