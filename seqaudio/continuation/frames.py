@@ -50,15 +50,7 @@ def continue_frames(
     """
     import torch
 
-    if not len(primers) or not len(primers[0]):
-        raise NoNotesError("no frames to continue; give one primer or more, of one frame or more")
-    lengths = sorted({len(primer) for primer in primers})
-    if len(lengths) > 1 or steps < 1:
-        raise OptionError(f"{steps} steps behind primers of {lengths} frames; give one length, and steps from 1 on")
-    if not gate_temperature > 0:
-        raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
-    if gate_temperature != 1 and not memory:
-        raise OptionError("gate_temperature is for models with a memory, and this one has none; leave it out")
+    _check(memory, primers, steps, gate_temperature)
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     notebooks = [memory.begin(primers[0].shape[1]) for _ in primers] if memory else []
@@ -84,3 +76,16 @@ def continue_frames(
             if len(written) < steps:
                 outputs, state = model(heard(frames), state)
     return np.concatenate(written, axis=1)
+
+
+def _check(memory: Memory | None, primers: Sequence[Frames], steps: int, gate_temperature: float) -> None:
+    """Raise what :func:`continue_frames` says."""
+    if not len(primers) or not len(primers[0]):
+        raise NoNotesError("no frames to continue; give one primer or more, of one frame or more")
+    lengths = sorted({len(primer) for primer in primers})
+    if len(lengths) > 1 or steps < 1:
+        raise OptionError(f"{steps} steps behind primers of {lengths} frames; give one length, and steps from 1 on")
+    if not gate_temperature > 0:
+        raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
+    if gate_temperature != 1 and not memory:
+        raise OptionError("gate_temperature is for models with a memory, and this one has none; leave it out")
