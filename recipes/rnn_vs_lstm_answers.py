@@ -126,6 +126,7 @@ def read_log(path: Path) -> Record:
     """The log of the comparison. Raises CheckpointError when it is damaged."""
     try:
         log: Record = json.loads(read_bytes(path))
+        check_head(log)
         pieces, primers = log["pieces"]["test"], len(log["test"]["primers"])
         for record in log["trainings"]:
             record["setting"]["layers"], record["device"], record["parameters"], record["best_epoch"]
@@ -141,6 +142,9 @@ def read_log(path: Path) -> Record:
         for name, row in log["rows"].items():
             if name in COUNTED:
                 check_nats(row["nats"], pieces)
+                check_arrays(row, {"order": (), "valid": ()})
+            if not row["kept"]:
+                raise ValueError(f"no continuations of {name}")
             for kept in row["kept"]:
                 check_kept(kept, primers)
             if name not in NAMES:
@@ -148,6 +152,18 @@ def read_log(path: Path) -> Record:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise damaged(path, "rnn_vs_lstm.py", problem) from None
     return log
+
+
+def check_head(log: Record) -> None:
+    """Raise an error where a log does not say what was asked, and of what it is."""
+    plan, setting = log["plan"], log["plan"]["setting"]
+    check_arrays(plan, dict.fromkeys(("resamples", "trials", "trial_epochs", "epochs"), ()))
+    check_arrays(setting, dict.fromkeys(("primer_bars", "bars", "outputs", "temperature", "top_p"), ()))
+    check_arrays(setting, {"gate_temperatures": (len(setting["gate_temperatures"]),)})
+    check_arrays(log["pieces"], dict.fromkeys(("train", "valid", "test"), ()))
+    texts = [log["corpus"], log["sha256"], log["date"], *log["versions"].values()]
+    if plan["resamples"] < 1 or not isinstance(log["quick"], bool) or not all(isinstance(each, str) for each in texts):
+        raise ValueError("a log that does not say of what it is")
 
 
 def check_nats(nats: Record, pieces: int) -> None:
@@ -160,7 +176,9 @@ def check_nats(nats: Record, pieces: int) -> None:
 def check_kept(kept: Record, primers: int) -> None:
     """Raise ValueError where measures are not those of so many primers."""
     check_arrays(kept["measures"], {name: (primers,) for name in MEASURES})
-    kept["curve"], kept["halves"], kept["warnings"], kept["continuations"]
+    lags = len(kept["curve"])
+    check_arrays(kept, {"curve": (lags,), "halves": (2, lags), "continuations": ()})
+    check_arrays(kept["warnings"], dict.fromkeys(kept["warnings"].keys(), ()))
 
 
 def check_arrays(arrays: Record, shapes: dict[str, tuple[int, ...]]) -> None:

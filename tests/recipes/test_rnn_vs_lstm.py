@@ -419,7 +419,39 @@ def no_row(text, log):
     log["rows"]["ppm"] = 5
 
 
-@pytest.mark.parametrize("damage", [cut_off, without_a_piece, not_finite, another_cell, no_row])
+def without_a_setting(text, log):
+    del log["plan"]["setting"]["top_p"]
+
+
+def without_versions(text, log):
+    del log["versions"]
+
+
+def no_order(text, log):
+    del log["rows"]["ppm"]["order"]
+
+
+def no_continuations(text, log):
+    log["rows"]["loop"]["kept"] = []
+
+
+def no_curve(text, log):
+    log["rows"]["real"]["kept"][0]["curve"][0] = "x"
+
+
+def a_half(text, log):
+    log["rows"]["real"]["kept"][0]["halves"].pop()
+
+
+def no_counts(text, log):
+    log["rows"]["ngram"]["kept"][0]["warnings"] = []
+
+
+DAMAGES = [cut_off, without_a_piece, not_finite, another_cell, no_row, without_a_setting, without_versions, no_order]
+DAMAGES += [no_continuations, no_curve, a_half, no_counts]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_log_is_refused(answers, log, tmp_path, damage):
     changed = copy.deepcopy(log)
     (tmp_path / "log.json").write_text(damage(json.dumps(log), changed) or json.dumps(changed))
