@@ -67,7 +67,7 @@ BLOCKS_OF_PAGES = [
     ("report.md", 2),
     ("structure.md", 2),
     ("score.md", 2),
-    ("memory.md", 2),
+    ("memory.md", 3),
 ]
 
 

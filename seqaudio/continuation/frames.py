@@ -45,11 +45,12 @@ def continue_frames(
 
     Raises:
         NoNotesError: there is no primer, or the primers have no frame.
-        OptionError: the primers differ in length, ``steps`` is below 1, or ``gate_temperature`` is not above 0 or not 1
-            where there is no memory.
+        OptionError: the primers differ in length, ``steps`` is below 1, ``gate_temperature`` is not above 0 or not 1
+            where there is no memory, or the memory is not the model's.
     """
     import torch
 
+    model.check_memory(memory)
     _check(memory, primers, steps, gate_temperature)
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)

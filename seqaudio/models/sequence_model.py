@@ -9,12 +9,18 @@ output depends on a later input. (After google/sequence-layers.)
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Generator, Tensor, nn
 
+from seqaudio.errors import OptionError
 from seqaudio.models.heads import Head
 from seqaudio.models.match_memory.gate import MemoryGate
 from seqaudio.models.recurrent import RecurrentStack, State
+
+if TYPE_CHECKING:
+    from seqaudio.models.match_memory import Memory
 
 
 class SequenceModel(nn.Module):
@@ -33,6 +39,19 @@ class SequenceModel(nn.Module):
         self.encoder = encoder
         self.stack = stack
         self.head = head
+
+    def check_memory(self, memory: Memory | None) -> None:
+        """Raise OptionError unless a memory has the sources and counters that the model hears; None: it hears none."""
+        given = None if memory is None else (memory.sources, memory.counters)
+        heard = None
+        if self.gate is not None:
+            cycles = (table.num_embeddings for table in self.gate.counter if isinstance(table, nn.Embedding))
+            heard = (self.gate.sources, tuple(cycles))
+        if given != heard:
+            raise OptionError(
+                f"{_told(given)} for a model with {_told(heard)}; give checkpoint.memory(), "
+                "or make_memory(config, vocabulary) of the model's config"
+            )
 
     def initial_state(self, batch: int) -> State:
         """The state before the first step: zeros, (layers, batch, hidden) for each part."""
@@ -93,3 +112,11 @@ class SequenceModel(nn.Module):
         if self.gate is None:
             return self.head.sample(outputs, generator, temperature)
         return self.gate.sample(self.head, outputs, generator, temperature, gate_temperature)
+
+
+def _told(memory: tuple[int, tuple[int, ...]] | None) -> str:
+    """A memory by its number of sources and its counters, in words."""
+    if memory is None:
+        return "no memory"
+    sources, counters = memory
+    return f"a memory of {sources} source{'s' * (sources != 1)} and counters {list(counters)}"

@@ -31,15 +31,18 @@ def piece_nats(
     Args:
         model: left as it is.
         pieces: tokens (steps,) or frames (steps, keys).
-        memory: of a model that has one, see :func:`seqaudio.models.config.make_memory`.
+        memory: of a model that has one, from :meth:`seqaudio.models.checkpoint.Checkpoint.memory`, or
+            :func:`seqaudio.models.config.make_memory`.
         cache: mix in what followed alike states of the piece.
         dynamic: learn from the piece on the way; the pieces are then read one by one, in its segments.
         batch_size: pieces side by side.
         chunk: steps per call of the model.
 
     Raises:
+        OptionError: the memory is not the model's.
         DivergedError: learning ended in numbers that are none.
     """
+    model.check_memory(memory)
     was_training = model.training
     model.eval()
     learner = Learner(dynamic, model) if dynamic else None

@@ -248,3 +248,5 @@ class TestFrames:
         unheard = self.primers(steps=1)  # so nothing is held
         with pytest.raises(OptionError, match="gate temperature is 0, it must be above 0"):
             continue_frames(model, memory, unheard, 1, gate_temperature=0)
+        with pytest.raises(OptionError, match=r"no memory for a model with a memory of .*; give checkpoint.memory\(\)"):
+            continue_frames(model, None, self.primers(), 3, gate_temperature=0.5)

@@ -1,12 +1,14 @@
 """The likelihood of pieces is exact: as if each token were scored alone, whoever else is in the batch."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 
-from seqaudio.models.config import ModelConfig
+from seqaudio.errors import OptionError
+from seqaudio.models.config import ModelConfig, make_memory
 from seqaudio.training.evaluate import piece_nats
 from tests.samples import random_model
 
@@ -69,3 +71,27 @@ def test_leaves_no_trace(model, pieces, training):
 
 def test_no_pieces(model):
     assert piece_nats(model, []) == []
+
+
+NONE = "no memory"
+MATCH, LAGS, OTHER = ({"match": True}, {"lags": [2], "counters": [4]}, {"lags": [2], "counters": [8]})
+OF_MATCH, OF_LAGS = "a memory of 1 source and counters []", "a memory of 2 sources and counters [4]"
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "said"),
+    [
+        (None, MATCH, f"{OF_MATCH} for a model with {NONE};"),
+        (MATCH, None, f"{NONE} for a model with {OF_MATCH}; give checkpoint.memory()"),
+        (MATCH, LAGS, f"{OF_LAGS} for a model with {OF_MATCH};"),
+        (LAGS, OTHER, f"a memory of 2 sources and counters [8] for a model with {OF_LAGS};"),
+    ],
+)
+def test_another_memory_than_the_models_is_refused(pieces, own, given, said):
+    def config(memory):
+        return ModelConfig(cell="gru", hidden_size=8, layers=1, memory=memory)
+
+    model = random_model(config(own), VOCABULARY)
+    with pytest.raises(OptionError, match=re.escape(said)):
+        piece_nats(model, pieces, make_memory(config(given)))
+    assert len(piece_nats(model, pieces, make_memory(config(own)))) == len(pieces)
