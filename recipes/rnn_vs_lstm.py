@@ -208,12 +208,14 @@ def draw(number: int) -> Record:
 
 PLAIN = {"layers": 2, "dropout": 0.1, "input_dropout": 0.0, "weight_drop": 0.0, "weight_decay": 1e-2}
 PLAIN_RATES = {"rnn": 4e-3, "irnn": 1.5e-2, "gru": 1e-2, "lstm": 3e-2}  # without a search; by eye, on validation
+PLAIN_RATES |= {f"{cell}{MEMORY}": rate for cell, rate in PLAIN_RATES.items()}
+PLAIN_RATES[f"irnn{MEMORY}"] = 6e-3  # at 1.5e-2 the numbers run away in the first epoch of --quick
 
 
 def best_setting(log: Record, row: str) -> Record:
     """The setting with the best validation; a plain one where nothing was searched, or nothing held."""
     trials = [record for record in of(log, row, "trial") if record["valid"] is not None]
-    plain = PLAIN | {"learning_rate": PLAIN_RATES[row.removesuffix(MEMORY)]}
+    plain = PLAIN | {"learning_rate": PLAIN_RATES[row]}
     return min(trials, key=lambda record: record["valid"])["setting"] if trials else plain
 
 
@@ -263,9 +265,9 @@ def train(record: Record, prepared: str, runs: str, setting: Setting, max_minute
     try:
         progress = trained(folder, {"corpus": {"prepared": prepared}, **record["experiment"]}, corpus, max_minutes)
         found: Record = {"epochs": progress.epoch, "seconds": round(progress.seconds, 1)}
-    except DivergedError:
+    except DivergedError as problem:
         if not (folder / WEIGHTS).is_file() and "seed" in record:
-            raise
+            raise DivergedError(f"{record['row']} {which(record)}: {problem}") from None
         found = {"epochs": 0, "seconds": 0.0, "diverged": True}
     devices = Devices()
     found["device"] = f"{devices.name}, torch {version('torch')}"

@@ -202,8 +202,15 @@ def test_a_run_that_diverges_is_no_choice(recipe, prepared, monkeypatch, tmp_pat
     other = {"row": "irnn", "trial": 1, "valid": 3.0, "setting": {"layers": 1}}
     assert recipe.best_setting({"trainings": [record, other]}, "irnn") == {"layers": 1}
     assert recipe.best_setting({"trainings": [record]}, "irnn")["learning_rate"] == recipe.PLAIN_RATES["irnn"]
-    with pytest.raises(DivergedError):
+    with pytest.raises(DivergedError, match=r"^irnn seed 0: step 3: the loss is nan$"):
         recipe.train({"seed": 0, **asked}, str(prepared), str(tmp_path), plan.setting, None)
+
+
+def test_without_a_search_every_row_has_a_rate_of_its_own(recipe):
+    rates = {row: recipe.best_setting({"trainings": []}, row)["learning_rate"] for row in recipe.MODELS}
+    assert rates["irnn+memory"] < rates["irnn"]  # at which its numbers run away
+    for cell in ("rnn", "gru", "lstm"):
+        assert rates[f"{cell}+memory"] == rates[cell]
 
 
 def test_what_cannot_be_is_told_before_anything_is_trained(recipe, prepared, tmp_path):
