@@ -1,4 +1,4 @@
-"""The comparison of cells as one page to see and hear: sentences, tables, and one primer as each row goes on with it.
+"""The comparison of cells as one page to see and hear: words, tables, and one primer as each row goes on with it.
 
 The primer is that of the first test piece that is continued, whatever became of it; the continuations are those that
 were measured, the first of the first seed. Models come from the folder of --runs; a row without one there is left out.
@@ -49,7 +49,7 @@ def comparison_page(log: Record, material: Material, runs: Path, counted: Callab
     real = as_measured(scores["real"], total)
     return Page(
         title=text.splitlines()[0].removeprefix("# "),
-        summary=[line.removeprefix("- ").replace("**", "") for line in text.splitlines() if line.startswith("- ")],
+        summary=summary_of(text),
         panels=[
             _panel(
                 row, scores[row], real, primer_bars, total, ranges, _surprise(row, predictors, scores[row], material)
@@ -105,15 +105,39 @@ def _surprise(row: str, predictors: dict[str, Predictor], score: Score, material
     return [Series(title, "nats", lines, 1, cut, None, meaning)] if lines else []
 
 
+def blocks_of(text: str) -> list[str]:
+    """A page in Markdown as its headings, paragraphs, lists and tables."""
+    return [block.strip() for block in text.split("\n\n") if block.strip()]
+
+
+def summary_of(text: str) -> list[str]:
+    """What a page says before its tables: what was done, each warning of the page, the rule, and the answers."""
+    _, opening, *before = blocks_of(text.partition("\n## Likelihood\n")[0])
+    warnings = [block for block in blocks_of(text) if block.startswith("**")]
+    said = [opening, *warnings, *(block for block in before if not block.startswith(("#", "**")))]
+    lines = [line for block in said for line in (block.splitlines() if block.startswith("- ") else [joined(block)])]
+    return [line.removeprefix("- ").replace("**", "") for line in lines]
+
+
 def tables_of(text: str) -> Iterator[Table]:
-    """The tables of a page in Markdown; the heading before each, or the line that leads to it, is its title."""
-    title, rows = "", []
-    for line in [*text.replace("**", "").splitlines(), ""]:
-        if line.startswith("|"):
-            rows.append([cell.strip() for cell in line[1:-1].split("|")])
-            continue
-        if rows:
-            yield Table(title, rows[0], rows[2:])
-            rows = []
-        if line.startswith("## ") or line.endswith(":"):
-            title = line.removeprefix("## ").removesuffix(":")
+    """The tables of a page in Markdown.
+
+    The heading before each, or the line that leads to it, is its title; what else is said around it is its note.
+    """
+    title, note, rows = "", "", []
+    for block in [*blocks_of(text.replace("**", "")), "## "]:
+        ends = block.startswith(("## ", "|")) or block.endswith(":")
+        if ends and rows:
+            yield Table(title, rows[0], rows[2:], note)
+            note, rows = "", []
+        if block.startswith("|"):
+            rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in block.splitlines()]
+        elif ends:
+            title, note = joined(block).removeprefix("## ").removesuffix(":"), ""
+        else:
+            note = f"{note} {joined(block)}".strip()
+
+
+def joined(block: str) -> str:
+    """A paragraph as one line."""
+    return " ".join(block.split())

@@ -157,6 +157,27 @@ def test_the_report_lets_every_row_go_on(printed):
     assert "All differences" not in text  # the longest table stays in the Markdown
 
 
+def test_the_report_says_what_was_measured_and_warns(recipe, page, log):
+    pages = sys.modules["rnn_vs_lstm_page"]
+    early = copy.deepcopy(log) | {"quick": True, "seeds": 2}
+    early["plan"]["epochs"] = 9
+    text = page.table(early)
+    words = [" ".join(block.replace("**", "").split()) for block in text.split("\n\n")]
+    opening, *rest = pages.summary_of(text)
+    assert opening == words[1]
+    assert rest[0] == page.UNFINISHED.replace("**", "")
+    assert rest[1].startswith("The clock stopped tanh RNN, IRNN,")
+    assert rest[2].startswith("Shown: the interval")
+    assert rest[3:] == [
+        line.removeprefix("- ").replace("**", "") for line in text.splitlines() if line.startswith("- ")
+    ]
+    notes = {table.title: table.note for table in pages.tables_of(text)}
+    assert notes["Likelihood"] == f"Nats per token on the test pieces, less is likelier. {rest[1]}"
+    assert notes["What continuations keep"].startswith("Of primer and continuation together;")
+    assert "Temperature of the gate of each seed" in notes["What continuations keep"]
+    assert notes["By bar of the piece"] == ""
+
+
 def test_the_report_plays_what_was_measured(recipe, measures, prepared, printed, log):
     setting = recipe.Setting(**log["plan"]["setting"])
     material = measures.Material.open(str(prepared), setting)
