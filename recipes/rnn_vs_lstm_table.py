@@ -222,12 +222,12 @@ def retention(found: Found) -> list[str]:
         "",
         *wrapped(
             "Of primer and continuation together; read beside the row of real pieces, on both sides: more is not "
-            "better. Primer recall: share of new bars that stand in the primer. Far repeats: share of bars that stood "
-            "3 bars before or more. LZ gain, return strength, lag of the best return and curve error: as in "
-            "seqaudio.structure. Lag and curve error are against the real piece of the same primer, in the row of real "
-            "pieces against another real piece; the error of the mean curve against all real pieces, there of one half "
-            "against the other. Notes copied: the longest run of notes that the new bars share with a training piece, "
-            "in any key."
+            "better. Primer recall: share of new bars in phrases of two bars that stand in the primer. Far repeats: "
+            "share of bars in such phrases that stood 3 bars before or more. LZ gain, return strength, lag of the best "
+            "return and curve error: as in seqaudio.structure. Lag and curve error are against the real piece of the "
+            "same primer, in the row of real pieces against another real piece; the error of the mean curve against "
+            "all real pieces, there of one half against the other. Notes copied: the longest run of notes that the new "
+            "bars share with a training piece, in any key."
         ),
         "",
         f"| row | {' | '.join(title for title, _ in COLUMNS)} |",
