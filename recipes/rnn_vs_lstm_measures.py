@@ -47,6 +47,7 @@ from seqaudio.structure import (
     similarity_matrix,
 )
 from seqaudio.tokens import BarsTokenizer
+from seqaudio.tokens.bars.excerpt import Bar, bars_of, bars_of_tokens, joined
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -198,18 +199,25 @@ class Material:
         targets = [(i, begin, stop) for i in range(len(self.pieces)) for begin, stop in self._targets(i)]
         found = []
         for cut in CUTS:
-            heard = [
-                as_beginning(self.tokenizer, self.pieces[i], self.bars[i], begin, stop, cut)
-                for i, begin, stop in targets
-            ]
+            heard = [self._as_beginning(i, begin, cut) for i, begin, _ in targets]
+            nats_of_heard = score([ids for ids, _ in heard])
             sums = np.zeros(len(self.pieces))
-            for (i, begin, stop), row in zip(targets, score(heard), strict=True):
-                sums[i] += row[begin - stop :].sum()
+            for (i, begin, _), (_, places), row in zip(targets, heard, nats_of_heard, strict=True):
+                sums[i] += row[places[1:] >= begin].sum()
             found.append(list(map(rounded, sums)))
         full = np.zeros(len(self.pieces))
         for i, begin, stop in targets:
             full[i] += nats[i][begin - 1 : stop - 1].sum()
         return [*found, list(map(rounded, full))]
+
+    def _as_beginning(self, number: int, begin: int, cut: int) -> tuple[Ids, Ids]:
+        """The bar at ``begin`` with so many before it, as a piece that begins there, and the place of each token."""
+        bars, bar = self._written[number], int(self.bars[number][begin])
+        return joined(self.tokenizer, bars[bar - cut : bar], bars[bar])
+
+    @cached_property
+    def _written(self) -> list[list[Bar]]:
+        return [bars_of(self.tokenizer, piece) for piece in self.pieces]
 
     # ---- continuations -----------------------------------------------------------------------------------------------
 
@@ -330,46 +338,8 @@ def rounded(number: float) -> float:
     return round(float(number), 3)
 
 
-def bars_of_tokens(tokenizer: BarsTokenizer, ids: Ids) -> Ids:
-    """The number of the bar each token is in, from 0; -1 before the first."""
-    bars: Ids = np.cumsum(ids == tokenizer.vocabulary.id("Bar_None")) - 1
-    return bars
-
-
 def strata_of_tokens(ids: Ids) -> Ids:
     """For each token the number of the stratum of what stands before it."""
     lengths, _ = longest_matches(ids)
     strata: Ids = np.searchsorted(STRATA, lengths[:-1], side="right") - 1
     return strata
-
-
-TOLD_BEFORE = {"Velocity": ("Program",), "Pitch": ("Program", "Velocity"), "PitchDrum": ("Program", "Velocity")}
-TOLD_BEHIND = {"Bar": "TimeSig", "Position": "Tempo"}
-
-
-def as_beginning(tokenizer: BarsTokenizer, ids: Ids, bars: Ids, begin: int, stop: int, cut: int) -> Ids:
-    """Tokens up to ``stop`` as a piece that begins ``cut`` bars before the bar at ``begin``.
-
-    What is written on change alone, and was not written in those bars, is told where a piece would tell it.
-    """
-    start = int(np.searchsorted(bars, bars[begin] - cut))
-    vocabulary = tokenizer.vocabulary
-    kinds = [vocabulary.kinds[kind] for kind in vocabulary.kind_of[ids].tolist()]
-    running = {kind: token for kind, token in zip(kinds[:start], ids[:start].tolist(), strict=True)}
-    told: set[str] = set()
-    heard = [vocabulary.id("BOS_None")]
-
-    def tell(kind: str) -> None:
-        if kind in running and kind not in told:
-            heard.append(running[kind])
-        told.add(kind)
-
-    for place in range(start, stop):
-        for kind in TOLD_BEFORE.get(kinds[place], ()):
-            tell(kind)
-        heard.append(int(ids[place]))
-        told.add(kinds[place])
-        behind = TOLD_BEHIND.get(kinds[place])
-        if behind and kinds[place + 1] != behind:
-            tell(behind)
-    return np.array(heard)

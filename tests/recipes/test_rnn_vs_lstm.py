@@ -18,8 +18,8 @@ from seqaudio.models.baselines import PPM
 from seqaudio.report.statistics import Difference, Interval
 from seqaudio.structure import degeneracy
 from tests.recipes.loading import loaded
-from tests.samples import FULL, MELODY
-from tests.structure.pieces import tune
+from tests.samples import MELODY
+from tests.structure.pieces import from_bar, tune
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "recipes" / "rnn_vs_lstm.py"
@@ -265,30 +265,6 @@ def test_strata_are_those_of_a_slow_count(measures):
     expected = [next(k for k in range(4) if edges[k] <= slow_match(ids, t) < edges[k + 1]) for t in range(len(ids))]
     assert measures.strata_of_tokens(ids).tolist() == expected
     assert set(expected) == {0, 1, 2, 3}
-
-
-@pytest.mark.parametrize("tokenizer", [MELODY, FULL], ids=["melody", "full"])
-@pytest.mark.parametrize("cut", [1, 2, 8])
-def test_a_cut_context_is_the_piece_that_begins_there(measures, tokenizer, cut):
-    score = tune("AB", seed=3)
-    program = np.where(score.onset >= score.bars()[6], 40, 12)
-    tempos = [(0, 500_000), (int(score.bars()[3]), 400_000)]
-    score = score.replaced(program=program, track=(program == 40).astype(int), track_names=["", ""], tempos=tempos)
-    ids = tokenizer.encode(score)
-    bars = measures.bars_of_tokens(tokenizer, ids)
-    for target in range(8, 15):
-        begin, stop = np.searchsorted(bars, [target, target + 1]).tolist()
-        there = tokenizer.encode(from_bar(score, target - cut, target + 1))
-        assert measures.as_beginning(tokenizer, ids, bars, begin, stop, cut).tolist() == there[:-1].tolist()
-
-
-def from_bar(score, begin, end):
-    """The notes of some bars by themselves, in the tempo they had."""
-    lines = score.bars()
-    here = score.notes((score.onset >= lines[begin]) & (score.onset < lines[end]))
-    tempos = score.tempo_map()[np.searchsorted(score.tempo_map()[:, 0], lines[begin], side="right") - 1 :]
-    tempos = [(max(0, tick - int(lines[begin])), tempo) for tick, tempo in tempos.tolist() if tick < lines[end - 1]]
-    return here.replaced(onset=here.onset - lines[begin], tempos=tempos)
 
 
 def test_parts_add_up_and_cuts_are_those_of_a_slow_count(recipe, measures, prepared):

@@ -91,3 +91,12 @@ def bars_of_score(score: Score) -> list[Bar]:
     for bar, start, stop, pitch in zip(*columns, strict=True):
         made[bar].append((start * 40, (stop - start) * 40, pitch))
     return made
+
+
+def from_bar(score, begin, end):
+    """The notes of some bars by themselves, in the tempo they had."""
+    lines = score.bars()
+    here = score.notes((score.onset >= lines[begin]) & (score.onset < lines[end]))
+    tempos = score.tempo_map()[np.searchsorted(score.tempo_map()[:, 0], lines[begin], side="right") - 1 :]
+    tempos = [(max(0, tick - int(lines[begin])), tempo) for tick, tempo in tempos.tolist() if tick < lines[end]]
+    return here.replaced(onset=here.onset - lines[begin], tempos=tempos)
