@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from seqaudio.cli.lazy import LazyGroup
 from seqaudio.errors import SeqAudioError
 
 COMMANDS = {
@@ -19,32 +19,12 @@ COMMANDS = {
     "train": ("train", "Train a model as a YAML file says."),
     "score": ("score", "How likely a model finds music: nats per token, note and bar."),
     "structure": ("structure", "What a piece keeps: repeats, form, and whether it got stuck."),
+    "probe": ("probe", "See what a model forgets, and what it keeps."),
     "info": ("info", "What a model is: sizes, training, versions."),
     "models": ("models", "List the shipped models."),
     "corpora": ("corpora", "List the corpora known by name."),
     "doctor": ("doctor", "Check whether everything works on this machine."),
 }
-
-
-class LazyGroup(click.Group):
-    """A group that knows its commands' one-line help without importing them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"seqaudio.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table, without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -55,7 +35,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show it.")
 def main() -> None:
     """Continue music with recurrent networks, train them, and see how likely they find it."""

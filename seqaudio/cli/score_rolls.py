@@ -35,7 +35,7 @@ def score_rolls(
     from seqaudio.errors import NoNotesError
     from seqaudio.training.evaluate import piece_nats
 
-    sets = [(path, _read(checkpoint, path, budgets)) for path in files]
+    sets = [(path, read_rolls_for(checkpoint, path, budgets)) for path in files]
     model = checkpoint.build()
     rows: list[dict[str, Any]] = []
     for path, rolls in sets:
@@ -49,8 +49,8 @@ def score_rolls(
         click.echo(json.dumps({"model": name, **facts_of(asked), "splits": rows}, indent=1))
 
 
-def _read(checkpoint: Checkpoint, path: Path, budgets: Limits) -> list[Roll]:
-    """The rolls of a file, if the model reads such frames."""
+def read_rolls_for(checkpoint: Checkpoint, path: Path, budgets: Limits) -> list[Roll]:
+    """The rolls of a file, if the model, one of frames, reads such frames."""
     from seqaudio.errors import OptionError, VocabularyError
     from seqaudio.files.atomic import shown
     from seqaudio.files.rolls import ROLL_SUFFIXES, read_rolls
@@ -59,7 +59,7 @@ def _read(checkpoint: Checkpoint, path: Path, budgets: Limits) -> list[Roll]:
     assert frames is not None
     if path.suffix.lower() not in ROLL_SUFFIXES:
         raise OptionError(
-            f"{shown(path)}: this is a model of frames ({frames}), which scores sets of piano rolls: "
+            f"{shown(path)}: this is a model of frames ({frames}), which hears sets of piano rolls: "
             f"{', '.join(ROLL_SUFFIXES)}"
         )
     rolls = read_rolls(path, budgets)

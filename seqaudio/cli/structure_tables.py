@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from seqaudio.cli.terminal import table_of, table_text
 from seqaudio.structure.evaluation import MEASURES
 from seqaudio.structure.real_range import FEWEST_PIECES
 from seqaudio.structure.reference import SHARED_RUN
 
-WIDTH = 1000  # columns where no person is watching: a row stays a line
 COUNTS = ("return_lag", "sections", "pitch_range", "n_pitches_used", "n_pitch_classes_used", SHARED_RUN)
 READINGS = {"below": "low", "above": "high", "within": "", "undefined": ""}
 TITLES = {"headline": "structure", "detail": "details", "blind": "material (blind to structure)"}
@@ -84,7 +82,7 @@ def _one(row: dict[str, Any]) -> str:
                 else f"notes in a row, in any key: {escape(str(row['shared_with']))}"
             )
             table.add_row(f"  {name}", _number(name, value), *usual, says)
-    lines = [f"{row['name']}: {counted(row['bars'], 'bar')}, {counted(row['notes'], 'note')}", _text(table)]
+    lines = [f"{row['name']}: {counted(row['bars'], 'bar')}, {counted(row['notes'], 'note')}", table_text(table)]
     starts = ", ".join(str(bar + 1) for bar in [0, *row["boundaries"]])
     lines += [f"sections begin at bars {starts}"] if row["boundaries"] else []
     return "\n".join(lines + [f"warning: {warning}" for warning in row["warnings"]])
@@ -101,7 +99,7 @@ def _several(rows: list[dict[str, Any]]) -> str:
     warned = sum(bool(row["warnings"]) for row in rows)
     bars = f"{np.median([row['bars'] for row in rows]):g}"
     table.add_row(f"[bold]median of {len(rows)}[/bold]", bars, *middle, f"{warned} with warnings")
-    return _text(table)
+    return table_text(table)
 
 
 def _mark(row: dict[str, Any], name: str) -> str:
@@ -121,16 +119,6 @@ def _number(name: str, value: float) -> str:
     return f"{round(value, 1):g}" if count else f"{value:.2f}"
 
 
-def _table(headers: Iterable[str], numbers: int = 1) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for place, header in enumerate(headers):
-        table.add_column(header, justify="right" if 0 < place <= numbers else "left", overflow="fold")
-    return table
-
-
-def _text(table: Table) -> str:
-    """A table as text: as wide as the terminal, coloured only there."""
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+def _table(headers: Sequence[str], numbers: int = 1) -> Table:
+    """A table whose first column and those behind so many numbers are words."""
+    return table_of([(header, not 0 < place <= numbers) for place, header in enumerate(headers)])

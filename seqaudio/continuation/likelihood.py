@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import Predictor, TorchEngine
+from seqaudio.continuation.engines import Predictor, TokenModel, TorchEngine
 from seqaudio.continuation.primer import make_readable
 from seqaudio.continuation.remembering import RememberingEngine
 from seqaudio.errors import NoNotesError, OptionError
@@ -59,18 +59,27 @@ def score_likelihood(
         OptionError: another engine is to have a cache or to learn.
         DivergedError: learning ended in numbers that are none.
     """
-    tokenizer = engine.checkpoint.require_tokenizer()
+    ids, grid, remarks = heard_tokens(engine.checkpoint, score)
+    nats = adaptive_nats(engine, ids, cache, dynamic) if cache or dynamic else token_nats(engine, ids)
+    return Likelihood(ids, nats, len(grid), len(grid.bars()) - 1, remarks)
+
+
+def heard_tokens(checkpoint: TokenModel, score: Score) -> tuple[NDArray[np.int64], Score, tuple[str, ...]]:
+    """A whole piece as a model hears it: tokens from BOS to EOS, the same as a score, and how it was made readable.
+
+    Raises:
+        NoNotesError: there are no notes.
+    """
+    tokenizer = checkpoint.require_tokenizer()
     score = with_gathered_beats(score)
     remarks: tuple[str, ...] = ()
     if isinstance(tokenizer, BarsTokenizer):
-        readable = make_readable(score, engine.checkpoint)
+        readable = make_readable(score, checkpoint)
         score, remarks = readable.score, readable.remarks
     grid, _ = tokenizer.quantize(score)
     if not len(grid):
         raise NoNotesError("no notes")
-    ids = tokenizer.encode(grid)
-    nats = adaptive_nats(engine, ids, cache, dynamic) if cache or dynamic else token_nats(engine, ids)
-    return Likelihood(ids, nats, len(grid), len(grid.bars()) - 1, remarks)
+    return tokenizer.encode(grid), grid, remarks
 
 
 def bar_nats(tokenizer: BarsTokenizer, ids: NDArray[np.int64], nats: NDArray[np.float64]) -> NDArray[np.float64]:

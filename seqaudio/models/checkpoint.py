@@ -169,20 +169,28 @@ class Checkpoint:
         """The model with these weights, in float32 and eval mode. Raises CheckpointError when they do not fit."""
         import torch
 
-        from seqaudio.models.config import build_model
-
         try:
-            with torch.random.fork_rng(devices=[]):
-                if self.frames is not None:
-                    model = build_model(self.config, keys=self.frames.keys, known_frames=self.weights.get(KNOWN))
-                else:
-                    model = build_model(self.config, len(self.require_tokenizer().vocabulary))
+            model = self.untrained()
             state = {name: torch.from_numpy(_as_built(tensor)) for name, tensor in self.weights.items()}
             if self.frames is None:
                 state[TIED] = state["encoder.weight"]
             model.load_state_dict(state)
         except (RuntimeError, KeyError, OptionError) as problem:
             raise CheckpointError(f"the weights do not fit the model: {' '.join(str(problem).split())}") from None
+        return model.eval()
+
+    def untrained(self, seed: int = 0) -> SequenceModel:
+        """A model of the same make with fresh weights, as a training begins; in eval mode."""
+        import torch
+
+        from seqaudio.models.config import build_model
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if self.frames is not None:
+                model = build_model(self.config, keys=self.frames.keys, known_frames=self.weights.get(KNOWN))
+            else:
+                model = build_model(self.config, len(self.require_tokenizer().vocabulary))
         return model.eval()
 
 

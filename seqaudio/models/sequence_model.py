@@ -81,13 +81,23 @@ class SequenceModel(nn.Module):
             real = torch.arange(inputs.shape[1], device=inputs.device) < lengths[:, None]  # (batch, time)
             real = real.reshape(*real.shape, *[1] * (inputs.dim() - 2))
             inputs = torch.where(real, inputs, torch.zeros_like(inputs))
+        features, memory = self._features(inputs)
+        hidden, state = self.stack(features, state, lengths)
+        outputs = self.head(hidden)
+        return outputs if self.gate is None else self.gate(outputs, hidden, *memory), hidden, state
+
+    def advance(self, inputs: Tensor, state: State) -> State:
+        """The state behind inputs (batch, time, ...), when nobody asks what comes next: no head is run."""
+        _, after = self.stack(self._features(inputs)[0], state)
+        return tuple(after)
+
+    def _features(self, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What the layers read (batch, time, features), and what the gate knows of a memory besides."""
         if self.gate is None:
-            hidden, state = self.stack(self.encoder(inputs), state, lengths)
-            return self.head(hidden), hidden, state
+            return self.encoder(inputs), ()
         steps, guesses, strengths, counters = self.gate.split(inputs)
         remembered = self.gate.features(guesses, strengths, counters)
-        hidden, state = self.stack(torch.cat([self.encoder(steps), remembered], dim=-1), state, lengths)
-        return self.gate(self.head(hidden), hidden, remembered, guesses, strengths), hidden, state
+        return torch.cat([self.encoder(steps), remembered], dim=-1), (remembered, guesses, strengths)
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: inputs (batch,) or (batch, keys) to outputs (batch, ...) and the next state."""

@@ -1,4 +1,7 @@
-"""Which models are shipped, and where do they lie? Each is a folder: weights, ONNX graph, card, real ranges."""
+"""Which models are shipped, and where do they lie? Each is a folder: weights, ONNX graph, card, real ranges.
+
+Beside them lies ``example``: music written for the project, to try a model on.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,11 @@ def model_path(name_or_path: str | Path) -> Path:
         raise CheckpointError(f"{shown(path)}: a run without a model yet, stopped before its first validation")
     problem = "no model.safetensors inside" if path.is_dir() else "no such model"
     raise CheckpointError(f"{shown(path)}: {problem}; shipped are {', '.join(SHIPPED)}, or give the folder of a run")
+
+
+def example_path(name: str) -> Path:
+    """A piece of music that is shipped to try a model on."""
+    return Path(__file__).parent / "example" / name
 
 
 def load_model(name_or_path: str | Path = DEFAULT_MODEL, engine: EngineName = "auto") -> Engine:

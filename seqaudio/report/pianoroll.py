@@ -35,7 +35,7 @@ def draw_continuation(score: Score, path: str | Path, primer: Score | None = Non
         OptionError: the suffix is none that can be drawn.
         BadFileError: the picture cannot be written.
     """
-    kind = picture_kind(path)
+    picture_kind(path)
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     axes = figure.add_subplot()
     lines, first_bar = [0.0], 1
@@ -46,10 +46,7 @@ def draw_continuation(score: Score, path: str | Path, primer: Score | None = Non
     _rectangles(axes, score, origin, NEW)
     lines += (origin + score.bars()[1:] / score.ticks_per_quarter).tolist()
     _finish(axes, lines, first_bar, with_primer=origin > 0)
-    picture = BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "seqaudio"}):
-        figure.savefig(picture, format=kind, dpi=150, metadata=UNDATED[kind])
-    write_bytes(path, picture.getvalue())
+    write_picture(figure, path)
 
 
 def picture_kind(path: str | Path) -> str:
@@ -58,6 +55,19 @@ def picture_kind(path: str | Path) -> str:
     if kind not in UNDATED:
         raise OptionError(f"--plot {shown(path)}: end the name in .{', .'.join(UNDATED)}")
     return kind
+
+
+def write_picture(figure: Figure, path: str | Path) -> None:
+    """Write a figure in the format that its suffix names; the same bytes for the same figure.
+
+    Raises:
+        OptionError: the suffix is none that can be drawn.
+        BadFileError: it cannot be written.
+    """
+    kind, picture = picture_kind(path), BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "seqaudio"}):
+        figure.savefig(picture, format=kind, dpi=150, metadata=UNDATED[kind])
+    write_bytes(path, picture.getvalue())
 
 
 def _draw_primer(axes: Axes, primer: Score, end: int) -> tuple[list[float], int]:
