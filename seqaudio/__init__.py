@@ -41,6 +41,7 @@ _PUBLIC = {
     "open_corpus": "seqaudio.training.material",
     "piece_nats": "seqaudio.training.evaluate",
     "prepare": "seqaudio.corpus",
+    "probe_gates": "seqaudio.memory.gate_probe",
     "read_abc": "seqaudio.files",
     "read_midi": "seqaudio.files",
     "score_likelihood": "seqaudio.continuation",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.corpus import FrameCorpus, PreparedCorpus, PrepareOptions, prepare
     from seqaudio.errors import SeqAudioError
     from seqaudio.files import Limits, read_abc, read_midi, write_midi
+    from seqaudio.memory.gate_probe import probe_gates
     from seqaudio.models.baselines import PPM, FramePPM, MarkovKeys, MatchCopy, NGram
     from seqaudio.models.checkpoint import Checkpoint
     from seqaudio.models.config import ModelConfig, build_model

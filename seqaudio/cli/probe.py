@@ -9,6 +9,7 @@ from seqaudio.cli.lazy import LazyGroup
 PROBES = {
     "gradients": ("probe_gradients", "How fast the gradient fades with the lag: the half-life of a state."),
     "context": ("probe_context", "How far back a model listens: its nats when the past is cut or changed."),
+    "gates": ("probe_gates", "How open the gates are, how long units keep, and what they follow."),
 }
 
 
