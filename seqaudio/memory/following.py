@@ -16,7 +16,8 @@ so that they keep their runs and rhythms and lose what they have to do with the 
 Many facts are looked at for many units, so what counts is the largest of all: each value is put in standard deviations
 above the mean of its own shifted ones, and the largest of a draw over all units and facts is the null; 95 % of draws
 stay below the threshold that a unit must exceed to be named (Westfall and Young's single step, with shifts for
-permutations). Of what exceeds it, that fact names the unit which explains most beyond its chance; of what comes round
+permutations), and :data:`LEAST_CLOSENESS`, a hundredth of the state's variance: of long music the slightest ripple is
+beyond chance. Of what exceeds both, that fact names the unit which explains most beyond its chance; of what comes round
 the shortest cycle that explains three quarters of that, for bars of 8 tell bars of 4 as well.
 
 Sources: P. H. Westfall and S. S. Young, "Resampling-based multiple testing", 1993; for circular shifts of series that
@@ -41,6 +42,7 @@ LEVEL = 0.95
 FEWEST_BLOCKS = 3  # with one or two, a draw often leaves the phases as they were
 FEWEST_TURNED = 6  # pieces: fewer leave all directions as they were, or all turned, in more than one draw of 20
 NEARLY = 0.75
+LEAST_CLOSENESS = 0.1
 LEAST_SPREAD = 1e-3  # of a null: below it nothing was shifted in truth
 
 
@@ -51,7 +53,7 @@ class Following(NamedTuple):
         fact: the name of what it follows most beyond chance.
         closeness: |r| or eta with that.
         chance: what 95 % of draws stay below, over all units and facts, on the scale of this closeness; at most 1.
-        named: whether the closeness exceeds that.
+        named: whether the closeness exceeds that, and is a tenth at least.
     """
 
     fact: str
@@ -105,7 +107,7 @@ def _named(names: list[str], cycles: list[int], found: Floats, null: Floats) -> 
     least = float(np.quantile(((null - mean) / spread).max(axis=(1, 2)), LEVEL, method="higher"))
     chance = np.minimum(mean + least * spread, 1.0)
     beyond = (found - mean) / np.maximum(1 - mean, LEAST_SPREAD)
-    exceeds = (found - mean) / spread > least
+    exceeds = ((found - mean) / spread > least) & (found >= LEAST_CLOSENESS)
     allowed = np.where(exceeds | ~exceeds.any(axis=0), beyond, -np.inf)
     best = [_shortest(unit, int(unit.argmax()), cycles) for unit in allowed.T]
     return [
@@ -140,7 +142,8 @@ def closeness(units: Floats, values: Floats, *, classes: bool) -> Floats:
 def _together(facts: Sequence[Fact]) -> Floats:
     """A fact of all pieces, (steps,): numbers of classes from 0, or a quantity as :func:`_standardised` has states."""
     if not facts[0].classes:
-        return _standardised([fact.values[:, None] for fact in facts])[0]
+        quantity: Floats = _standardised([fact.values[:, None] for fact in facts])[0]
+        return quantity
     piece = np.concatenate([np.full(len(fact.values), number * fact.of_piece) for number, fact in enumerate(facts)])
     _, label = np.unique(
         np.column_stack([piece, np.concatenate([fact.values for fact in facts])]), axis=0, return_inverse=True
@@ -157,12 +160,16 @@ def _standardised(states: Sequence[NDArray[np.floating]]) -> Floats:
 
 
 def _without_slopes(units: Floats, sizes: NDArray[np.int64]) -> Floats:
-    """The units without their mean and slope in each block of so many steps; of the rest the length stays as it is."""
+    """The units without their mean and slope in each block of so many steps; of the rest the length stays as it is.
+
+    Where next to nothing is left there are zeros: a few steps would be all of it, and rule the null of all others.
+    """
     begin = np.cumsum(sizes) - sizes
     place = np.arange(units.shape[1]) - np.repeat(begin + (sizes - 1) / 2, sizes)
     mean = np.add.reduceat(units, begin, axis=1) / sizes
     slope = np.add.reduceat(units * place, begin, axis=1) / np.maximum(np.add.reduceat(place**2, begin), 1.0)
     left: Floats = units - np.repeat(mean, sizes, axis=1) - place * np.repeat(slope, sizes, axis=1)
+    left[np.linalg.norm(left, axis=1) < LEAST_CLOSENESS] = 0.0
     return left
 
 

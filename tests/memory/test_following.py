@@ -94,6 +94,19 @@ def test_units_that_walk_and_drift_are_not_taken_for_what_comes_round(count):
     assert wrong <= 4  # 98.4 % of binomials with 0.05
 
 
+def test_a_ripple_is_no_following_however_sure_it_is():
+    """White noise with 0.8 % of its variance from pitch: beyond chance in so many steps, and next to nothing."""
+    generator = np.random.default_rng(5)
+    states = []
+    for facts in FACTS:
+        pitch = facts["pitch"].values
+        states.append(generator.normal(size=(len(pitch), 1)) + 0.09 * ((pitch - pitch.mean()) / pitch.std())[:, None])
+    (found,) = follow(states, FACTS, PIECES, draws=40)
+    assert found.fact == "pitch"
+    assert found.chance < found.closeness < 0.1
+    assert not found.named
+
+
 def test_constant_units_and_pieces_too_short_for_a_phase():
     flat = [np.ones((len(piece), 1)) for piece in PIECES]
     (found,) = follow(flat, FACTS, PIECES, draws=20)

@@ -208,6 +208,8 @@ def test_the_gate_of_a_memory_is_the_models_own(options, of_frames):
     made, model = frame_checkpoint("lstm", **REMEMBERING, **options) if of_frames else checkpoint("lstm", **REMEMBERING)
     piece = FRAMES if of_frames else np.tile(IDS[:10], 4)
     with torch.no_grad():
+        model.gate.trust.normal_()
+        made.weights["gate.trust"] = model.gate.trust.numpy().copy()
         outputs, _ = model(torch.from_numpy(made.memory().heard(piece))[None])
         _, gate, _ = model.gate.parts(outputs)
     shares = gate_trace(made, piece).memory
