@@ -36,12 +36,15 @@ _PUBLIC = {
     "degeneracy": "seqaudio.structure",
     "find_melody": "seqaudio.music",
     "generate_score": "seqaudio.continuation",
+    "hear": "seqaudio.memory.heard",
     "load_experiment": "seqaudio.training.config",
     "load_model": "seqaudio.pretrained",
     "open_corpus": "seqaudio.training.material",
     "piece_nats": "seqaudio.training.evaluate",
     "prepare": "seqaudio.corpus",
+    "probe_context": "seqaudio.memory.context_probe",
     "probe_gates": "seqaudio.memory.gate_probe",
+    "probe_gradients": "seqaudio.memory.gradient_probe",
     "read_abc": "seqaudio.files",
     "read_midi": "seqaudio.files",
     "score_likelihood": "seqaudio.continuation",
@@ -55,7 +58,10 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.corpus import FrameCorpus, PreparedCorpus, PrepareOptions, prepare
     from seqaudio.errors import SeqAudioError
     from seqaudio.files import Limits, read_abc, read_midi, write_midi
+    from seqaudio.memory.context_probe import probe_context
     from seqaudio.memory.gate_probe import probe_gates
+    from seqaudio.memory.gradient_probe import probe_gradients
+    from seqaudio.memory.heard import hear
     from seqaudio.models.baselines import PPM, FramePPM, MarkovKeys, MatchCopy, NGram
     from seqaudio.models.checkpoint import Checkpoint
     from seqaudio.models.config import ModelConfig, build_model

@@ -7,9 +7,9 @@ import click
 from seqaudio.cli.lazy import LazyGroup
 
 PROBES = {
-    "gradients": ("probe_gradients", "How fast the gradient fades with the lag: the half-life of a state."),
-    "context": ("probe_context", "How far back a model listens: its nats when the past is cut or changed."),
-    "gates": ("probe_gates", "How open the gates are, how long units keep, and what they follow."),
+    "gradients": ("probe_gradients", "How fast the gradient fades with the lag, and its half-lives."),
+    "context": ("probe_context", "How far back a model listens: its nats when the past is changed."),
+    "gates": ("probe_gates", "How open gates are, how long units keep, and what they follow."),
 }
 
 

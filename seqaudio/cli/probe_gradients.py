@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from seqaudio.cli.probed import finite, probe_options
+from seqaudio.cli.probed import load_models, load_probed, probe_options, write_facts
 
 if TYPE_CHECKING:
     from seqaudio.cli.probed import Probed
-    from seqaudio.models.sequence_model import SequenceModel
-    from seqaudio.report.fading import Fading
-
-SHORTEST = 8  # lags, where no piece is long enough for more
+    from seqaudio.memory.gradient_probe import GradientReport
 
 
 class Told(NamedTuple):
@@ -23,8 +20,7 @@ class Told(NamedTuple):
 
     name: str
     subject: Probed
-    found: list[Fading]
-    fresh: bool = False
+    report: GradientReport
 
 
 @click.command("gradients")
@@ -35,7 +31,7 @@ class Told(NamedTuple):
 @click.option("--targets", type=click.IntRange(1, 1024), default=32, show_default=True, help="Steps of each piece.")
 def command(
     model: str,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     pieces: int,
     seed: int,
     plot: str | None,
@@ -49,66 +45,49 @@ def command(
     """How much what MODEL expects now depends on its state k steps ago: the norm of d loss_t / d state_(t-k), by lag k.
 
     The state is h of every layer, and c of an LSTM. Norms are relative to lag 1; the half-life is the lag at which
-    their geometric mean is one half. Intervals are 95 % bootstraps over pieces, so a single piece has none.
+    their geometric mean is one half. Intervals are 95 % bootstraps over pieces, so a single piece has none. A memory of
+    the piece lies outside the network: no gradient goes through it.
 
-    Without FILES a run hears its validation pieces, and a shipped model of melodies a tune that comes with seqaudio. A
-    model of frames hears sets of piano rolls (.mat, .json, .npz). A memory of the piece lies outside the network: no
-    gradient goes through it. A file that cannot be read is named on stderr, and the exit code is 1.
+    FILES are music files, folders or sets of piano rolls (of a set with splits the test pieces). Without FILES a run
+    hears its validation pieces where they still lie, a model of melodies else a tune that comes with seqaudio, any
+    other 32 bars that it writes itself. A file that cannot be read is named on stderr, and the exit code is 1.
     """
-    from seqaudio.cli.probed import load_probed, write_facts
-    from seqaudio.files.limits import Limits
-    from seqaudio.memory.gradients import LAGS, fewest_steps
+    from seqaudio.memory.gradient_probe import usual_lags
 
-    if plot is not None:
-        from seqaudio.report.pianoroll import picture_kind
-
-        picture_kind(plot)
-    budgets = Limits.parse(limits)
-    first = load_probed(model, files, budgets, pieces)
-    subjects = [first, *(load_probed(name, files, budgets, pieces, quiet=True) for name in beside)]
-    if lags is None:
-        longest = min(max(map(len, subject.pieces)) for subject in subjects)
-        lags = LAGS if longest >= fewest_steps(LAGS) else max(SHORTEST, longest // 2)
-    told: list[Told] = []
-    for subject in subjects:
-        told += _told(subject, lags, targets, seed, with_init)
-    heading = [line for one in told if not one.fresh for line in one.subject.head()]
+    names = [model, *beside]
+    subjects = load_probed(names, load_models(names, plot), files, limits, pieces)
+    longest = lags or min(usual_lags(subject.pieces) for subject in subjects)
+    told = [one for subject in subjects for one in _told(subject, longest, targets, seed, with_init)]
+    heading = [line for one in told if not one.report.untrained for line in one.subject.head(one.report)]
     heading.append(f"gradient of the nats at up to {targets} steps of each piece, relative to lag 1; lags in steps")
-    click.echo("\n".join([*heading, "", _table(told, lags)]))
+    click.echo("\n".join([*heading, "", _table(told, longest)]))
     if json_file is not None:
-        facts = {"lags": lags, "targets": targets, "seed": seed, "models": [_facts(one) for one in told]}
-        write_facts(json_file, facts)
+        write_facts(json_file, {"seed": seed, "models": [one.subject.facts(one.report) for one in told]})
     if plot is not None:
         from seqaudio.report.fading import Line, draw_fading
 
-        unit = f"{first.step}s" if len({subject.step for subject in subjects}) == 1 else "steps"
-        draw_fading([Line(one.name, one.found, one.fresh) for one in told], plot, unit)
-    first.finish()
+        steps = {f"{subject.checkpoint.step}s" for subject in subjects}
+        lines = [Line(one.name, one.report.states, one.report.untrained) for one in told]
+        draw_fading(lines, plot, steps.pop() if len(steps) == 1 else "steps")
+    subjects[0].finish()
 
 
 def _told(subject: Probed, lags: int, targets: int, seed: int, with_init: bool) -> list[Told]:
     """What is found of a model, and of fresh weights."""
     from seqaudio.cli.terminal import console
-    from seqaudio.memory.gradients import fewest_steps
+    from seqaudio.memory.gradient_probe import probe_gradients
 
-    lengths = list(map(len, subject.pieces))
-    subject = subject.long_enough(lengths, fewest_steps(lags), f"{subject.step}s", "ask for fewer --lags")
     with console().status(f"{subject.name}: {len(subject.pieces)} pieces"):
-        told = [Told(subject.name, subject, _found(subject, subject.model, lags, targets, seed))]
-        if with_init:
-            fresh = _found(subject, subject.checkpoint.untrained(seed), lags, targets, seed)
-            told.append(Told(f"{subject.name}, untrained", subject, fresh, fresh=True))
-    return told
-
-
-def _found(subject: Probed, model: SequenceModel, lags: int, targets: int, seed: int) -> list[Fading]:
-    from seqaudio.memory.gradients import gradient_norms
-    from seqaudio.models.cells import STATE_PARTS
-    from seqaudio.report.fading import fading
-
-    memory = subject.checkpoint.memory()
-    norms = [gradient_norms(model, piece, memory, lags=lags, targets=targets) for piece in subject.pieces]
-    return fading(norms, STATE_PARTS[subject.checkpoint.config.cell], seed=seed)
+        return [
+            Told(
+                f"{subject.name}, untrained" if untrained else subject.name,
+                subject,
+                probe_gradients(
+                    subject.checkpoint, subject.pieces, lags=lags, targets=targets, untrained=untrained, seed=seed
+                ),
+            )
+            for untrained in ((False, True) if with_init else (False,))
+        ]
 
 
 def _table(told: Sequence[Told], lags: int) -> str:
@@ -119,7 +98,7 @@ def _table(told: Sequence[Told], lags: int) -> str:
     shown = [2**power for power in range(1, lags.bit_length())]
     made = table(["model", "state", "half-life", *map(str, shown)], left=2)
     for one in told:
-        for place, part in enumerate(one.found):
+        for place, part in enumerate(one.report.states):
             ratios = (_ratio(float(part.ratios[lag - 1])) for lag in shown)
             life = span(part.half_life, part.half_life_ends, lags, ".1f")
             made.add_row(escape(one.name) if place == 0 else "", part.name, life, *ratios)
@@ -130,29 +109,3 @@ def _ratio(value: float) -> str:
     if value >= 0.01:
         return f"{value:.2f}"
     return f"{value:.0e}".replace("e-0", "e-") if value > 1e-29 else "0"
-
-
-def _facts(told: Told) -> dict[str, Any]:
-    config = told.subject.checkpoint.config
-    return {
-        "model": told.subject.name,
-        "untrained": told.fresh,
-        "cell": config.cell,
-        "music": told.subject.source,
-        "pieces": told.subject.names,
-        "memory_outside_the_state": config.memory is not None,
-        "states": [_of_state(part) for part in told.found],
-    }
-
-
-def _of_state(part: Fading) -> dict[str, Any]:
-    """One line as JSON; null for a half-life beyond the longest lag."""
-    return {
-        "state": part.name,
-        "norm_at_lag_1": part.at_lag_1,
-        "half_life": finite(part.half_life),
-        "half_life_interval": None if part.half_life_ends is None else [finite(end) for end in part.half_life_ends],
-        "ratios": part.ratios.tolist(),
-        "low": None if part.low is None else part.low.tolist(),
-        "high": None if part.high is None else part.high.tolist(),
-    }

@@ -14,6 +14,7 @@ from seqaudio.errors import SeqAudioError
 from seqaudio.files.atomic import shown
 from seqaudio.files.limits import Limits
 from seqaudio.files.reader import MUSIC_SUFFIXES, read_pieces
+from seqaudio.files.rolls import Roll
 from seqaudio.music.score import Score
 
 Tell = Callable[[object], None]
@@ -26,11 +27,17 @@ class Placed(NamedTuple):
         place: where it lies, the same for the same piece of two sources.
         name: what people are shown.
         score: what sounds.
+        file: that it was read from.
+        split: the side of the split that the file itself puts it on, if it says so.
+        roll: what it was made from, of a set of rolls.
     """
 
     place: str
     name: str
     score: Score
+    file: Path = Path()
+    split: str = ""
+    roll: Roll | None = None
 
 
 def pieces_of(sources: Iterable[str], limits: Limits, tell: Tell) -> Iterator[Placed]:
@@ -66,7 +73,8 @@ def _pieces(source: str, limits: Limits, tell: Tell) -> Iterator[Placed]:
         for reason in unreadable:
             tell(reason)
         for piece in pieces:
-            yield Placed(f"{path.resolve()}/{piece.name}", shown(piece.name), piece.score)
+            place = f"{path.resolve()}/{piece.name}"
+            yield Placed(place, shown(piece.name), piece.score, path, piece.split, piece.roll)
 
 
 def _files(source: str) -> list[tuple[Path, str]]:

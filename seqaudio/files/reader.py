@@ -20,7 +20,7 @@ from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.midi import read_midi_bytes
 from seqaudio.files.musicxml import read_musicxml_bytes
-from seqaudio.files.rolls import PICKLE_SUFFIXES, ROLL_SUFFIXES, read_rolls_of_bytes
+from seqaudio.files.rolls import PICKLE_SUFFIXES, ROLL_SUFFIXES, Roll, read_rolls_of_bytes
 from seqaudio.music.score import Score
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
@@ -41,12 +41,14 @@ class Piece:
         score: what sounds.
         dropped: counts of what its reader left out.
         split: the side of the split that the file itself puts it on (train, valid, test), if it says so.
+        roll: what it was made from, of a set of rolls.
     """
 
     name: str
     score: Score
     dropped: dict[str, int] = field(default_factory=dict)
     split: str = ""
+    roll: Roll | None = None
 
 
 def read_pieces(
@@ -73,7 +75,9 @@ def read_pieces_of_bytes(
     path, name = Path(path), shown(path)
     if path.suffix.lower() in ROLL_SUFFIXES + PICKLE_SUFFIXES:
         rolls = read_rolls_of_bytes(data, path, limits)
-        return [Piece(roll.name, checked(roll.score(), limits, name), split=roll.split) for roll in rolls], []
+        return [
+            Piece(roll.name, checked(roll.score(), limits, name), split=roll.split, roll=roll) for roll in rolls
+        ], []
     match kind_of(data, path.suffix):
         case "abc":
             return _read_book(data, path, limits)

@@ -11,7 +11,6 @@ below 0.1, above 0.9); C. Tallec and Y. Ollivier, "Can recurrent neural networks
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,11 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.errors import NoNotesError, OptionError
+from seqaudio.errors import OptionError
+from seqaudio.memory.bootstrap import finite
 from seqaudio.memory.facts import facts_of
 from seqaudio.memory.following import DRAWS, Following, follow
 from seqaudio.memory.gates import KEEPS, Trace, check_has_gates, gate_trace
-from seqaudio.memory.heard import Heard
+from seqaudio.memory.heard import Heard, long_enough, steps_per_bar
 from seqaudio.models.checkpoint import Checkpoint
 
 Floats = NDArray[np.float64]
@@ -99,20 +99,20 @@ class GateReport:
         per_bar = self.steps_per_bar
         return {
             "cell": self.cell,
-            "pieces": [{"name": p.name, "steps": len(p), "remarks": list(p.remarks)} for p in self.pieces],
+            "pieces": [piece.facts() for piece in self.pieces],
             "remarks": list(self.remarks),
-            "steps_per_bar": _number(per_bar),
+            "steps_per_bar": finite(per_bar),
             "gates": [
                 {"layer": o.layer or None, "gate": o.gate, "mean": o.mean, "below_0.1": o.shut, "above_0.9": o.open}
                 for o in self.openings
             ],
             "time_constants": [
-                {"layer": layer, "unit": "step", "median": _number(a), "90%": _number(b), "longest": _number(c)}
+                {"layer": layer, "unit": "step", "median": finite(a), "90%": finite(b), "longest": finite(c)}
                 for layer, a, b, c in self.spans
             ],
-            "time_constant_of_units": [[_number(value) for value in layer.tolist()] for layer in self.time_constants],
+            "time_constant_of_units": [[finite(value) for value in layer.tolist()] for layer in self.time_constants],
             "holding": [
-                {"layer": h.layer, "unit": h.unit, "steps": _number(h.steps), "bars": _number(h.steps / per_bar)}
+                {"layer": h.layer, "unit": h.unit, "steps": finite(h.steps), "bars": finite(h.steps / per_bar)}
                 | _following(h.follows)
                 for h in self.holding
             ],
@@ -131,10 +131,6 @@ def _following(found: Following | None) -> dict[str, Any]:
         return {"follows": None}
     best = {"fact": found.fact, "closeness": found.closeness, "chance_95": found.chance}
     return {"follows": found.fact if found.named else None, "best": best}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def probe_gates(
@@ -165,9 +161,9 @@ def probe_gates(
     heard: list[Heard] = []
     states: list[list[NDArray[np.float32]]] = []
     counted, first, left_out = _Counts(), None, 0
-    for piece in pieces:
-        if len(piece) < 2:
-            continue
+    known = list(pieces)
+    known, short = long_enough(known, list(map(len, known)), 2, "steps", "files with notes")
+    for piece in known:
         if heard and counted.steps + len(piece) > MOST_STEPS:
             left_out += 1
             continue
@@ -176,8 +172,7 @@ def probe_gates(
         heard.append(piece)
         states.append(trace.states)
         first = first or trace
-    if first is None:
-        raise NoNotesError("no piece of two steps or more to look at the gates of; give files with notes")
+    assert first is not None
     facts = [facts_of(piece) for piece in heard]
     constants = [_time_constants(mean) for mean in counted.unit_means(keeps)]
     holding = []
@@ -192,10 +187,10 @@ def probe_gates(
         ]
     memory = checkpoint.memory()
     names = ("new", *memory.names) if memory else ()
-    remarks = (f"{left_out} more pieces are not looked at: {MOST_STEPS:,} steps are enough",) if left_out else ()
+    more = (f"{left_out} more pieces are not looked at: {MOST_STEPS:,} steps are enough",) * bool(left_out)
     return GateReport(
         checkpoint.config.cell, heard, counted.openings(names), _spans(constants), constants, holding,
-        _steps_per_bar(heard), first, names, remarks,
+        steps_per_bar(heard), first, names, (*short, *more),
     )  # fmt: skip
 
 
@@ -253,10 +248,3 @@ def _longest(constants: Floats, states: tuple[NDArray[np.float32], ...], count: 
     order = np.argsort(-constants, kind="stable")
     longest: NDArray[np.int64] = order[moves[order]][:count].astype(np.int64)
     return longest
-
-
-def _steps_per_bar(pieces: list[Heard]) -> float:
-    """The mean over all pieces, NaN where their steps know no bars."""
-    with_bars = [piece for piece in pieces if len(piece.bar)]
-    bars = sum(int(piece.bar[-1]) + 1 for piece in with_bars)
-    return sum(map(len, with_bars)) / bars if bars else math.nan

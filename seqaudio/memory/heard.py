@@ -1,26 +1,28 @@
-"""What does a model hear of a piece, and when does each step of it sound?
+"""What does a model hear of a piece, and when does each step of it sound? All probes hear music so.
 
-Conventions: steps are tokens from BOS to the last one before EOS, which nothing hears, or frames. Times are in a unit
-of the model's own: quarters, or seconds of tokens that tell seconds. The steps that fall on one time share the time up
-to the next evenly, so that each has a place of its own, as a picture needs. Of tokens that tell no time that we can
-read (those of MidiTok) a step is a unit, and there are no bars.
+Conventions: steps are tokens from BOS to the last one before EOS, which nothing hears, or frames up to the last that
+sounds. Times are in a unit of the model's own: quarters, or seconds of tokens that tell seconds. The steps that fall on
+one time share the time up to the next evenly, so that each has a place of its own, as a picture needs. Of tokens that
+tell no time that we can read (those of MidiTok) a step is a unit, and there are no bars.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.primer import make_readable
-from seqaudio.errors import NoNotesError
+from seqaudio.continuation.likelihood import heard_tokens
+from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts
-from seqaudio.music.frames import frames_of_runs, runs_of_frames, runs_of_score
+from seqaudio.music.frames import Frames, frames_of_runs, runs_of_frames, runs_of_score, score_of_frames
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
-from seqaudio.tokens import BarsTokenizer, MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
+from seqaudio.tokens import BarsTokenizer, MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer, Tokenizer
 from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
 from seqaudio.tokens.melody import STEPS_PER_QUARTER as MELODY_STEPS
 
@@ -54,8 +56,9 @@ class Heard:
         quarters: how far behind its bar line each step is, (steps,).
         pitch: of the last note begun, of frames the highest that sounds, (steps,); -1 before the first.
         loudness: the last velocity told, (steps,); -1 before the first.
-        boxes: the notes.
+        boxes: the pitched notes, or drums where there are only these.
         remarks: how the piece was made readable.
+        eos: of tokens that were not cut, the id of the EOS behind them, which is predicted; else None.
     """
 
     name: str
@@ -69,10 +72,20 @@ class Heard:
     loudness: IntArray
     boxes: list[Box]
     remarks: tuple[str, ...] = ()
+    eos: int | None = None
 
     def __len__(self) -> int:
         """Number of steps."""
         return len(self.steps)
+
+    @property
+    def piece(self) -> NDArray[Any]:
+        """All that is heard or predicted: the steps, and EOS behind tokens that have it."""
+        return self.steps if self.eos is None else np.append(self.steps, self.eos)
+
+    def facts(self) -> dict[str, Any]:
+        """What JSON tells of it."""
+        return {"name": self.name, "steps": len(self), "remarks": list(self.remarks)}
 
 
 def hear(checkpoint: Checkpoint, score: Score, name: str = "", most_steps: int = MOST_STEPS) -> Heard:
@@ -86,18 +99,82 @@ def hear(checkpoint: Checkpoint, score: Score, name: str = "", most_steps: int =
     """
     score = with_gathered_beats(score)
     if checkpoint.frames is not None:
-        return _cut(_heard_frames(checkpoint.frames, score, name), most_steps)
-    tokenizer = checkpoint.require_tokenizer()
-    remarks: tuple[str, ...] = ()
-    if isinstance(tokenizer, BarsTokenizer):
-        readable = make_readable(score, checkpoint)
-        score, remarks = readable.score, readable.remarks
-    grid, _ = tokenizer.quantize(score)
-    if not len(grid):
+        frames, remarks = _frames_of(checkpoint.frames, score)
+        return _cut(_of_frames(checkpoint.frames, frames, score, name, remarks), most_steps)
+    ids, grid, remarks = heard_tokens(checkpoint, score)
+    return _cut(_of_tokens(checkpoint.require_tokenizer(), ids, grid, score, name, remarks), most_steps)
+
+
+def hear_steps(checkpoint: Checkpoint, piece: NDArray[Any], name: str = "", most_steps: int = MOST_STEPS) -> Heard:
+    """A piece that is in a model's own steps already, as those of its corpus are, and is heard as it is.
+
+    Args:
+        checkpoint: of the model.
+        piece: tokens (steps,) from BOS on, or frames (steps, keys); silence behind the last note is left out.
+        name: of the piece.
+        most_steps: no more are heard.
+
+    Raises:
+        NoNotesError: nothing sounds in it.
+        OptionError: the frames have other keys than the model's.
+        VocabularyError: the tokens mean nothing.
+    """
+    facts = checkpoint.frames
+    if facts is not None:
+        if piece.ndim != 2 or piece.shape[1] != facts.keys:
+            raise OptionError(f"frames of shape {piece.shape}; the model reads (steps, {facts.keys})")
+        frames = piece[: int(np.flatnonzero(piece.any(axis=1)).max(initial=-1)) + 1].astype(bool)
+        if not len(frames):
+            raise NoNotesError("no notes")
+        score = score_of_frames(frames, facts.lowest_pitch, facts.steps_per_quarter)
+        return _cut(_of_frames(facts, frames, score, name), most_steps)
+    tokenizer, ids = checkpoint.require_tokenizer(), piece.astype(np.int64)
+    score = tokenizer.decode(ids)
+    if not len(score):
         raise NoNotesError("no notes")
+    return _cut(_of_tokens(tokenizer, ids, score, score, name), most_steps)
+
+
+def steps_per_bar(pieces: Sequence[Heard]) -> float:
+    """The mean over all pieces, NaN where their steps know no bars."""
+    with_bars = [piece for piece in pieces if len(piece.bar)]
+    bars = sum(int(piece.bar[-1]) + 1 for piece in with_bars)
+    return sum(map(len, with_bars)) / bars if bars else math.nan
+
+
+def long_enough(
+    pieces: Sequence[Heard], lengths: Sequence[int], fewest: int, unit: str, advice: str
+) -> tuple[list[Heard], tuple[str, ...]]:
+    """The pieces of so many units or more, and what to say of the others.
+
+    Args:
+        pieces: as they are heard.
+        lengths: of each, in units.
+        fewest: units that are needed.
+        unit: its name, in the plural.
+        advice: what to ask for instead.
+
+    Raises:
+        NoNotesError: none is left.
+    """
+    kept = [piece for piece, length in zip(pieces, lengths, strict=True) if length >= fewest]
+    if not kept:
+        raise NoNotesError(
+            f"{max(lengths, default=0)} {unit} at most, and {fewest} are needed; give longer music, or {advice}"
+        )
+    short = len(pieces) - len(kept)
+    remark = (f"{short} of {len(pieces)} pieces have fewer than {fewest} {unit} and are left out",) * bool(short)
+    return kept, remark
+
+
+def _of_tokens(
+    tokenizer: Tokenizer, ids: IntArray, grid: Score, score: Score, name: str, remarks: tuple[str, ...] = ()
+) -> Heard:
+    """Tokens with their times; ``grid`` is what they hold, ``score`` the piece that it was made from."""
     if isinstance(tokenizer, BarsTokenizer):
         score = grid
-    ids = tokenizer.encode(score)[:-1]
+    eos = int(ids[-1]) if ids[-1] == tokenizer.vocabulary.id("EOS_None") else None
+    ids = ids if eos is None else ids[:-1]
     begin, lines = _begin_of_tokens(tokenizer, ids, score)
     pitches = tokenizer.pitch_of_token[ids]
     velocity = tokenizer.vocabulary.numbers("Velocity")[ids]
@@ -109,20 +186,25 @@ def hear(checkpoint: Checkpoint, score: Score, name: str = "", most_steps: int =
         boxes = _boxes(grid, in_seconds=isinstance(tokenizer, PerformanceTokenizer))
     bar, quarters = _places(begin, lines, score)
     held = (_last(pitches), _last(velocity))
-    return _cut(Heard(name, ids, score, edges, lines, bar, quarters, *held, boxes, remarks), most_steps)
+    return Heard(name, ids, score, edges, lines, bar, quarters, *held, boxes, remarks, eos)
 
 
-def _heard_frames(facts: FrameFacts, score: Score, name: str) -> Heard:
-    """The frames of a score, from its first to its last note; keys beyond the model's are left out, and told."""
-    score = score.notes(~score.is_drum)
-    key, start, end = runs_of_score(score, facts.steps_per_quarter)
+def _frames_of(facts: FrameFacts, score: Score) -> tuple[Frames, tuple[str, ...]]:
+    """The frames of a score up to its last note; keys beyond the model's are left out, and told."""
+    key, start, end = runs_of_score(score.notes(~score.is_drum), facts.steps_per_quarter)
     key = key - facts.lowest_pitch
     there = (key >= 0) & (key < facts.keys)
     if not there.any():
         raise NoNotesError("no notes on the keys that the model hears")
-    count = int(end[there].max())
-    frames = frames_of_runs(key[there], start[there], end[there], (count, facts.keys))
-    edges = np.arange(count + 1) / facts.steps_per_quarter
+    frames = frames_of_runs(key[there], start[there], end[there], (int(end[there].max()), facts.keys))
+    left_out = int((~there).sum())
+    return frames, (f"{left_out} notes beyond the model's keys are not heard",) * bool(left_out)
+
+
+def _of_frames(facts: FrameFacts, frames: Frames, score: Score, name: str, remarks: tuple[str, ...] = ()) -> Heard:
+    """Frames with their times; ``score`` holds the bars."""
+    score = score.notes(~score.is_drum)
+    edges = np.arange(len(frames) + 1) / facts.steps_per_quarter
     lines = score.bars() / score.ticks_per_quarter
     bar, quarters = _places(edges[:-1], lines, score)
     highest = np.where(frames.any(axis=1), facts.keys - 1 - frames[:, ::-1].argmax(axis=1), NO_PITCH)
@@ -131,13 +213,11 @@ def _heard_frames(facts: FrameFacts, score: Score, name: str) -> Heard:
         Box(first / facts.steps_per_quarter, stop / facts.steps_per_quarter, k + facts.lowest_pitch)
         for k, first, stop in zip(*(column.tolist() for column in runs_of_frames(frames)), strict=True)
     ]
-    left_out = int((~there).sum())
-    remarks = (f"{left_out} notes beyond the model's keys are not heard",) if left_out else ()
-    silent = np.full(count, NO_PITCH)
+    silent = np.full(len(frames), NO_PITCH)
     return Heard(name, frames, score, edges, lines, bar, quarters, pitch, silent, boxes, remarks)
 
 
-def _begin_of_tokens(tokenizer: Any, ids: IntArray, score: Score) -> tuple[Floats | None, Floats]:
+def _begin_of_tokens(tokenizer: Tokenizer, ids: IntArray, score: Score) -> tuple[Floats | None, Floats]:
     """When each token falls, (tokens,), None where nothing tells it; and the bar lines in the same unit."""
     lines = score.bars() / score.ticks_per_quarter
     vocabulary = tokenizer.vocabulary
@@ -159,8 +239,8 @@ def _begin_of_tokens(tokenizer: Any, ids: IntArray, score: Score) -> tuple[Float
 
 
 def _boxes(grid: Score, *, in_seconds: bool) -> list[Box]:
-    """The pitched notes of what the tokens hold, in quarters or seconds."""
-    pitched = grid.notes(~grid.is_drum)
+    """The pitched notes of what the tokens hold, in quarters or seconds; of drums alone these."""
+    pitched = grid if grid.is_drum.all() else grid.notes(~grid.is_drum)
     ends = (pitched.onset, pitched.onset + pitched.duration)
     begin, end = (pitched.seconds(ticks) if in_seconds else ticks / pitched.ticks_per_quarter for ticks in ends)
     return [Box(*row) for row in zip(begin.tolist(), end.tolist(), pitched.pitch.tolist(), strict=True)]

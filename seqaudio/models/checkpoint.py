@@ -93,6 +93,11 @@ class Checkpoint:
             )
         return self.tokenizer
 
+    @property
+    def step(self) -> str:
+        """What the model hears one after the other, as a word: token or frame."""
+        return "frame" if self.frames else "token"
+
     def memory(self) -> Memory | None:
         """What the model remembers the piece with; None where its state alone remembers."""
         return make_memory(self.config, self.tokenizer.vocabulary if self.tokenizer else None)

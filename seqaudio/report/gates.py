@@ -171,15 +171,17 @@ def _draw_roll(axes: Axes, piece: Heard, end: float) -> None:
     ]
     axes.add_collection(PatchCollection(patches, facecolor=PRIMER, edgecolor="none"))
     _draw_lines(axes, piece.lines[piece.lines < end], color="0.85", zorder=0)
+    drums = bool(boxes) and not (piece.pitch >= 0).any()
     if boxes:
         pitches = [box.pitch for box in boxes]
         axes.set_ylim(min(pitches) - 1.5, max(pitches) + 1.5)
+    if boxes and not drums:
         octaves = range(12 * -(-min(pitches) // 12), max(pitches) + 2, 12)
         axes.set_yticks(list(octaves), [f"C{pitch // 12 - 1}" for pitch in octaves], fontsize=7)
     else:
         axes.set_yticks([])
     axes.set_title(_title(piece, end), loc="left", fontsize=10)
-    axes.set_ylabel("notes", rotation=0, ha="right", va="center", labelpad=8)
+    axes.set_ylabel("drums" if drums else "notes", rotation=0, ha="right", va="center", labelpad=8)
     axes.yaxis.tick_right()
     axes.spines[["top", "left", "right"]].set_visible(False)
 

@@ -21,9 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from seqaudio.errors import OptionError
-
-RESAMPLES = 10_000
-LEVEL = 0.95
+from seqaudio.memory.bootstrap import LEVEL, RESAMPLES
 
 Floats = NDArray[np.float64]
 
@@ -94,26 +92,6 @@ def interval(
         drawn[i] = (times @ nats)[piece].sum() / weights[piece].sum()
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(pooled(nats, weights), float(low), float(high))
-
-
-def drawn_means(rows: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
-    """The mean over pieces of each bootstrap sample: (pieces, ...) to (resamples, ...).
-
-    For a figure that is no pooled mean itself, such as where a curve falls to one half: take it of every sample, and
-    then the :func:`ends`.
-    """
-    table = np.asarray(rows, np.float64)
-    pieces = len(table)
-    times = np.random.default_rng(seed).multinomial(pieces, np.full(pieces, 1 / pieces), resamples)
-    means: Floats = np.tensordot(times / pieces, table, axes=1)
-    return means
-
-
-def ends(drawn: ArrayLike) -> tuple[Floats, Floats]:
-    """The ends of the 95 % interval of figures drawn, (resamples, ...): drawn values themselves, so infinity may be."""
-    figures = np.asarray(drawn, np.float64)
-    low, high = np.quantile(figures, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0, method="nearest")
-    return low, high
 
 
 def difference(

@@ -7,11 +7,11 @@ import torch
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.memory import contexts as contexts_module
 from seqaudio.memory.contexts import NAMES, context_nats, targets_of
+from seqaudio.memory.effective import contexts
 from seqaudio.memory.lines import BarLine, line_of
 from seqaudio.models.baselines import NGram
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import MemoryConfig, ModelConfig
-from seqaudio.report.contexts import contexts
 from seqaudio.tokens.bars.excerpt import bars_of, joined
 from seqaudio.training.evaluate import piece_nats
 from tests.samples import FULL, MELODY, random_model, tune

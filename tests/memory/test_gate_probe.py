@@ -137,7 +137,7 @@ def test_facts_are_json_without_infinities():
 
 def test_what_cannot_be_probed():
     made = made_by_hand({})
-    with pytest.raises(NoNotesError, match="give files with notes"):
+    with pytest.raises(NoNotesError, match="0 steps at most, and 2 are needed; give longer music, or files with notes"):
         probe_gates(made, [])
     with pytest.raises(OptionError, match="units is 0"):
         probe_gates(made, pieces(made, 1), units=0)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from seqaudio.errors import NoNotesError, OptionError
+from seqaudio.memory.fading import fading
 from seqaudio.memory.gradients import fewest_steps, gradient_norms
 from seqaudio.models.baselines import NGram
 from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
-from seqaudio.report.fading import fading
 from tests.samples import MELODY, random_model
 
 WORDS = len(MELODY.vocabulary)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from seqaudio.continuation.likelihood import heard_tokens
 from seqaudio.continuation.primer import make_readable
-from seqaudio.errors import NoNotesError
+from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.memory.facts import facts_of
-from seqaudio.memory.heard import hear
+from seqaudio.memory.heard import hear, hear_steps
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts
 from seqaudio.models.config import ModelConfig
 from seqaudio.music import Score
@@ -14,6 +15,7 @@ from seqaudio.tokens import BarsTokenizer, MelodyTokenizer, PerformanceTokenizer
 from tests.samples import MELODY, tune
 
 CONFIG = ModelConfig(hidden_size=2, layers=1)
+WHOLE_PIECES = {"experiment": {"corpus": {"options": {"melody": False}}}}
 FRAMES = Checkpoint(ModelConfig(hidden_size=2, layers=1, head="bernoulli"), None, {}, frames=FrameFacts())
 
 
@@ -70,11 +72,46 @@ def test_frames_are_the_keys_that_sound():
     assert low.remarks == ("1 notes beyond the model's keys are not heard",)
 
 
+@pytest.mark.parametrize(
+    "tokenizer", [MELODY, BarsTokenizer(), MelodyTokenizer(), PianorollTokenizer(), PerformanceTokenizer()]
+)
+def test_a_piece_of_a_corpus_is_heard_as_the_music_it_was_made_from(tokenizer):
+    ids, _, _ = heard_tokens(listener(tokenizer), tune(5))
+    same(hear_steps(listener(tokenizer), ids.astype(np.uint16)), hear(listener(tokenizer), tune(5)), ids)
+
+
+def test_frames_of_a_corpus_are_heard_as_the_music_they_were_made_from():
+    heard = hear(FRAMES, tune(5))
+    silence = np.zeros((7, 88), dtype=bool)
+    same(hear_steps(FRAMES, np.concatenate([heard.steps, silence]).astype(np.uint8)), heard, heard.steps)
+
+
+def same(found, expected, piece):
+    for one in (found, expected):
+        assert np.array_equal(one.piece, piece)
+    for name in ("steps", "edges", "lines", "bar", "quarters", "pitch", "loudness"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name)), name
+    assert np.array(sorted(found.boxes)) == pytest.approx(np.array(sorted(expected.boxes)))
+    assert facts_of(found).keys() == facts_of(expected).keys()
+
+
+def test_a_long_piece_has_no_end():
+    whole, part = hear(listener(MELODY), tune(8)), hear(listener(MELODY), tune(8), most_steps=50)
+    assert whole.piece.tolist() == MELODY.encode(tune(8)).tolist()
+    assert part.piece.tolist() == whole.steps[:50].tolist()
+
+
 def test_what_cannot_be_heard():
     with pytest.raises(NoNotesError, match="no notes"):
         hear(listener(MelodyTokenizer()), Score.from_notes([], [], []))
     with pytest.raises(NoNotesError, match="no notes on the keys"):
         hear(FRAMES, Score.from_notes([0], 480, [5]))
+    with pytest.raises(NoNotesError, match="no notes"):
+        hear_steps(FRAMES, np.zeros((9, 88), dtype=bool))
+    with pytest.raises(NoNotesError, match="no notes"):
+        hear_steps(listener(MELODY), MELODY.encode(tune(1))[[0, -1]])
+    with pytest.raises(OptionError, match=r"the model reads \(steps, 88\)"):
+        hear_steps(FRAMES, np.ones((9, 128), dtype=bool))
 
 
 def test_of_a_long_piece_the_first_steps_are_heard():
@@ -106,3 +143,13 @@ def test_facts_of_a_piece():
     assert facts["place in the bar"].values[behind].tolist() == [0, *(4 * (np.arange(16) % 4))]
     assert facts["key around the bar"].values[behind][[1, -1]].tolist() == [0, 6]
     assert facts["register (mean pitch of the bar)"].values[behind][-1] > facts["pitch"].values[0]
+
+
+def test_drums_are_drawn_where_nothing_else_sounds():
+    drums = Score.from_notes([0, 480], 120, [36, 42], is_drum=[True, True])
+    heard = hear(Checkpoint(CONFIG, BarsTokenizer(), {}, facts=WHOLE_PIECES), drums)
+    assert [(box.begin, box.pitch) for box in heard.boxes] == [(0, 36), (1, 42)]
+    assert (heard.pitch == -1).all()
+    both = Score.from_notes([0, 480], 120, [36, 60], is_drum=[True, False])
+    heard = hear(Checkpoint(CONFIG, BarsTokenizer(), {}, facts=WHOLE_PIECES), both)
+    assert [box.pitch for box in heard.boxes] == [60]
