@@ -45,6 +45,8 @@ _PUBLIC = {
     "probe_context": "seqaudio.memory.context_probe",
     "probe_gates": "seqaudio.memory.gate_probe",
     "probe_gradients": "seqaudio.memory.gradient_probe",
+    "probe_recall": "seqaudio.memory.recall_probe",
+    "probe_task": "seqaudio.memory.task_probe",
     "read_abc": "seqaudio.files",
     "read_midi": "seqaudio.files",
     "score_likelihood": "seqaudio.continuation",
@@ -62,6 +64,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.memory.gate_probe import probe_gates
     from seqaudio.memory.gradient_probe import probe_gradients
     from seqaudio.memory.heard import hear
+    from seqaudio.memory.recall_probe import probe_recall
+    from seqaudio.memory.task_probe import probe_task
     from seqaudio.models.baselines import PPM, FramePPM, MarkovKeys, MatchCopy, NGram
     from seqaudio.models.checkpoint import Checkpoint
     from seqaudio.models.config import ModelConfig, build_model

@@ -10,6 +10,7 @@ PROBES = {
     "gradients": ("probe_gradients", "How fast the gradient fades with the lag, and its half-lives."),
     "context": ("probe_context", "How far back a model listens: its nats when the past is changed."),
     "gates": ("probe_gates", "How open gates are, how long units keep, and what they follow."),
+    "recall": ("probe_recall", "Behind how much else a motif, or a symbol, is still known."),
 }
 
 

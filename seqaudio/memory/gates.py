@@ -15,15 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.errors import OptionError
 from seqaudio.models.cells import Cell
-from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.config import ModelConfig
 from seqaudio.models.match_memory.memory import LEFT_OUT, STRENGTHS
+
+if TYPE_CHECKING:
+    from seqaudio.models.match_memory import Memory
 
 Floats = NDArray[np.float32]
 Gates = dict[str, Floats]
@@ -56,17 +59,35 @@ class Trace:
     memory: Floats | None
 
 
-def check_has_gates(checkpoint: Checkpoint) -> None:
+class Wired(Protocol):
+    """What gates are computed from: a :class:`seqaudio.models.checkpoint.Checkpoint`, or a network of no music."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Of the model."""
+        ...
+
+    @property
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """By name, as in ``SequenceModel.state_dict()``."""
+        ...
+
+    def memory(self) -> Memory | None:
+        """Of the piece, where the model has one."""
+        ...
+
+
+def check_has_gates(checkpoint: Wired) -> None:
     """Raise OptionError for a model whose gates cannot be looked at."""
     if checkpoint.config.cell not in NAMES:
         raise OptionError(f"a model of {checkpoint.config.cell} cells shows no gates; those of {', '.join(NAMES)} do")
 
 
-def gate_trace(checkpoint: Checkpoint, piece: Steps) -> Trace:
+def gate_trace(checkpoint: Wired, piece: Steps) -> Trace:
     """Every gate and every state of every layer while a piece is heard, from a state of zeros.
 
     Args:
-        checkpoint: of a model with LSTM or GRU cells.
+        checkpoint: of a model with LSTM or GRU cells, or whatever else has a config and weights.
         piece: tokens, (steps,), or frames, (steps, keys).
 
     Raises:
@@ -78,12 +99,12 @@ def gate_trace(checkpoint: Checkpoint, piece: Steps) -> Trace:
     return Trace(_joined([chunk.gates for chunk in chunks]), states, np.concatenate(shares) if shares else None)
 
 
-def gate_values(checkpoint: Checkpoint, piece: Steps) -> list[Gates]:
+def gate_values(checkpoint: Wired, piece: Steps) -> list[Gates]:
     """The gates of :func:`gate_trace` alone."""
     return _joined([chunk.gates for chunk in _in_chunks(checkpoint, piece)])
 
 
-def gate_means(checkpoint: Checkpoint, piece: Steps) -> list[Gates]:
+def gate_means(checkpoint: Wired, piece: Steps) -> list[Gates]:
     """As :func:`gate_values`, the mean over a layer's units alone, (steps,); of a long piece little memory is held."""
     return _joined(
         [
@@ -100,7 +121,7 @@ def _joined(chunks: list[list[Gates]]) -> list[Gates]:
     ]
 
 
-def _in_chunks(checkpoint: Checkpoint, piece: Steps) -> Iterator[Trace]:
+def _in_chunks(checkpoint: Wired, piece: Steps) -> Iterator[Trace]:
     """What goes on in some steps after the others; the layers' states go on."""
     check_has_gates(checkpoint)
     config, weights = checkpoint.config, checkpoint.weights
@@ -131,7 +152,7 @@ class _Heard(NamedTuple):
     strengths: NDArray[np.int64] | None = None
 
 
-def _heard(checkpoint: Checkpoint, piece: Steps) -> _Heard:
+def _heard(checkpoint: Wired, piece: Steps) -> _Heard:
     """What the lowest layer hears of a piece, and of a memory of it where the model has one."""
     weights, memory = checkpoint.weights, checkpoint.memory()
     vectors = _encoded(checkpoint, piece)
@@ -150,10 +171,10 @@ def _heard(checkpoint: Checkpoint, piece: Steps) -> _Heard:
     return _Heard(np.concatenate([vectors, remembered], axis=1), remembered, strengths)
 
 
-def _encoded(checkpoint: Checkpoint, piece: Steps) -> Floats:
+def _encoded(checkpoint: Wired, piece: Steps) -> Floats:
     """Vectors (steps, features) of tokens or frames, as the encoder makes them."""
     weights = checkpoint.weights
-    if checkpoint.frames is None:
+    if piece.ndim == 1:
         embedding = _weight(weights, "encoder.weight")
         vectors: Floats = embedding[piece] * np.float32(embedding.shape[1] ** 0.5)
         return vectors

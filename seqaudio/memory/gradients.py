@@ -38,7 +38,13 @@ Floats = NDArray[np.float64]
 
 
 def gradient_norms(
-    model: SequenceModel, piece: Piece, memory: Memory | None = None, *, lags: int = LAGS, targets: int = TARGETS
+    model: SequenceModel,
+    piece: Piece,
+    memory: Memory | None = None,
+    *,
+    lags: int = LAGS,
+    targets: int = TARGETS,
+    at_end: bool = False,
 ) -> Floats:
     """Norms of d loss_t / d state at lags 1 to ``lags``, (targets, lags, layers, parts of the state), in nats.
 
@@ -48,6 +54,7 @@ def gradient_norms(
         memory: of a model that has one, see :func:`seqaudio.models.config.make_memory`.
         lags: the longest lag.
         targets: steps t, spread evenly over those that have all lags; fewer where there are fewer.
+        at_end: they are the last ones instead.
 
     Raises:
         OptionError: the model has no state that can be reached, or a number is below 1.
@@ -60,7 +67,9 @@ def gradient_norms(
         raise NoNotesError(f"{len(piece)} steps, and {lags} lags need {fewest_steps(lags)}; ask for fewer lags")
     device = next(model.parameters()).device
     last = len(piece) - 2
-    ends = np.unique(np.linspace(lags, last, min(targets, last - lags + 1)).round().astype(np.int64))
+    count = min(targets, last - lags + 1)
+    first = last - count + 1 if at_end else lags
+    ends = np.unique(np.linspace(first, last, count).round().astype(np.int64))
     heard = torch.from_numpy(np.asarray(memory.heard(piece) if memory else _readable(piece))).to(device)
     following = torch.from_numpy(_readable(piece)[ends + 1]).to(device)[:, None]
     with _as_measured(model):

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqaudio.memory.fading import Fading
+from seqaudio.memory.fading import FLOOR, Fading
 from seqaudio.report.pianoroll import picture_kind, write_picture
 
 COLOURS = ("#d1642e", "#4878a8", "#5a8f4e", "#8a5aa0", "#8c6d31", "#404040")
@@ -46,6 +46,11 @@ def draw_fading(lines: Sequence[Line], path: str | Path, unit: str = "steps") ->
         BadFileError: the picture cannot be written.
     """
     picture_kind(path)
+    write_picture(fading_figure(lines, unit), path)
+
+
+def fading_figure(lines: Sequence[Line], unit: str = "steps") -> Figure:
+    """The same as a figure, for a page."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     colour = -1
@@ -57,13 +62,14 @@ def draw_fading(lines: Sequence[Line], path: str | Path, unit: str = "steps") ->
         for number, part in enumerate(lines[0].found[1:], start=1):
             _draw_line(axes, part, part.name, COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)], 1.2)
     _finish(axes, max(len(line.found[0].ratios) for line in lines), unit)
-    write_picture(figure, path)
+    return figure
 
 
 def _draw_line(axes: Axes, found: Fading, name: str, colour: str, style: Any, width: float) -> None:
     lags = np.arange(1, len(found.ratios) + 1)
     life = f"{found.half_life:.1f}" if math.isfinite(found.half_life) else f"over {len(lags)}"
-    label = f"{name}: half-life {life}, at lag {len(lags)} {found.ratios[-1]:.1g}"
+    last = f"{found.ratios[-1]:.1g}" if found.ratios[-1] > 10 * FLOOR else "0"
+    label = f"{name}: half-life {life}, at lag {len(lags)} {last}"
     axes.plot(lags, np.maximum(found.ratios, SHOWN_FLOOR / 10), color=colour, ls=style, linewidth=width, label=label)
     if found.low is not None and found.high is not None:
         low, high = (np.maximum(end, SHOWN_FLOOR / 10) for end in (found.low, found.high))

@@ -233,3 +233,19 @@ def test_chunks_of_a_trace_are_as_one(monkeypatch):
 def test_every_cell_with_gates_has_one_that_keeps():
     assert KEEPS.keys() == NAMES.keys()
     assert all(KEEPS[cell] in NAMES[cell] for cell in NAMES)
+
+
+class Bare:
+    """A network without a tokenizer."""
+
+    def __init__(self, config, weights):
+        self.config, self.weights = config, weights
+
+    def memory(self):
+        """None."""
+
+
+def test_a_network_of_no_music_is_seen_into_too():
+    made, _ = checkpoint("lstm")
+    one, same = (gate_trace(each, IDS) for each in (made, Bare(made.config, made.weights)))
+    assert all(np.array_equal(first, second) for first, second in zip(one.states, same.states, strict=True))

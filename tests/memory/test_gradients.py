@@ -68,6 +68,13 @@ def test_norms_are_those_of_one_backward_pass_for_each_step_and_lag(cell, option
     assert found.max() > 1e-4
 
 
+def test_the_last_steps_can_be_asked_for():
+    model, memory = made("gru")
+    found = gradient_norms(model, IDS, memory, lags=LAGS, targets=2, at_end=True)
+    for place, t in enumerate((len(IDS) - 3, len(IDS) - 2)):
+        assert found[place, 2] == pytest.approx(norm_of_one(model, memory, IDS, t, 3), rel=1e-3)
+
+
 def test_the_model_is_left_as_it_was():
     model, _ = made("lstm")
     model.train()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from seqaudio import hear, probe_context, probe_gates, probe_gradients
+from seqaudio import hear, probe_context, probe_gates, probe_gradients, probe_recall
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.memory.gradient_probe import usual_lags
 from seqaudio.memory.gradients import gradient_norms
@@ -19,6 +19,7 @@ CALLS = {
     "gradients": lambda pieces: probe_gradients(MODEL, pieces, lags=20, targets=2),
     "context": lambda pieces: probe_context(MODEL, pieces, targets=1),
     "gates": lambda pieces: probe_gates(MODEL, pieces, draws=20),
+    "recall": lambda pieces: probe_recall(MODEL, pieces, distances=(0, 2), places=1),
 }
 
 
@@ -35,7 +36,7 @@ def test_a_report_tells_its_pieces_and_is_json(name):
         CALLS[name]([])
 
 
-@pytest.mark.parametrize("name", ["gradients", "context"])
+@pytest.mark.parametrize("name", ["gradients", "context", "recall"])
 def test_what_is_too_short_is_left_out_and_said(name):
     pieces = [hear(MODEL, tune(bars, seed=bars), f"tune {bars}") for bars in (4, 1, 6)]
     report = CALLS[name](pieces)
