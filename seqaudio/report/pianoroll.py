@@ -64,10 +64,15 @@ def write_picture(figure: Figure, path: str | Path) -> None:
         OptionError: the suffix is none that can be drawn.
         BadFileError: it cannot be written.
     """
-    kind, picture = picture_kind(path), BytesIO()
+    write_bytes(path, picture_bytes(figure, picture_kind(path)))
+
+
+def picture_bytes(figure: Figure, kind: str = "png") -> bytes:
+    """A figure as png, svg or pdf; the same bytes for the same figure."""
+    picture = BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "seqaudio"}):
         figure.savefig(picture, format=kind, dpi=150, metadata=UNDATED[kind])
-    write_bytes(path, picture.getvalue())
+    return picture.getvalue()
 
 
 def _draw_primer(axes: Axes, primer: Score, end: int) -> tuple[list[float], int]:

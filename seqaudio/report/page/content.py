@@ -146,13 +146,35 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A drawing made beforehand, for what no other part of a page draws.
+
+    Attributes:
+        png: the bytes of the file.
+        words: what it shows, for whoever cannot see it.
+    """
+
+    png: bytes
+    words: str
+
+
+@dataclass(frozen=True)
 class Table:
-    """Rows of text and numbers, as a recipe prints them; the first column names the row."""
+    """Rows of text and numbers, as a recipe prints them; the first column names the row.
+
+    Attributes:
+        title: of the section.
+        columns: heads.
+        rows: as many cells as columns each.
+        note: below it.
+        pictures: below that.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     note: str = ""
+    pictures: Sequence[Picture] = ()
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):

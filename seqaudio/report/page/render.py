@@ -20,7 +20,7 @@ from markupsafe import Markup
 from seqaudio.errors import OptionError, OverLimitError
 from seqaudio.files.atomic import check_writable, shown, write_bytes
 from seqaudio.report.page import words
-from seqaudio.report.page.content import Figure, Page, Panel
+from seqaudio.report.page.content import Figure, Page, Panel, Picture
 from seqaudio.report.page.packed import packed, script_safe
 
 PARTS = Path(__file__).parent / "html"
@@ -60,7 +60,8 @@ def page_bytes(page: Page) -> bytes:
         data=Markup(script_safe([packed(panel) for panel in page.panels])),
         style=Markup(style),
         script=Markup(script),
-        policy=f"default-src 'none'; script-src {_hash_of(script)}; style-src {_hash_of(style)}; base-uri 'none'",
+        policy=f"default-src 'none'; script-src {_hash_of(script)}; style-src {_hash_of(style)}; "
+        "img-src data:; base-uri 'none'",
         command=shlex.join(map(str, page.command)),
         settings=[(name, _said(value)) for name, value in page.settings.items()],
     )
@@ -84,13 +85,17 @@ def _template() -> Any:
         finalize=_clean,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": words.number}
+    environment.filters |= {"number": words.number, "inside": _picture}
     return environment.get_template("page.html")
 
 
 @cache
 def _inside(names: tuple[str, ...]) -> str:
     return "\n" + "\n".join((PARTS / name).read_text(encoding="utf-8") for name in names)
+
+
+def _picture(picture: Picture) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
 
 
 def _hash_of(text: str) -> str:

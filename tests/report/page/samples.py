@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from seqaudio.report.page import Figure, Matrix, Page, Panel, Series, Table, roll_of
+from seqaudio.report.page import Figure, Matrix, Page, Panel, Picture, Series, Table, roll_of
 from seqaudio.structure import RealRange
 from tests.samples import tune
 
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63606060000000040001f61738550000000049454e44ae426082"
+)
 HOSTILE = (
     "</script><script>window.broken=1</script>",
     "<img src=x onerror=window.broken=1>",
@@ -60,7 +63,7 @@ def page_of(name="ordinary", *, bars=12, new=8, panels=1):
         title=name,
         summary=(name,),
         panels=[panel] * panels,
-        tables=(Table(name, ("model", name), (("rnn", 1.5), (name, name)), name),),
+        tables=(Table(name, ("model", name), (("rnn", 1.5), (name, name)), name, (Picture(PIXEL, name),)),),
         settings={name: {name: name}, "seed": 1},
         command=("seqaudio", "continue", name),
     )

@@ -30,7 +30,7 @@ from seqaudio.report.page.rolls import SHOWN_BARS, SHOWN_BARS_BEFORE
 from seqaudio.report.page.words import ALIKE, bar_table, pitch_name, say_matrix, say_series
 from seqaudio.structure import RealRange
 from tests.report.page.reading import Reader
-from tests.report.page.samples import HOSTILE, page_of, similarity
+from tests.report.page.samples import HOSTILE, PIXEL, page_of, similarity
 from tests.samples import tune
 
 
@@ -50,8 +50,11 @@ def test_every_element_is_closed_and_every_reference_leads_somewhere(ordinary):
 
 def test_nothing_comes_from_elsewhere(ordinary):
     for tag, attributes in ordinary.elements:
+        if tag == "img":
+            assert attributes["src"].startswith("data:image/png;base64,")
+            continue
         assert not attributes.keys() & {"src", "srcset", "data", "action", "style"}, tag
-        assert tag not in {"link", "iframe", "object", "embed", "base", "form", "img"}
+        assert tag not in {"link", "iframe", "object", "embed", "base", "form"}
         assert attributes.get("href", "#").startswith("#")
     text = page_bytes(page_of()).decode()
     assert not re.search(r"https?:|url\(|@import|import\(|fetch\(|XMLHttp|WebSocket|localStorage|cookie", text)
@@ -79,6 +82,16 @@ def test_every_drawing_has_words(ordinary):
             assert attributes["aria-hidden"] == "true"  # the cells beside it say the same
         if tag == "button":
             assert attributes["type"] == "button"
+
+
+def test_a_picture_stands_inside_the_page_with_its_words(ordinary):
+    (image,) = (attributes for tag, attributes in ordinary.elements if tag == "img")
+    kind, _, data = image["src"].partition(",")
+    assert kind == "data:image/png;base64"
+    assert base64.b64decode(data) == PIXEL
+    assert image["alt"]
+    policy = next(attributes["content"] for _, attributes in ordinary.elements if "http-equiv" in attributes)
+    assert "img-src data:;" in policy
 
 
 def test_there_is_one_h1_and_no_level_is_skipped(ordinary):

@@ -1,0 +1,195 @@
+"""Do the sentences ask for what only the subject tells; is nothing done twice; does the page say what the log holds?"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from seqaudio.errors import CheckpointError, OptionError
+from seqaudio.memory.recall import Practice
+from seqaudio.memory.tasks import Adding, Copy, Motif
+from tests.recipes.loading import loaded
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    with loaded("forgetting") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def words(recipe):
+    return sys.modules["forgetting_words"]
+
+
+@pytest.fixture(scope="module")
+def page(recipe):
+    return sys.modules["forgetting_page"]
+
+
+@pytest.fixture
+def short(recipe, words, monkeypatch):
+    """The recipe with short distances and next to no practice."""
+    practice = Practice(steps=2, rows=4)
+    tasks = {
+        "words": words.LastWord((0, 1, 3)),
+        "motif": Motif((0, 2)),
+        "copy": Copy((4,)),
+        "adding": Adding((6, 8)),
+    }
+    monkeypatch.setattr(recipe, "TASKS", {name: (task, practice) for name, task in tasks.items()})
+    monkeypatch.setattr(recipe, "LAGS", 12)
+    monkeypatch.setattr(recipe, "work", lambda task, *arguments: task(*arguments))
+    monkeypatch.setattr(recipe, "workers", Here)
+    return recipe
+
+
+class Here:
+    """A pool that works in this process, so that what is patched counts."""
+
+    def __init__(self, jobs):
+        self.asked = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        pass
+
+    def submit(self, call, *arguments):
+        from concurrent.futures import Future
+
+        done = Future()
+        done.set_result(call(*arguments))
+        return done
+
+
+def test_the_last_word_agrees_with_the_first_noun_and_the_verb_with_its_number(words) -> None:
+    task = words.LastWord()
+    nouns = {
+        noun: (meaning, form)
+        for meaning, (line, _) in enumerate(words.PEOPLE)
+        for form, noun in enumerate(line.split())
+    }
+    adjectives = {
+        word: (meaning, form)
+        for meaning, (_, line) in enumerate(words.PEOPLE)
+        for form, word in enumerate(line.split())
+    }
+    for distance in (0, 1, 7):
+        batch = task.draw(60, distance, np.random.default_rng(distance))
+        said = task.said(batch)
+        assert batch.inputs.shape == (60, task.steps(distance) + 1)
+        assert np.flatnonzero(batch.asked).tolist() == [batch.inputs.shape[1] - 1]
+        for row in range(60):
+            text = task.text(batch.inputs[row])
+            meaning, form = nouns[text[2]]
+            assert (
+                adjectives[task.text(batch.targets[row, -1:])[0]]
+                == (meaning, form)
+                == (said.meaning[row], said.form[row])
+            )
+            assert text[1] == ["el", "la", "los", "las"][form]
+            assert text[4] == ("vivían" if form >= 2 else "vivía")
+            assert text[-3:] == ["siempre", "fueron" if form >= 2 else "fue", "muy"]
+            others = text[12:-3]
+            assert len(others) == 3 * distance
+            for owner, noun in zip(others[::3], others[1::3], strict=True):
+                assert owner == ("sus" if noun[-1] == "s" and noun != "paraguas" else "su")
+
+
+def test_other_people_are_named_as_often_as_they_should_and_tell_nothing(words) -> None:
+    task = words.LastWord()
+    batch = task.draw(3000, 2, np.random.default_rng(1))
+    people = {noun for line, _ in words.PEOPLE for noun in line.split()}
+    last_noun = np.array([task.words[place] in people for place in batch.inputs[:, -5]])
+    assert abs(last_noun.mean() - words.PEOPLE_SHARE) < 0.03
+    form, meaning = task.agrees(batch.targets[:, -1], task.said(batch))
+    assert form.all()
+    assert meaning.all()
+    shuffled = np.random.default_rng(2).permutation(batch.targets[:, -1])
+    form, meaning = task.agrees(shuffled, task.said(batch))
+    assert abs(form.mean() - 1 / 4) < 0.03
+    assert abs(meaning.mean() - 1 / 8) < 0.03
+    assert not task.agrees(batch.inputs[:, 2], task.said(batch))[0].any()  # a noun is no adjective
+
+
+def test_knowing_the_verb_alone_gives_one_in_sixteen(words) -> None:
+    task = words.LastWord()
+    batch = task.draw(4000, 1, np.random.default_rng(3))
+    several = np.array([task.words[place] == "fueron" for place in batch.inputs[:, -2]])
+    guesses = np.where(several, task._adjectives[2], task._adjectives[0])
+    assert abs((guesses == batch.targets[:, -1]).mean() - task.chance) < 0.015
+
+
+def test_closeness_is_the_share_of_spread_that_the_subject_explains(recipe, words) -> None:
+    draws = np.random.default_rng(4)
+    sentence = words.Sentence(draws.integers(0, 8, 400), draws.integers(0, 4, 400))
+    subject = 4 * sentence.meaning + sentence.form
+    noise = draws.normal(size=400)
+    level = draws.normal(size=32)[subject]
+    close = recipe.closeness(np.stack([level, noise, level + noise], axis=1), sentence)
+    assert close[0] == pytest.approx(1)
+    assert close[1] < 0.4
+    mixed = level + noise
+    means = np.array([mixed[subject == each].mean() for each in subject])
+    assert close[2] == pytest.approx(np.sqrt(means.var() / mixed.var()))
+
+
+def test_what_the_log_holds_is_not_done_again_and_the_page_says_it(short, page, tmp_path: Path, monkeypatch) -> None:
+    def run(*arguments):
+        return CliRunner().invoke(
+            short.main, ["--out", str(tmp_path), "--seeds", "2", *arguments], catch_exceptions=False
+        )
+
+    monkeypatch.setattr(page, "SHOWN_LAGS", (2, 12))
+    shown = run("--report", str(tmp_path / "page.html"))
+    log = page.read_log(tmp_path / "forgetting.json")
+    assert len(log["networks"]) == 2 * 2 * 4
+    assert (tmp_path / "forgetting.md").read_text() == page.markdown(log)
+    assert page.markdown(log) in shown.output
+    again = page.markdown(page.read_log(tmp_path / "forgetting.json"))
+    monkeypatch.setattr(short, "learnt", None)
+    assert again in run().output
+    html = (tmp_path / "page.html").read_text()
+    assert html.count("<img ") == 5 - 1
+    right = np.array([log["networks"][f"words/lstm/{seed}"]["recall"] for seed in (0, 1)]).mean(axis=0)
+    assert f"| LSTM, the word | {' | '.join(f'{100 * share:.0f} %' for share in right)} |" in again
+    unit = log["networks"]["words/lstm/0"]["unit"]
+    assert len(unit["words"]) == len(unit["state"]) == len(unit["gates"]["forget"])
+    assert "unit" not in log["networks"]["words/rnn/0"]
+
+
+def test_another_plan_is_another_network(short, tmp_path: Path) -> None:
+    path = tmp_path / "forgetting.json"
+    first = short.practised(["rnn"], 1, path, 1)
+    assert len(first["networks"]) == 4
+    task, _ = short.TASKS["motif"]
+    short.TASKS["motif"] = (task, Practice(steps=3, rows=4))
+    second = short.practised(["rnn"], 1, path, 1)
+    changed = [
+        name for name in first["networks"] if first["networks"][name]["plan"] != second["networks"][name]["plan"]
+    ]
+    assert changed == ["motif/rnn/0"]
+    assert second["tasks"]["motif"]["steps"] == 3
+
+
+def test_a_search_prints_every_rate_and_marks_the_one_in_use(short, tmp_path: Path) -> None:
+    text = short.searched(["rnn", "lstm"], tmp_path / "rates.json", 1)
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "task" not in line]
+    assert len(rows) == 2 * 4
+    assert all(row.count("**") == 2 and row.count("|") == 3 + len(short.GRID) for row in rows)
+
+
+def test_what_is_no_cell_or_no_log_is_refused(recipe, page, tmp_path: Path) -> None:
+    assert recipe.parsed_cells("lstm,rnn,lstm") == ["rnn", "lstm"]
+    with pytest.raises(OptionError, match="there is no 'elman'"):
+        recipe.parsed_cells("lstm,elman")
+    for text in ("", "{}", json.dumps({"cells": [], "seeds": 1})):
+        path = tmp_path / "forgetting.json"
+        path.write_text(text)
+        with pytest.raises(CheckpointError, match="damaged, not a log of"):
+            page.read_log(path)
