@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from seqaudio.music.frames import Frames
     from seqaudio.tokens.vocabulary import Vocabulary
 
-HeadName = Literal["categorical", "bernoulli", "marginal", "notes", "joint"]
+HeadName = Literal["categorical", "bernoulli", "marginal", "notes", "joint", "mixture"]
+
+COMPONENTS = 5  # of a mixture, where the config names none
 
 MAY_DIFFER = frozenset(
     {"dropout", "embedding_dropout", "layer_dropout", "input_dropout", "weight_drop", "zoneout", "zoneout_cell"}
@@ -53,7 +55,7 @@ class MemoryConfig(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """A stacked recurrent model, of tokens (head categorical) or of frames (the other heads).
+    """A stacked recurrent model, of tokens (head categorical) or of frames (the other heads; mixture: of real numbers).
 
     The options of the layers are those of :class:`seqaudio.models.recurrent.RecurrentStack`; each is off unless asked
     for, and refused with a cell that cannot honour it. What AWD-LSTM calls dropouti is ``input_dropout``, dropouth
@@ -80,6 +82,7 @@ class ModelConfig(BaseModel):
     escape: Literal["bernoulli", "notes"] | None = Field(
         None, description="of the head joint: who gives frames not met in training; None: bernoulli"
     )
+    components: int | None = Field(None, ge=1, le=1024, description="Gaussians of the head mixture; None: 5")
     layer_dropout: float | None = Field(None, ge=0, lt=1, description="between layers; None: as dropout")
     input_dropout: float = Field(0.0, ge=0, lt=1)
     weight_drop: float = Field(0.0, ge=0, lt=1)
@@ -108,6 +111,10 @@ class ModelConfig(BaseModel):
             raise ValueError(f"escape goes with the head joint, not with {self.head}; leave it out")
         if self.head_features is not None and "notes" not in (self.head, self.escape):
             raise ValueError(f"head_features goes with the head or escape notes, not with {self.head}; leave it out")
+        if self.components is not None and self.head != "mixture":
+            raise ValueError(f"components go with the head mixture, not with {self.head}; leave them out")
+        if self.memory is not None and self.head == "mixture":
+            raise ValueError("memory is of what comes back exactly, and frames of real numbers do not; leave it out")
         if self.embedding_dropout and self.of_frames:
             raise ValueError(f"embedding_dropout is for tokens, and the head {self.head} for frames; leave it out")
         return self
@@ -140,7 +147,7 @@ def build_model(
     Args:
         config: its sizes.
         vocabulary_size: of a model of tokens.
-        keys: of a frame, for a model of frames.
+        keys: of a frame, or numbers of one, for a model of frames.
         known_frames: bool, (known, keys), for the heads joint and marginal: the distinct frames of the training pieces.
 
     Raises:
@@ -193,11 +200,13 @@ def _stack(config: ModelConfig, features: int, gate: MemoryGate | None) -> Recur
 
 
 def _frame_head(config: ModelConfig, keys: int, known_frames: Frames | None) -> Head:
-    from seqaudio.models.heads import BernoulliHead, JointHead, MarginalHead, NotesHead
+    from seqaudio.models.heads import BernoulliHead, JointHead, MarginalHead, MixtureHead, NotesHead
 
     def of_all_frames(name: str) -> Head:
         if name == "notes":
             return NotesHead(config.hidden_size, keys, config.head_features or config.hidden_size)
+        if name == "mixture":
+            return MixtureHead(config.hidden_size, keys, config.components or COMPONENTS)
         return BernoulliHead(config.hidden_size, keys)
 
     if not config.knows_frames:

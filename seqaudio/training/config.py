@@ -119,6 +119,11 @@ class Experiment(BaseModel):
                 f"model.head {self.model.head} does not fit the corpus: corpus.prepared goes with categorical, "
                 "corpus.frames with bernoulli, marginal, notes or joint"
             )
+        if self.model.head == "mixture":
+            raise ValueError(
+                "model.head mixture is of frames of real numbers, and corpus.frames of keys; take bernoulli, marginal, "
+                "notes or joint"
+            )
         return self
 
 

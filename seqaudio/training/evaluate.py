@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from seqaudio.corpus.batches import Batch, Piece, in_order
-from seqaudio.errors import DivergedError
+from seqaudio.errors import DivergedError, OptionError
+from seqaudio.models.heads import MixtureHead
 from seqaudio.models.match_memory import Memory
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.training.adaptive import Cache, Dynamic, Learner, Recent
@@ -30,7 +31,7 @@ def piece_nats(
 
     Args:
         model: left as it is.
-        pieces: tokens (steps,) or frames (steps, keys).
+        pieces: tokens (steps,) or frames (steps, keys), of keys or of real numbers.
         memory: of a model that has one, from :meth:`seqaudio.models.checkpoint.Checkpoint.memory`, or
             :func:`seqaudio.models.config.make_memory`.
         cache: mix in what followed alike states of the piece.
@@ -39,10 +40,12 @@ def piece_nats(
         chunk: steps per call of the model.
 
     Raises:
-        OptionError: the memory is not the model's.
+        OptionError: the memory is not the model's, or a cache is asked for beside frames of real numbers.
         DivergedError: learning ended in numbers that are none.
     """
     model.check_memory(memory)
+    if cache and isinstance(model.head, MixtureHead):
+        raise OptionError("a cache knows what comes back exactly, and frames of real numbers do not; leave it out")
     was_training = model.training
     model.eval()
     learner = Learner(dynamic, model) if dynamic else None

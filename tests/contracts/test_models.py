@@ -21,6 +21,7 @@ FRAME_HEADS = (
     {"head": "notes", "embedding_size": 5},
     {"head": "joint"},
     {"head": "joint", "escape": "notes", "head_features": 4},
+    {"head": "mixture", "components": 3},
 )
 OPTIONS = {
     "plain": {},

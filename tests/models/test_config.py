@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from seqaudio.errors import OptionError
 from seqaudio.models.config import ModelConfig, build_model
-from seqaudio.models.heads import BernoulliHead, CategoricalHead, JointHead, NotesHead
+from seqaudio.models.heads import BernoulliHead, CategoricalHead, JointHead, MixtureHead, NotesHead
 
 KNOWN = np.eye(88, dtype=bool)
 
@@ -23,6 +23,7 @@ def small(**options):
         ({"head": "bernoulli"}, {"keys": 88}, BernoulliHead),
         ({"head": "notes"}, {"keys": 128}, NotesHead),
         ({"head": "joint"}, {"keys": 88, "known_frames": KNOWN}, JointHead),
+        ({"head": "mixture"}, {"keys": 2}, MixtureHead),
     ],
     ids=str,
 )
@@ -43,6 +44,11 @@ def test_sizes_of_parts():
     assert isinstance(build_model(small(head="joint"), keys=88, known_frames=KNOWN).head.escape, BernoulliHead)
 
 
+def test_components_of_a_mixture():
+    assert build_model(small(head="mixture"), keys=2).head.components == 5
+    assert build_model(small(head="mixture", components=3), keys=2).head.components == 3
+
+
 def test_frames_without_a_size_go_to_the_layer_as_they_are():
     model = build_model(small(head="bernoulli"), keys=88)
     assert not list(model.encoder.parameters())
@@ -58,6 +64,9 @@ def test_frames_without_a_size_go_to_the_layer_as_they_are():
         ({"head": "notes", "escape": "bernoulli"}, "escape goes with the head joint, not with notes"),
         ({"head_features": 4}, "head_features goes with the head or escape notes, not with categorical"),
         ({"head": "joint", "head_features": 4}, "head_features goes with the head or escape notes, not with joint"),
+        ({"head": "notes", "components": 2}, "components go with the head mixture, not with notes"),
+        ({"head": "mixture", "memory": {}}, "memory is of what comes back exactly"),
+        ({"head": "mixture", "head_features": 4}, "head_features goes with the head or escape notes, not with mixture"),
         ({"head": "bernoulli", "embedding_dropout": 0.1}, "embedding_dropout is for tokens"),
     ],
     ids=str,

@@ -66,7 +66,10 @@ def test_weight_drop_and_dropout_train_on_the_gpu(cell: str) -> None:
     assert min(losses[-5:]) < 0.95 * losses[0]
 
 
-@pytest.mark.parametrize("options", [{"head": "bernoulli"}, {"head": "notes"}, {"head": "joint", "escape": "notes"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"head": "bernoulli"}, {"head": "notes"}, {"head": "joint", "escape": "notes"}, {"head": "mixture"}],
+)
 def test_gpu_and_cpu_agree_about_frames(options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     torch.manual_seed(0)

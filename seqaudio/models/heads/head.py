@@ -2,7 +2,8 @@
 
 Conventions: hidden states (batch, time, hidden); outputs (batch, time, n), one tensor, whose n is the head's own
 business; targets are ids (batch, time) for tokens and frames (batch, time, keys) for frames. A frame's key sounds
-where its entry is above one half, so NaN, as may stand in padding, is silence and no number that spreads. Units: nats.
+where its entry is above one half, so NaN, as may stand in padding, is silence and no number that spreads; in frames of
+real numbers NaN is a number that is not known. Units: nats.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, outputs: Tensor, generator: Generator, temperature: float = 1.0) -> Tensor:
-        """Targets drawn from the distribution whose negative logarithm is ``nats``, frames as bool.
+        """Targets drawn from the distribution whose negative logarithm is ``nats``; frames of keys as bool.
 
         Args:
             outputs: (batch, time, n), or (batch, n) of one step; each step is drawn by itself.
