@@ -8,8 +8,8 @@ Two ways, both random from a seed and both the same whenever they are asked agai
   window to window and set back where the batch says that a piece begins.
 
 Conventions: a batch is a tuple of numpy arrays, rows first. A piece is tokens (steps,), int64 ids with 0 (PAD) where
-nothing is, or frames (steps, keys), bool with False there. A plan is made from the lengths of the pieces alone, so
-batch ``k`` of an epoch can be made without the batches before it.
+nothing is, or frames (steps, keys), bool with False there, or real numbers with 0. A plan is made from the lengths of
+the pieces alone, so batch ``k`` of an epoch can be made without the batches before it.
 """
 
 from __future__ import annotations

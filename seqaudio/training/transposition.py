@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from seqaudio.corpus.batches import Piece
+from seqaudio.errors import OptionError
 from seqaudio.music.frames import transposed_frames
 from seqaudio.tokens import Tokenizer
 
@@ -25,7 +26,7 @@ class Transposition(Protocol):
         """Lowest and highest pitch; (127, 0) of a silent piece."""
 
     def moved(self, piece: Piece, semitones: int) -> Piece:
-        """A copy of the piece, moved; int64 ids or bool frames."""
+        """The piece, moved; int64 ids, or frames."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,21 @@ class FrameTransposition:
     def moved(self, piece: Piece, semitones: int) -> Piece:
         """The frames with every key so many places further up."""
         return transposed_frames(piece, semitones)
+
+
+@dataclass(frozen=True)
+class Unmoved:
+    """Pieces without pitch, such as texts and series: there is no room to move them."""
+
+    def pitch_range(self, piece: Piece) -> tuple[int, int]:
+        """The whole piano, whatever the piece is."""
+        return LOWEST_PITCH, HIGHEST_PITCH
+
+    def moved(self, piece: Piece, semitones: int) -> Piece:
+        """The piece itself. Raises OptionError where it is to go anywhere."""
+        if semitones:
+            raise OptionError(f"{semitones} semitones: a piece without pitch cannot be moved; ask for 0")
+        return piece
 
 
 def room(pitch_range: tuple[int, int], most: int) -> tuple[int, int]:
