@@ -50,5 +50,5 @@ clean:
 	@touch $@
 
 .venv/dev: .venv/run
-	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[dev,corpora,musicxml,cluster,midi-tokenizers,tensorboard]'
+	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[dev,corpora,musicxml,cluster,midi-tokenizers,series,tensorboard]'
 	@touch $@

@@ -118,12 +118,14 @@ def trained(folder: Path, asked: Record, corpus: Any, max_minutes: float | None)
 def key(record: Record) -> str:
     """What makes two trainings the same: all but how exactly they are computed, which depends on the device.
 
-    A setting that did not exist when a log was begun has its default.
+    A setting that did not exist when a log was begun has its default. Where a log holds trainings on several things,
+    ``on`` says which.
     """
     asked = record["experiment"]
     model = ModelConfig().model_dump(mode="json") | asked["model"]
     training = TrainingConfig().model_dump(mode="json") | asked["training"]
-    return json.dumps([model, {name: training[name] for name in training if name != "precision"}], sort_keys=True)
+    settings = {name: training[name] for name in training if name != "precision"}
+    return json.dumps([record.get("on"), model, settings], sort_keys=True)
 
 
 def which(record: Record) -> str:
