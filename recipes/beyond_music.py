@@ -127,6 +127,7 @@ class Bench:
                 "characters": {part: sum(map(len, getattr(opened, part))) for part in ("train", "valid", "test")},
                 "predicted": [len(passage) - 1 for passage in opened.test],
                 "sizes": list(text.SIZES),
+                "prompt": opened.text(text.prompts_of(opened, 1)[0]),  # what the first text of each goes on from
                 "real": text.measure_real(book),
             },
             "series": {name: facts_of(each) for name, each in problems.items()},

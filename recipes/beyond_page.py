@@ -4,7 +4,8 @@
 
 The rule of the sentences, which nobody's taste enters: a network is *better* or *worse* than a naive row when the 95 %
 bootstrap interval of their difference, over seeds and over passages of the text or blocks of time, leaves out 0; else
-there is *no difference to be seen*. With fewer than three seeds all is undecided.
+there is *no difference to be seen*. With fewer than three seeds all is undecided. Nothing is adjusted for how many
+differences there are, which the page says.
 """
 
 from __future__ import annotations
@@ -155,7 +156,8 @@ def text_tables(log: Record) -> Iterator[Table]:
         "their own mark in the same paragraph. Words known: of words of four letters and more, those of the training "
         "chapters; the real chapter has new ones too. Read beside the real chapter, on both sides.",
     )
-    samples = [[name, of(log, "text", cell)[0]["texts"]["sample"]] for cell, name in CELLS.items()]
+    samples = [["the real chapter, before it", log["text"]["prompt"]]]
+    samples += [[name, of(log, "text", cell)[0]["texts"]["sample"]] for cell, name in CELLS.items()]
     samples += [[COUNTS[row], log["rows"][row]["texts"]["sample"]] for row in ("ngram", "ppm")]
     yield Table(
         "What they write",
@@ -315,7 +317,7 @@ TITLE = "Beyond music: a text, the weather and the stock market"
 OPENING = (
     "The same models, for what is not music: characters are tokens, measured series are frames of real numbers. "
     "Cells of equal size, beside what costs nothing. Better or worse: the interval of the difference leaves out 0. "
-    f"With fewer than {MIN_SEEDS} seeds all is undecided."
+    f"With fewer than {MIN_SEEDS} seeds all is undecided; of many differences one in twenty leaves out 0 by chance."
 )
 
 

@@ -379,6 +379,8 @@ def test_the_whole_recipe(recipe, page, small, book_path, tmp_path, monkeypatch)
     for table in ("A text: nats per character", "The weather of Seattle: mean absolute error", "Five shares: how sure"):
         assert f"### {table}" in said
     assert "Not finished" not in said
+    unknown = "\N{REPLACEMENT CHARACTER}"  # the 3 is of the test chapter alone
+    assert f"| the real chapter, before it | Capítulo {unknown} Uno. Dos tres. Una frase" in said
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Beyond music" in html
     assert "damped persistence" in html
