@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
-from forgetting_page import forgetting_page, markdown, read_log
+from forgetting_page import forgetting_page, markdown, pictures, read_log
 from forgetting_words import FORMS, LastWord, Sentence
 from numpy.typing import NDArray
 from side_by_side import work, workers
@@ -88,6 +88,9 @@ def main(cells: str, seeds: int, out: str, jobs: int, report: str | None, search
     log = practised(chosen, seeds, folder / "forgetting.json", jobs)
     text = markdown(log)
     write_bytes(folder / "forgetting.md", text.encode())
+    for drawn in pictures(log).values():
+        for name, picture in drawn.items():
+            write_bytes(folder / name, picture.png)
     if report:
         write_page(forgetting_page(log), report)
     click.echo(text, nl=False)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -28,6 +28,8 @@ from seqaudio.report.units import unit_figure
 
 CELLS = {"rnn": "tanh RNN", "irnn": "IRNN", "gru": "GRU", "lstm": "LSTM", "lnlstm": "layer-normalised LSTM"}
 TASKS = {"words": "last word", "motif": "motif", "copy": "copy", "adding": "adding"}
+FADING, WORDS = "1. The gradient fades", "2. The last word of a long sentence"
+GATES, MOTIF, ALL = "The gates along one sentence", "3. The same as music", "4. What is recalled"
 SOLVED = 0.01  # squared error in the adding problem
 SHOWN_LAGS = (2, 4, 8, 16, 32, 64, 128, 180)
 
@@ -81,7 +83,7 @@ def sections(log: Record) -> list[tuple[str, list[str], Table]]:
 
 def gradients(log: Record) -> tuple[str, list[str], Table]:
     """How the gradient of the last word fades."""
-    title = "1. The gradient fades"
+    title = FADING
     rows, said = [], []
     for cell in log["cells"]:
         for when in ("untrained", "trained"):
@@ -99,7 +101,7 @@ def gradients(log: Record) -> tuple[str, list[str], Table]:
 
 def words(log: Record) -> tuple[str, list[str], Table]:
     """Accuracy of the last word by distance."""
-    title, about = "2. The last word of a long sentence", log["tasks"]["words"]
+    title, about = WORDS, log["tasks"]["words"]
     rows, said = [], []
     for cell in log["cells"]:
         networks = of(log, "words", cell)
@@ -121,10 +123,9 @@ def words(log: Record) -> tuple[str, list[str], Table]:
 
 def gates(log: Record) -> tuple[str, list[str], Table]:
     """What the unit that holds the subject does along one sentence."""
-    title = "The gates along one sentence"
-    held = [(cell, of(log, "words", cell)[0]["unit"]) for cell in log["cells"] if "unit" in of(log, "words", cell)[0]]
+    title = GATES
     rows, said = [], []
-    for cell, unit in held:
+    for cell, unit in units_of(log):
         share = 100 * unit["closeness"] ** 2
         said.append(
             f"Of the {CELLS[cell]} of seed 0, unit {unit['unit']} holds the subject best: before the last word, 60 "
@@ -143,7 +144,7 @@ def gates(log: Record) -> tuple[str, list[str], Table]:
 
 def motif(log: Record) -> tuple[str, list[str], Table]:
     """The same as music."""
-    title, about = "3. The same as music", log["tasks"]["motif"]
+    title, about = MOTIF, log["tasks"]["motif"]
     found = recalls(log, "motif")
     rows = [
         [name, recall.lag_words(), *(f"{100 * share:.0f} %" for share in shares_of(log, "motif", cell))]
@@ -160,7 +161,7 @@ def motif(log: Record) -> tuple[str, list[str], Table]:
 
 def table_of_all(log: Record) -> tuple[str, list[str], Table]:
     """The recall table."""
-    title, rows, said = "4. What is recalled", [], []
+    title, rows, said = ALL, [], []
     for task, name in TASKS.items():
         about = log["tasks"][task]
         for cell, recall in zip(log["cells"], recalls(log, task).values(), strict=True):
@@ -189,13 +190,14 @@ def table_of_all(log: Record) -> tuple[str, list[str], Table]:
 
 
 def markdown(log: Record) -> str:
-    """The page as Markdown."""
+    """The page as Markdown, with the pictures that lie beside it."""
+    drawn = pictures(log)
     lines = ["# Forgetting made visible", "", *wrapped(heading(log)), ""]
     for title, (explained, *said), table in sections(log):
         lines += [f"## {title}", "", *wrapped(explained), "", *(f"- {sentence}" for sentence in said), ""]
         lines += [f"| {' | '.join(table.columns)} |", "|---" * len(table.columns) + "|"]
         lines += [f"| {' | '.join(map(str, row))} |" for row in table.rows]
-        lines.append("")
+        lines += ["", *(f"![{picture.words}]({name})\n" for name, picture in drawn.get(title, {}).items())]
     return "\n".join([*lines, *wrapped(made_by(log))]) + "\n"
 
 
@@ -204,7 +206,7 @@ def forgetting_page(log: Record) -> Page:
     drawn = pictures(log)
     tables = []
     for title, sentences, table in sections(log):
-        tables.append(Table(title, table.columns, table.rows, " ".join(sentences), drawn.get(title, [])))
+        tables.append(Table(title, table.columns, table.rows, " ".join(sentences), [*drawn.get(title, {}).values()]))
     return Page(
         title="Forgetting made visible",
         summary=[heading(log)],
@@ -214,37 +216,43 @@ def forgetting_page(log: Record) -> Page:
     )
 
 
-def pictures(log: Record) -> dict[str, list[Picture]]:
-    """By the title of a part, what is drawn for it."""
+def pictures(log: Record) -> dict[str, dict[str, Picture]]:
+    """By the title of a part, what is drawn for it, by the name of its file."""
     lines = [
         Line(CELLS[cell] + (", untrained" if fresh else ""), [faded(log, cell, when)], fresh)
         for cell in log["cells"]
         for when, fresh in (("trained", False), ("untrained", True))
     ]
-    units = [(cell, of(log, "words", cell)[0]["unit"]) for cell in log["cells"] if "unit" in of(log, "words", cell)[0]]
-    tasks: Mapping[str, tuple[Mapping[str, Recall], str]] = {
-        name: (recalls(log, task), log["tasks"][task]["unit"]) for task, name in TASKS.items()
+    drawn = {
+        "fading.png": (fading_figure(lines, "words"), "Norm of the gradient against the lag in words."),
+        "last-word.png": (of_task(log, "words"), "Recall of the last word against the nouns in between."),
+        "motif.png": (of_task(log, "motif"), "Recall of the motif against the bars in between."),
     }
+    made = {name: Picture(picture_bytes(figure), words) for name, (figure, words) in drawn.items()}
     return {
-        sections(log)[0][0]: [
-            Picture(picture_bytes(fading_figure(lines, "words")), "Norm of the gradient against the lag in words.")
-        ],
-        sections(log)[1][0]: [
-            Picture(picture_bytes(recall_figure({"last word": tasks["last word"]})), "Recall against nouns in between.")
-        ],
-        sections(log)[2][0]: [
-            Picture(
-                picture_bytes(
-                    unit_figure(unit["words"], unit["gates"], unit["state"], f"{CELLS[cell]}, unit {unit['unit']}")
-                ),
-                f"Gates and state of a unit of the {CELLS[cell]} along: {' '.join(unit['words'][1:])} {unit['last']}.",
-            )
-            for cell, unit in units
-        ],
-        sections(log)[3][0]: [
-            Picture(picture_bytes(recall_figure({"motif": tasks["motif"]})), "Recall against bars in between.")
-        ],
+        FADING: {"fading.png": made["fading.png"]},
+        WORDS: {"last-word.png": made["last-word.png"]},
+        GATES: {f"gates-{cell}.png": picture_of_unit(cell, unit) for cell, unit in units_of(log)},
+        MOTIF: {"motif.png": made["motif.png"]},
     }
+
+
+def of_task(log: Record, task: str) -> Any:
+    """Recall of every cell in a task."""
+    return recall_figure({TASKS[task]: (recalls(log, task), log["tasks"][task]["unit"])})
+
+
+def units_of(log: Record) -> list[tuple[str, Record]]:
+    """By cell the unit of its first network that holds the subject best."""
+    first = [(cell, of(log, "words", cell)[0]) for cell in log["cells"]]
+    return [(cell, network["unit"]) for cell, network in first if "unit" in network]
+
+
+def picture_of_unit(cell: str, unit: Record) -> Picture:
+    """What it does along the sentence that is shown."""
+    figure = unit_figure(unit["words"], unit["gates"], unit["state"], f"{CELLS[cell]}, unit {unit['unit']}")
+    sentence = " ".join([*unit["words"][1:], unit["last"]])
+    return Picture(picture_bytes(figure), f"Gates and state of a unit of the {CELLS[cell]} along: {sentence}.")
 
 
 def heading(log: Record) -> str:

@@ -1,6 +1,7 @@
 """Do the sentences ask for what only the subject tells; is nothing done twice; does the page say what the log holds?"""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -156,6 +157,9 @@ def test_what_the_log_holds_is_not_done_again_and_the_page_says_it(short, page, 
     assert again in run().output
     html = (tmp_path / "page.html").read_text()
     assert html.count("<img ") == 5 - 1
+    for name in re.findall(r"!\[[^]]+\]\((\S+)\)", again):
+        assert (tmp_path / name).read_bytes()[1:4] == b"PNG"
+    assert again.count("![") == 4
     right = np.array([log["networks"][f"words/lstm/{seed}"]["recall"] for seed in (0, 1)]).mean(axis=0)
     assert f"| LSTM, the word | {' | '.join(f'{100 * share:.0f} %' for share in right)} |" in again
     unit = log["networks"]["words/lstm/0"]["unit"]
