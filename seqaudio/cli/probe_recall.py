@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from seqaudio.memory.task_probe import TaskReport
     from seqaudio.models.cells import Cell
     from seqaudio.models.checkpoint import Checkpoint
+
+    Drawn = dict[str, tuple[dict[str, Recall], str]]
 
 OWN = "music"
 USUAL = (OWN, "motif")  # the others take minutes
@@ -79,30 +81,19 @@ def command(
     tasks, own = [task for task in TASKS if task in asked], OWN in asked
     if files and not own:
         raise OptionError(f"FILES are heard for --task {OWN}; {', '.join(tasks)} have sequences of their own")
-    names = [model, *beside]
+    names, wanted = [model, *beside], Wanted(tasks, seeds, parameters, steps, chrono, seed)
     checkpoints = load_models(names, plot)
     facts: dict[str, Any] = {"seed": seed}
-    drawn: dict[str, tuple[dict[str, Recall], str]] = {}
+    drawn: Drawn = {}
     subjects = load_probed(names, checkpoints, files, limits, pieces) if own else []
     if own:
         reports = _of_music(subjects, seed)
-        facts["models"] = [one.facts(report) for one, report in zip(subjects, reports, strict=True)]
-        recalls = {one.name: report.recall for one, report in zip(subjects, reports, strict=True)}
-        drawn[OWN] = (recalls, reports[0].unit)
+        told = list(zip(subjects, reports, strict=True))
+        facts["models"] = [one.facts(report) for one, report in told]
+        drawn[OWN] = ({one.name: report.recall for one, report in told}, reports[0].unit)
     if tasks:
-        cells = _cells(checkpoints)
-        layers = checkpoints[0].config.layers
-        networks = (
-            f"new networks of {layers} layer{'s' * (layers != 1)} as {model} has, about {parameters:,} parameters"
-        )
-        click.echo("\n" * own + f"{networks}; {seeds} seed{'s' * (seeds != 1)}, {steps:,} steps of practice")
-        facts |= {"parameters": parameters, "tasks": {}}
-        with _progress() as begin:
-            for name in tasks:
-                report = _of_task(name, checkpoints[0], cells, parameters, seeds, steps, seed, chrono, begin)
-                click.echo(f"\n{name}: {TASKS[name]}\n{_task_table(report)}")
-                facts["tasks"][name] = report.facts()
-                drawn[name] = ({each.name: each.recall for each in report.networks}, report.task.unit)
+        click.echo("\n" * own + wanted.heading(model, checkpoints[0]))
+        facts |= {"parameters": parameters, "tasks": _of_tasks(wanted, checkpoints, drawn)}
     if json_file is not None:
         write_facts(json_file, facts)
     if plot is not None:
@@ -111,6 +102,38 @@ def command(
         draw_recall(drawn, plot)
     for subject in subjects[:1]:
         subject.finish()
+
+
+class Wanted(NamedTuple):
+    """Which networks are to practise what."""
+
+    tasks: list[str]
+    seeds: int
+    parameters: int
+    steps: int
+    chrono: bool
+    seed: int
+
+    def heading(self, model: str, checkpoint: Checkpoint) -> str:
+        """What they are, in words."""
+        layers, seeds = checkpoint.config.layers, self.seeds
+        return (
+            f"new networks of {layers} layer{'s' * (layers != 1)} as {model} has, about {self.parameters:,} "
+            f"parameters; {seeds} seed{'s' * (seeds != 1)}, {self.steps:,} steps of practice"
+        )
+
+
+def _of_tasks(wanted: Wanted, checkpoints: Sequence[Checkpoint], drawn: Drawn) -> dict[str, Any]:
+    """What networks learn to hold: told, put among what is drawn, and as JSON."""
+    facts: dict[str, Any] = {}
+    cells = _cells(checkpoints)
+    with _progress() as begin:
+        for name in wanted.tasks:
+            report = _of_task(name, checkpoints[0], cells, wanted, begin)
+            click.echo(f"\n{name}: {TASKS[name]}\n{_task_table(report)}")
+            facts[name] = report.facts()
+            drawn[name] = ({each.name: each.recall for each in report.networks}, report.task.unit)
+    return facts
 
 
 def _of_music(subjects: Sequence[Probed], seed: int) -> list[RecallReport]:
@@ -179,11 +202,7 @@ def _of_task(
     name: str,
     checkpoint: Checkpoint,
     cells: Sequence[Cell],
-    parameters: int,
-    seeds: int,
-    steps: int,
-    seed: int,
-    chrono: bool,
+    wanted: Wanted,
     begin: Callable[[str, int], Callable[[], None]],
 ) -> TaskReport:
     """How networks do a task."""
@@ -197,13 +216,13 @@ def _of_task(
     return probe_task(
         task,
         cells,
-        parameters=parameters,
+        parameters=wanted.parameters,
         layers=config.layers,
-        chrono=chrono,
+        chrono=wanted.chrono,
         residual=config.residual,
-        seeds=seeds,
-        practice=Practice(steps=steps, seed=seed),
-        on_step=begin(name, len(cells) * seeds * each * steps),
+        seeds=wanted.seeds,
+        practice=Practice(steps=wanted.steps, seed=wanted.seed),
+        on_step=begin(name, len(cells) * wanted.seeds * each * wanted.steps),
     )
 
 
