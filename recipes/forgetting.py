@@ -62,7 +62,7 @@ TASKS: dict[str, tuple[Task, Practice]] = {
 GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of learning rates, for every cell
 SEARCHED = 1000  # the first seed of the search, far from those that are shown
 SENTENCES, LAGS = 4, 180  # whose gradients are looked at, at 60 nouns
-NEARLY = 0.95  # of the closest unit: as good, and what is held can be seen
+OPENING = 11  # the place of the last word before the first noun in between
 JUDGED, SHOWN = 512, 10  # sentences that a unit is chosen by; nouns in the one that is shown
 
 
@@ -231,23 +231,36 @@ class Network(NamedTuple):
 
 
 def unit_of(model: SequenceModel, config: ModelConfig, task: LastWord) -> Record:
-    """The unit that holds the subject best: of those whose state it explains before the last word the widest."""
+    """The unit that holds the subject best, from the opening of a sentence to its last word, and what it does."""
     network = Network(config, weights_of(model))
     batch = task.draw(JUDGED, task.distances[-1], np.random.default_rng(SEARCHED + 1))
-    with torch.no_grad():
-        kept = model.advance(torch.from_numpy(batch.inputs), model.initial_state(JUDGED))[-1][0].numpy()
-    close = closeness(kept, task.said(batch))
-    unit = int(np.where(close >= NEARLY * close.max(), kept.std(axis=0), 0).argmax())
+    traces = [gate_trace(network, sentence).states[0] for sentence in batch.inputs]
+    opening, end = (np.stack([states[place] for states in traces]) for place in (OPENING, -1))
+    close = closeness(end, task.said(batch))
+    unit = int((close * closeness(opening, task.said(batch)) * stays(opening, end)).argmax())
     one = task.draw(1, SHOWN, np.random.default_rng(SEARCHED + 2))
     trace = gate_trace(network, one.inputs[0])
     return {
         "unit": unit + 1,
         "closeness": float(close[unit]),
+        "stays": float(stays(opening, end)[unit]),
         "words": task.text(one.inputs[0]),
         "last": task.text(one.targets[0, -1:])[0],
         "gates": {name: values[:, unit].tolist() for name, values in trace.gates[0].items()},
         "state": trace.states[0][:, unit].tolist(),
     }
+
+
+def stays(opening: NDArray[Any], end: NDArray[Any]) -> NDArray[np.float64]:
+    """How much of each unit's state (sentences, units) at the opening is there at the end: 1 all of it, no more.
+
+    The slope of one on the other, or its inverse where it grows; 0 where it turns round.
+    """
+    first, last = (states.astype(np.float64) - states.mean(axis=0) for states in (opening, end))
+    slope = (first * last).sum(axis=0) / np.maximum((first**2).sum(axis=0), 1e-30)
+    slope = np.maximum(slope, 0)
+    found: NDArray[np.float64] = np.minimum(slope, 1 / np.maximum(slope, 1e-30))
+    return found
 
 
 def closeness(states: NDArray[Any], sentence: Sentence) -> NDArray[np.float64]:

@@ -129,7 +129,8 @@ def gates(log: Record) -> tuple[str, list[str], Table]:
         share = 100 * unit["closeness"] ** 2
         said.append(
             f"Of the {CELLS[cell]} of seed 0, unit {unit['unit']} holds the subject best: before the last word, 60 "
-            f"nouns on, the subject explains {share:.0f} % of the variance of its state."
+            f"nouns on, the subject explains {share:.0f} % of the variance of its state, and {100 * unit['stays']:.0f} "
+            "% of what stood there before the first of them still does."
         )
         for name, values in unit["gates"].items():
             rows.append([f"{CELLS[cell]}, {name} gate", f"{values[2]:.2f}", f"{np.mean(values[3:]):.2f}"])

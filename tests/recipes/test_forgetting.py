@@ -140,6 +140,12 @@ def test_closeness_is_the_share_of_spread_that_the_subject_explains(recipe, word
     assert close[2] == pytest.approx(np.sqrt(means.var() / mixed.var()))
 
 
+def test_a_unit_stays_where_its_state_at_the_end_is_that_of_the_opening(recipe) -> None:
+    opening = np.random.default_rng(5).normal(size=(300, 1))
+    end = opening * np.array([[1.0, 0.5, 4.0, -1.0, 0.0]]) + 3
+    assert recipe.stays(np.repeat(opening, 5, axis=1), end) == pytest.approx([1, 0.5, 0.25, 0, 0], abs=1e-9)
+
+
 def test_what_the_log_holds_is_not_done_again_and_the_page_says_it(short, page, tmp_path: Path, monkeypatch) -> None:
     def run(*arguments):
         return CliRunner().invoke(
