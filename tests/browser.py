@@ -92,8 +92,8 @@ class Chromium:
 
     @property
     def requests(self):
-        """The addresses that the page has asked for."""
-        return list(self._requests.values())
+        """The addresses that the page has asked for; what stands inside it as data is asked of nobody."""
+        return [address for address in self._requests.values() if not address.startswith("data:")]
 
     def open(self, path, size=DESK, theme=LIGHT, scale=1):
         """Load a file, with everything it draws at once."""

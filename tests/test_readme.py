@@ -52,7 +52,7 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
         with pytest.raises(SystemExit) if "--help" in arguments else _nothing_raised():
             run(arguments)
         ran += 1
-    assert ran == 11
+    assert ran == 12
     assert (newcomer / "report.html").is_file()
     assert (newcomer / "continuation.png").is_file()
     assert len(list((newcomer / "ideas").glob("*.mid"))) == 3
