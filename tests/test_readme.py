@@ -69,6 +69,7 @@ BLOCKS_OF_PAGES = [
     ("score.md", 2),
     ("memory.md", 3),
     ("probes.md", 2),
+    ("lstm.md", 2),
 ]
 
 
@@ -93,6 +94,25 @@ def test_what_the_docs_tell_people_to_type_runs(
             assert done.returncode == 0, done.stderr
         ran += 1
     assert ran == blocks
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        BLOCK,  # so what runs of one page runs of the other
+        re.compile(r"^    python .*?(?=  )", flags=re.M),
+        re.compile(r"\]\(((?!lstm)[^)#]+)"),  # links and pictures
+        re.compile(r"^(#+) ", flags=re.M),
+        re.compile(r"\d+(?:[.,]\d+)?"),
+    ],
+    ids=["blocks", "recipe", "links and pictures", "headings", "numbers"],
+)
+def test_the_page_on_lstms_says_the_same_in_both_languages(what: re.Pattern[str]) -> None:
+    english, spanish = (what.findall((ROOT / "docs" / name).read_text("utf-8")) for name in ("lstm.md", "lstm.es.md"))
+    assert len(english) > 0
+    if "d+" in what.pattern:  # decimals have a comma, and words another order
+        english, spanish = (sorted(number.replace(",", ".") for number in page) for page in (english, spanish))
+    assert english == spanish
 
 
 @pytest.mark.parametrize(("group", "config"), [("model", ModelConfig), ("training", TrainingConfig)])
