@@ -327,7 +327,7 @@ def test_a_screen_reader_meets_names_and_pictures_with_words(opened):
     for role in ("button", "slider", "image", "region", "link", "heading"):
         assert by_role[role]
         assert all(by_role[role]), f"a {role} without a name"
-    assert len(by_role["image"]) == 10
+    assert len(by_role["image"]) == 11
     assert by_role["slider"][:2] == ["Place", "Volume"]
 
 
