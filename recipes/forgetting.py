@@ -8,8 +8,8 @@ Four parts on one page: (1) the gradient fades with the distance, before and aft
 long Spanish sentence, that agrees with a noun which may be 60 nouns back, and the gates of an LSTM along one sentence;
 (3) the same as music: a motif, other bars, a cue, the motif again; (4) a table of what is recalled, with copy memory
 and the adding problem. Networks have one layer and the same number of parameters within 2 %, and practise the same
-sequences, as many of them, over the same seeds; each cell has the learning rate that suits it. What is judged was never
-practised.
+sequences, as many of them, over the same seeds; each cell has one learning rate, the best of a search. What is judged
+was never practised.
 
 Prints the page as Markdown, and keeps it with its log in --out; what stands in the log is not done again.
 forgetting_words.py has the sentences, forgetting_page.py makes the tables, sentences and pictures; side_by_side.py has
@@ -42,12 +42,13 @@ from trainings import Record, run_recipe
 from seqaudio.errors import OptionError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.memory.bootstrap import finite
+from seqaudio.memory.fading import fading
 from seqaudio.memory.gates import NAMES, gate_trace
 from seqaudio.memory.gradients import gradient_norms
-from seqaudio.memory.recall import RATES, Practice, network_configs, practise, practised_recall, recall
+from seqaudio.memory.recall import RATES, Practice, judged, network_configs, practise, practised_recall, recall
 from seqaudio.memory.task_probe import PARAMETERS, practices
 from seqaudio.memory.tasks import Adding, Copy, Motif, Task
-from seqaudio.models.cells import CELLS, Cell
+from seqaudio.models.cells import CELLS, STATE_PARTS, Cell
 from seqaudio.models.checkpoint import weights_of
 from seqaudio.models.config import ModelConfig
 from seqaudio.models.sequence_model import SequenceModel
@@ -61,7 +62,7 @@ TASKS: dict[str, tuple[Task, Practice]] = {
 }
 GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of learning rates, for every cell
 SEARCHED = 1000  # the first seed of the search, far from those that are shown
-SENTENCES, LAGS = 4, 180  # whose gradients are looked at, at 60 nouns
+SENTENCES, LAGS = 4, 192  # whose gradients are looked at, at 60 nouns: up to the subject
 OPENING = 11  # the place of the last word before the first noun in between
 JUDGED, SHOWN = 512, 10  # sentences that a unit is chosen by; nouns in the one that is shown
 
@@ -181,7 +182,7 @@ def learnt(job: Job) -> Record:
     if isinstance(task, LastWord):
         model = practise(job.config, task, job.practice)
         found = recall(model, task, seed=job.practice.seed)
-        looked = {"right": parts_right(model, task), "fading": fading_of(model, job, task)}
+        looked = {"right": parts_right(model, task, job.practice.seed), "fading": fading_of(model, job, task)}
         if job.cell in NAMES:
             looked["unit"] = unit_of(model, job.config, task)
     else:
@@ -191,20 +192,22 @@ def learnt(job: Job) -> Record:
 
 
 @torch.no_grad()
-def parts_right(model: SequenceModel, task: LastWord) -> Record:
-    """At each distance how often the last word has the form of its subject, and how often the meaning."""
+def parts_right(model: SequenceModel, task: LastWord, seed: int) -> Record:
+    """How often the last word has its subject's form, and its meaning, of what recall is judged by at each distance."""
     forms, meanings = [], []
     for distance in task.distances:
-        batch = task.draw(JUDGED, distance, np.random.default_rng((SEARCHED, distance)))
-        said = model(torch.from_numpy(batch.inputs))[0][:, -1].argmax(dim=-1).numpy()
-        form, meaning = task.agrees(said, task.said(batch))
-        forms.append(float(form.mean()))
-        meanings.append(float(meaning.mean()))
+        rows = []
+        for batch in judged(task, distance, seed):
+            said = model(torch.from_numpy(batch.inputs))[0][:, -1].argmax(dim=-1).numpy()
+            rows.append(task.agrees(said, task.said(batch)))
+        form, meaning = (np.concatenate(each).mean() for each in zip(*rows, strict=True))
+        forms.append(float(form))
+        meanings.append(float(meaning))
     return {"form": forms, "meaning": meanings}
 
 
 def fading_of(model: SequenceModel, job: Job, task: LastWord) -> Record:
-    """The gradient of the last word by lag, of the network and of what it was before: geometric means of sentences."""
+    """How the gradient of the last word fades in the network, and in what it was before: by lag, mean of sentences."""
     batch = task.draw(SENTENCES, task.distances[-1], np.random.default_rng(SEARCHED))
     sentences = np.concatenate([batch.inputs, batch.targets[:, -1:]], axis=1)
     fresh = practise(job.config, task, replace(job.practice, steps=0))
@@ -213,10 +216,8 @@ def fading_of(model: SequenceModel, job: Job, task: LastWord) -> Record:
 
 def fades(model: SequenceModel, sentences: NDArray[np.int64]) -> list[float]:
     """Norms of the whole state's gradient over that at lag 1, by lag."""
-    norms = [gradient_norms(model, each, lags=LAGS, targets=1, at_end=True)[0] for each in sentences]
-    whole = np.sqrt((np.stack(norms) ** 2).sum(axis=(2, 3)))  # (sentences, lags)
-    logs = np.log(np.maximum(whole / np.maximum(whole[:, :1], 1e-30), 1e-30))
-    ratios: list[float] = np.exp(logs.mean(axis=0)).tolist()
+    norms = [gradient_norms(model, each, lags=LAGS, targets=1, at_end=True) for each in sentences]
+    ratios: list[float] = fading(norms, STATE_PARTS[model.stack.cell])[0].ratios.tolist()
     return ratios
 
 
@@ -280,14 +281,17 @@ def searched(cells: Sequence[Cell], path: Path, jobs: int) -> str:
         for job in jobs_of(cells, 1)
         for rate in GRID
     ]
-    known: Record = json.loads(path.read_bytes()) if path.is_file() else {}
+    plan = {job.name: [job.config.model_dump(mode="json"), asdict(job.practice)] for job in asked}
+    kept: Record = json.loads(path.read_bytes()) if path.is_file() else {}
+    known = {name: tried for name, found in kept.items() if found["plan"] == plan.get(name)}
     rest = [job for job in asked if job.name not in known]
     with workers(jobs) as pool:
-        waiting = {pool.submit(work, judged, job): job for job in rest}
+        waiting = {pool.submit(work, tried, job): job for job in rest}
         for number, done in enumerate(as_completed(waiting), start=1):
-            known[waiting[done].name] = done.result()
+            name = waiting[done].name
+            known[name] = {"plan": plan[name], "share": done.result()}
             write_bytes(path, json.dumps(known, indent=1).encode())
-            click.echo(f"{number}/{len(rest)}: {waiting[done].name}", err=True)
+            click.echo(f"{number}/{len(rest)}: {name}", err=True)
     lines = [
         "# Learning rates of the cells",
         "",
@@ -297,13 +301,13 @@ def searched(cells: Sequence[Cell], path: Path, jobs: int) -> str:
         "|---|---" + "|---" * len(GRID) + "|",
     ]
     for job in jobs_of(cells, 1):
-        shares = [known[f"{job.name}/{rate:g}"] for rate in GRID]
+        shares = [known[f"{job.name}/{rate:g}"]["share"] for rate in GRID]
         said = [f"**{s:.2f}**" if rate == RATES[job.cell] else f"{s:.2f}" for rate, s in zip(GRID, shares, strict=True)]
         lines.append(f"| {job.task} | {job.cell} | {' | '.join(said)} |")
     return "\n".join(lines) + "\n"
 
 
-def judged(job: Job) -> float:
+def tried(job: Job) -> float:
     """How a network does, in a process of its own."""
     torch.set_num_threads(1)
     return float(practised_recall(job.config, TASKS[job.task][0], job.practice).recall.mean())

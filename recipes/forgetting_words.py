@@ -73,7 +73,7 @@ class LastWord(TokenTask):
 
     def steps(self, distance: int) -> int:
         """See :class:`seqaudio.memory.tasks.Task`: from the noun to the last word."""
-        return 14 + 3 * distance
+        return 13 + 3 * distance
 
     def draw(self, rows: int, distance: int, generator: Generator) -> Batch:
         """See :class:`seqaudio.memory.tasks.Task`."""

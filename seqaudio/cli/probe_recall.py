@@ -145,6 +145,7 @@ def _of_music(subjects: Sequence[Probed], seed: int) -> list[RecallReport]:
     for subject in subjects:
         with console().status(f"{subject.name}: {len(subject.pieces)} pieces"):
             reports.append(probe_recall(subject.checkpoint, subject.pieces, seed=seed))
+    _check_units(subjects, reports)
     heading = [line for one, report in zip(subjects, reports, strict=True) for line in one.head(report)]
     first = reports[0]
     heading.append(f"motifs of {int(first.found.steps.sum()):,} {first.step}s, heard again behind other {first.unit}")
@@ -152,6 +153,19 @@ def _of_music(subjects: Sequence[Probed], seed: int) -> list[RecallReport]:
         heading.append("one piece has no intervals; give more")
     click.echo("\n".join([*heading, "", _music_table(subjects, reports)]))
     return reports
+
+
+def _check_units(subjects: Sequence[Probed], reports: Sequence[RecallReport]) -> None:
+    """Raise OptionError for models whose distances are not of one kind: they cannot stand in one table."""
+    from seqaudio.errors import OptionError
+
+    first = reports[0]
+    for subject, report in zip(subjects, reports, strict=True):
+        if (report.unit, report.found.distances) != (first.unit, first.found.distances):
+            raise OptionError(
+                f"--beside {subject.name}: its distances are in {report.unit}, those of {subjects[0].name} in "
+                f"{first.unit}; probe it by itself"
+            )
 
 
 def _music_table(subjects: Sequence[Probed], reports: Sequence[RecallReport]) -> str:

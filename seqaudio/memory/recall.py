@@ -11,7 +11,7 @@ other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ class Practice:
         steps: of the optimizer.
         rows: sequences in each.
         rate: at its highest; it falls to nearly nothing along a cosine.
-        others: weight of the targets that are not asked for, beside those that are; the loss is a mean of each.
+        others: weight of the mean loss over all targets beside that over those that are asked for, of tasks of tokens.
         seed: of weights and sequences.
     """
 
@@ -136,7 +136,7 @@ def practise(
         on_step: called behind every step.
     """
     with torch.random.fork_rng([]):
-        torch.manual_seed(practice.seed)
+        torch.default_generator.manual_seed(practice.seed)
         model = task.build(config).train()
     training, generator = practice.training(), np.random.default_rng(practice.seed)
     optimizer, parameters = make_optimizer(model, training), list(model.parameters())
@@ -161,10 +161,8 @@ def recall(model: SequenceModel, task: Task, distances: Sequence[int] | None = N
     asked = tuple(task.distances if distances is None else distances)
     shares, losses = [], []
     for distance in asked:
-        generator = np.random.default_rng((JUDGES + seed, distance))
         right, lost = [], []
-        for _ in range(JUDGED // ROWS):
-            batch = task.draw(ROWS, distance, generator)
+        for batch in judged(task, distance, seed):
             outputs, targets = _outputs(model, batch)
             at = torch.from_numpy(batch.asked)
             right.append(task.right(outputs, targets)[:, at].double().mean().item())
@@ -173,6 +171,13 @@ def recall(model: SequenceModel, task: Task, distances: Sequence[int] | None = N
         losses.append(float(np.mean(lost)))
     loss = np.array(losses)
     return Recalled(asked, np.array(shares), np.where(np.isfinite(loss), loss, np.nan))
+
+
+def judged(task: Task, distance: int, seed: int = 0) -> Iterator[Batch]:
+    """The sequences that :func:`recall` judges by, never those of a practice."""
+    generator = np.random.default_rng((JUDGES + seed, distance))
+    for _ in range(JUDGED // ROWS):
+        yield task.draw(ROWS, distance, generator)
 
 
 def practised_recall(
@@ -204,7 +209,7 @@ def _outputs(model: SequenceModel, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def _loss(model: SequenceModel, batch: Batch, others: float) -> Tensor:
-    """Mean over the targets that are asked, and over all the weight of the others."""
+    """Mean over the targets that are asked, and with the weight of the others over all; numbers have no others."""
     outputs, targets = _outputs(model, batch)
     _, losses = model.nats_and_loss(outputs, targets)
     asked = losses[:, torch.from_numpy(batch.asked)].mean()

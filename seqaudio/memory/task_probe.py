@@ -7,7 +7,7 @@ Conventions: those of :mod:`seqaudio.memory.tasks` (what is asked), :mod:`seqaud
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,13 @@ class Networks:
 
     Attributes:
         config: of all of them.
+        practices: of each seed.
         found: of each seed.
         recall: beyond chance, by distance.
     """
 
     config: ModelConfig
+    practices: tuple[Practice, ...]
     found: tuple[Recalled, ...]
     recall: Recall
 
@@ -60,7 +62,7 @@ class TaskReport:
 
     Attributes:
         task: that was practised.
-        practice: of the first seed; rates are each cell's own.
+        practice: of the first seed, but for the rate.
         networks: of each cell.
     """
 
@@ -84,6 +86,7 @@ class TaskReport:
                 {
                     "name": each.name,
                     "config": each.config.model_dump(mode="json"),
+                    "practices": [asdict(practice) for practice in each.practices],
                     **each.recall.facts(),
                     "right": [found.recall.tolist() for found in each.found],
                     "loss": [[finite(loss) for loss in found.loss.tolist()] for found in each.found],
@@ -143,5 +146,6 @@ def report_of(
     for cell, config in configs.items():
         shares = np.stack([each.recall for each in found[cell]])
         recall = recall_of_seeds(task.distances, shares, task.chance, seed=practice.seed)
-        networks.append(Networks(config, tuple(found[cell]), recall))
+        made = tuple(practices(practice, cell, len(found[cell])))
+        networks.append(Networks(config, made, tuple(found[cell]), recall))
     return TaskReport(task, practice, networks)

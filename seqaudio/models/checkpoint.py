@@ -191,7 +191,7 @@ class Checkpoint:
         from seqaudio.models.config import build_model
 
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             if self.frames is not None:
                 model = build_model(self.config, keys=self.frames.keys, known_frames=self.weights.get(KNOWN))
             else:

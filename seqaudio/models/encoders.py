@@ -33,6 +33,8 @@ class TokenEmbedding(nn.Embedding):
 class FrameEncoder(nn.Module):
     """Frames (batch, time, keys), bool or numbers, to vectors (batch, time, features).
 
+    A NaN, a number that is not known, is heard as 0: a silent key, or the mean of numbers as the head mixture has them.
+
     Args:
         keys: of a frame.
         features: of a vector, by a matrix and a bias; None leaves the keys as they are, so that the recurrent layer's
@@ -45,5 +47,7 @@ class FrameEncoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Vectors (batch, time, features) of frames (batch, time, keys)."""
+        if frames.is_floating_point():
+            frames = torch.where(frames.isnan(), 0.0, frames)
         vectors: Tensor = self.projection(frames.float())
         return vectors

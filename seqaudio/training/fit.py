@@ -58,7 +58,7 @@ def fit(
     if config.threads:
         torch.set_num_threads(config.threads)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)
         model = build()
     model.check_memory(memory)
     best: dict[str, Tensor] = {}

@@ -12,10 +12,10 @@ from seqaudio.memory.motifs import motif_nats
 from seqaudio.memory.recall import Practice
 from seqaudio.memory.task_probe import probe_task
 from seqaudio.memory.tasks import Motif
-from seqaudio.models.checkpoint import Checkpoint
+from seqaudio.models.checkpoint import Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import ModelConfig
 from tests.cli.test_commands import fails, seqaudio  # noqa: F401
-from tests.samples import MELODY, model_folder, tune
+from tests.samples import MELODY, model_folder, random_model, tune
 
 
 @pytest.fixture
@@ -61,3 +61,12 @@ def test_tasks_alone_need_no_music_and_refuse_it(seqaudio, models, tunes) -> Non
     assert "hears" not in result.out
     assert "lstm " in result.out  # beside an rnn
     fails(seqaudio("probe", "recall", models[1], *tunes, *asked), 2, "sequences of their own")
+
+
+def test_distances_of_two_kinds_cannot_stand_in_one_table(seqaudio, models, tunes, tmp_path: Path) -> None:  # noqa: F811
+    config = ModelConfig(hidden_size=6, layers=1, head="bernoulli")
+    frames = Checkpoint(config, None, weights_of(random_model(config, keys=88, seed=1)), frames=FrameFacts())
+    frames.save(tmp_path / "frames")
+    asked = ("--task", "music", "--beside", tmp_path / "frames")
+    result = seqaudio("probe", "recall", models[0], *tunes, *asked)
+    fails(result, 2, "its distances are in frames", "in bars")

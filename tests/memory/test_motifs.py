@@ -7,7 +7,7 @@ import torch
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.memory.lines import line_of
 from seqaudio.memory.motifs import fewest_units, motif_nats
-from seqaudio.models.checkpoint import Checkpoint, FrameFacts, weights_of
+from seqaudio.models.checkpoint import Checkpoint, weights_of
 from seqaudio.models.config import MemoryConfig, ModelConfig
 from seqaudio.tokens.bars.excerpt import bars_of, joined
 from tests.memory.test_contexts import FRAMES, made, slow_nats
@@ -82,10 +82,19 @@ def test_a_model_that_forgets_saves_nothing_and_a_memory_saves_all() -> None:
 
 
 def test_one_piece_hears_its_own_bars_without_the_motif() -> None:
-    checkpoint = made()
-    one = found_of(checkpoint, TUNES[:1], distances=(2,), places=3, seed=1)
-    assert one.heard.shape == (1, 1)
-    assert not np.array_equal(one.heard, found_of(checkpoint, TUNES[:1], distances=(2,), places=3, seed=2).heard)
+    checkpoint, piece = made(), TUNES[0]
+    bars = bars_of(MELODY, piece)
+    twice, _ = joined(MELODY, [*bars[:3], bars[1], *bars[3:]])  # half of the first motif stands in it again
+    bars = bars_of(MELODY, twice)
+    found = found_of(checkpoint, [twice], distances=(6,), places=1, seed=1)
+    order = np.random.default_rng((1, 0)).permutation(len(bars)).tolist()
+    known = {bar.ids.tobytes() for bar in bars[:2]}
+    other = [bars[place] for place in order if bars[place].ids.tobytes() not in known] * 3
+    assert len(known & {bar.ids.tobytes() for bar in bars[2:]}) == 1
+    for before, nats in ((bars[:2], found.heard), (other[6:8], found.control)):
+        ids, _ = joined(MELODY, [*before, *other[:6], bars[0]], bars[1])
+        assert nats[0, 0] == pytest.approx(slow_nats(checkpoint, ids)[-len(bars[1].ids) :].sum(), rel=1e-4)
+    assert found.heard != found_of(checkpoint, [twice], distances=(6,), places=1, seed=2).heard
 
 
 def test_what_cannot_be_asked_is_refused() -> None:
@@ -102,4 +111,3 @@ def test_what_cannot_be_asked_is_refused() -> None:
     same, _ = joined(MELODY, [bar] * 6)
     with pytest.raises(NoNotesError, match="no music but the motif"):
         found_of(checkpoint, [same])
-    assert FrameFacts().keys == 88

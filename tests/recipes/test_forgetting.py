@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from seqaudio.errors import CheckpointError, OptionError
-from seqaudio.memory.recall import Practice
+from seqaudio.memory.recall import Practice, judged, network_configs, practise, recall
 from seqaudio.memory.tasks import Adding, Copy, Motif
 from tests.recipes.loading import loaded
 
@@ -83,7 +84,7 @@ def test_the_last_word_agrees_with_the_first_noun_and_the_verb_with_its_number(w
     for distance in (0, 1, 7):
         batch = task.draw(60, distance, np.random.default_rng(distance))
         said = task.said(batch)
-        assert batch.inputs.shape == (60, task.steps(distance) + 1)
+        assert batch.inputs.shape == (60, task.steps(distance) + 2)  # from the noun, at place 2, to the last word
         assert np.flatnonzero(batch.asked).tolist() == [batch.inputs.shape[1] - 1]
         for row in range(60):
             text = task.text(batch.inputs[row])
@@ -124,6 +125,85 @@ def test_knowing_the_verb_alone_gives_one_in_sixteen(words) -> None:
     several = np.array([task.words[place] == "fueron" for place in batch.inputs[:, -2]])
     guesses = np.where(several, task._adjectives[2], task._adjectives[0])
     assert abs((guesses == batch.targets[:, -1]).mean() - task.chance) < 0.015
+
+
+def small_network(words, cell="lstm"):
+    task = words.LastWord((0, 2))
+    config = network_configs([cell], task, 9000)[cell]
+    return task, config, practise(config, task, Practice(steps=60, rows=16, rate=1e-2))
+
+
+def test_form_and_meaning_are_of_the_sentences_that_recall_is_judged_by(recipe, words) -> None:
+    task, _, model = small_network(words)
+    parts = recipe.parts_right(model, task, 5)
+    found = recall(model, task, seed=5)
+    for place, distance in enumerate(task.distances):
+        forms, meanings, both = [], [], []
+        for batch in judged(task, distance, 5):
+            said = model(torch.from_numpy(batch.inputs))[0][:, -1].argmax(dim=-1)
+            for word, right in zip(task.text(said.numpy()), task.text(batch.targets[:, -1]), strict=True):
+                is_adjective = any(word in line.split() for _, line in words.PEOPLE)
+                forms.append(
+                    is_adjective
+                    and (word[-2:] in ("os", "as"), word.rstrip("s")[-1])
+                    == (right[-2:] in ("os", "as"), right.rstrip("s")[-1])
+                )
+                meanings.append(is_adjective and word.rstrip("s")[:-1] == right.rstrip("s")[:-1])
+                both.append(word == right)
+        assert parts["form"][place] == pytest.approx(np.mean(forms))
+        assert parts["meaning"][place] == pytest.approx(np.mean(meanings))
+        assert found.recall[place] == pytest.approx(np.mean(both))
+    assert parts["form"] != parts["meaning"]
+
+
+def test_the_gradient_is_that_of_the_last_word_before_and_after_practice(recipe, words, monkeypatch) -> None:
+    task, config, model = small_network(words)
+    monkeypatch.setattr(recipe, "LAGS", 12)
+    job = recipe.Job("words/lstm/0", "words", "lstm", config, Practice(steps=60, rows=16, rate=1e-2))
+    found = recipe.fading_of(model, job, task)
+    batch = task.draw(recipe.SENTENCES, 2, np.random.default_rng(recipe.SEARCHED))
+    fresh = practise(config, task, Practice(steps=0))
+    for name, network in (("trained", model), ("untrained", fresh)):
+        ratios = []
+        for inputs, target in zip(batch.inputs, batch.targets[:, -1], strict=True):
+            norms = []
+            for lag in (1, 12):
+                state = network.advance(torch.from_numpy(inputs[None, :-lag]), network.initial_state(1))
+                state = tuple(part.detach().requires_grad_() for part in state)
+                outputs, _ = network(torch.from_numpy(inputs[None, -lag:]), state)
+                loss = network.nats(outputs[:, -1:], torch.tensor([[target]])).sum()
+                norms.append(sum(part.square().sum() for part in torch.autograd.grad(loss, state)).sqrt().item())
+            ratios.append(norms[1] / norms[0])
+        assert found[name][11] == pytest.approx(np.exp(np.log(ratios).mean()), rel=1e-3)
+        assert found[name][0] == pytest.approx(1)
+    assert found["trained"][11] != pytest.approx(found["untrained"][11], rel=0.05)
+
+
+def test_the_unit_shown_is_the_one_that_was_made_to_hold_the_subject(recipe, words) -> None:
+    """All units shut but one, which adds up what an article tells and never wipes it."""
+    task = words.LastWord((0, 2))
+    config = network_configs(["lstm"], task, 9000, chrono=False)["lstm"]
+    model, size, held = practise(config, task, Practice(steps=0)), config.hidden_size, 4
+    layer = model.stack.layers[0]
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.zero_()
+        bias = layer.bias_ih_l0
+        bias[size : 2 * size] = -9.0  # wiped at each step
+        bias[size + held] = 30.0  # but for one
+        bias[held] = -30.0  # which hears nothing
+        direction = torch.zeros(model.encoder.embedding_dim)
+        direction[0] = 1.0
+        model.encoder.weight[:, 0] = 0.0
+        for number, noun in enumerate(task._nouns.tolist()):
+            model.encoder.weight[noun, 0] = 0.02 * (number + 1)
+        bias[held] = 0.0
+        layer.weight_ih_l0[2 * size + held] = direction  # what is new is the noun's own number
+    found = recipe.unit_of(model, config, task)
+    assert found["unit"] == held + 1
+    assert found["stays"] > 0.3
+    assert set(found["gates"]) == {"input", "forget", "output"}
+    assert min(found["gates"]["forget"]) > 0.99
 
 
 def test_closeness_is_the_share_of_spread_that_the_subject_explains(recipe, words) -> None:

@@ -119,3 +119,19 @@ def test_what_has_no_pitch_stays_where_it_is():
     assert Unmoved().moved(piece, 0) is piece
     with pytest.raises(OptionError, match="cannot be moved"):
         Unmoved().moved(piece, 2)
+
+
+def test_a_number_that_is_not_known_is_heard_as_the_mean_and_spoils_nothing() -> None:
+    draws = np.random.default_rng(7)
+    pieces = [draws.normal(size=(30, 2)).astype(np.float32) for _ in range(6)]
+    holes = [piece.copy() for piece in pieces]
+    for piece in holes:
+        piece[10, 1] = np.nan
+    config = ModelConfig(cell="lstm", hidden_size=6, layers=1, dropout=0.0, head="mixture", components=2)
+    training = TrainingConfig(epochs=1, batch_size=2, chunk=10, warmup_steps=1, transpose=0)
+    model, _ = fit(lambda: build_model(config, keys=2), training, holes[:4], holes[4:])
+    filled = [np.nan_to_num(piece) for piece in holes]
+    for nats, other in zip(piece_nats(model, holes), piece_nats(model, filled), strict=True):
+        assert np.isfinite(nats).all()
+        assert np.delete(nats, 9) == pytest.approx(np.delete(other, 9), rel=1e-5)  # but for the target itself
+        assert nats[9] != other[9]
