@@ -18,7 +18,7 @@ import numpy as np
 from trainings import Record, damaged, run_recipe, wrapped
 
 from seqaudio.files.atomic import read_bytes
-from seqaudio.memory.fading import Fading, fading
+from seqaudio.memory.fading import Fading, fading, ratio_words
 from seqaudio.memory.half_lag import Recall, recall_of_seeds
 from seqaudio.report.fading import Line, fading_figure
 from seqaudio.report.page import Page, Picture, Table
@@ -88,10 +88,10 @@ def gradients(log: Record) -> tuple[str, list[str], Table]:
     for cell in log["cells"]:
         for when in ("untrained", "trained"):
             found = faded(log, cell, when)
-            cells = [small(float(found.ratios[lag - 1])) for lag in SHOWN_LAGS]
+            cells = [ratio_words(float(found.ratios[lag - 1])) for lag in SHOWN_LAGS]
             rows.append([f"{CELLS[cell]}, {when}", life(found), *cells])
         kept = faded(log, cell, "trained").ratios[-1]
-        said.append(f"Of the {CELLS[cell]}'s, after practice, {small(float(kept))} is left at the subject.")
+        said.append(f"Of the {CELLS[cell]}'s, after practice, {ratio_words(float(kept))} is left at the subject.")
     explained = (
         "How much would the loss at the last word change if the state k words before had been another? Norms of the "
         "gradient over that at lag 1, of sentences with 60 nouns, up to the subject; what has faded teaches next to "
@@ -302,13 +302,6 @@ def life(found: Fading) -> str:
 
     words, ends = said(found.half_life), [said(end) for end in found.half_life_ends or ()]
     return f"{words} ({ends[0]} to {ends[1]})" if set(ends) - {words} else words
-
-
-def small(value: float) -> str:
-    """A share of the gradient."""
-    if value >= 0.01:
-        return f"{value:.2f}"
-    return f"{value:.0e}".replace("e-0", "e-") if value > 1e-29 else "0"
 
 
 def percents(shares: np.ndarray) -> str:

@@ -94,18 +94,13 @@ def _table(told: Sequence[Told], lags: int) -> str:
     from rich.markup import escape
 
     from seqaudio.cli.terminal import span, table, table_text
+    from seqaudio.memory.fading import ratio_words
 
     shown = [2**power for power in range(1, lags.bit_length())]
     made = table(["model", "state", "half-life", *map(str, shown)], left=2)
     for one in told:
         for place, part in enumerate(one.report.states):
-            ratios = (_ratio(float(part.ratios[lag - 1])) for lag in shown)
+            ratios = (ratio_words(float(part.ratios[lag - 1])) for lag in shown)
             life = span(part.half_life, part.half_life_ends, lags, ".1f")
             made.add_row(escape(one.name) if place == 0 else "", part.name, life, *ratios)
     return table_text(made)
-
-
-def _ratio(value: float) -> str:
-    if value >= 0.01:
-        return f"{value:.2f}"
-    return f"{value:.0e}".replace("e-0", "e-") if value > 1e-29 else "0"

@@ -95,3 +95,10 @@ def _ratios(norms: Floats) -> Floats:
     """Norms (targets, lags) over those at lag 1; none at all where there is none to begin with."""
     first = norms[:, :1]
     return np.maximum(np.divide(norms, first, out=np.zeros_like(norms), where=first > 0), FLOOR)
+
+
+def ratio_words(ratio: float) -> str:
+    """A ratio as a table shows it: 0.52, 3e-7, or 0 for what fell to the floor."""
+    if ratio >= 0.01:
+        return f"{ratio:.2f}"
+    return f"{ratio:.0e}".replace("e-0", "e-") if ratio > 10 * FLOOR else "0"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqaudio.errors import NoNotesError, OptionError
-from seqaudio.memory.fading import fading
+from seqaudio.memory.fading import fading, ratio_words
 from seqaudio.memory.gradients import fewest_steps, gradient_norms
 from seqaudio.models.baselines import NGram
 from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
@@ -173,3 +173,13 @@ def test_errors_say_what_is_needed():
         gradient_norms(model, IDS, lags=0, targets=3)
     with pytest.raises(OptionError, match="NGram has no recurrent state that can be reached"):
         gradient_norms(NGram(2, WORDS), IDS)
+
+
+def test_a_ratio_is_shown_with_what_can_be_read_of_it():
+    assert [ratio_words(ratio) for ratio in (1.314, 0.01, 0.0034, 2e-12, 1e-30)] == [
+        "1.31",
+        "0.01",
+        "3e-3",
+        "2e-12",
+        "0",
+    ]
