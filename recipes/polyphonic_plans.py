@@ -60,12 +60,12 @@ SMALL = Plan(
 # found on validation pieces of Nottingham: independent keys need many more steps than joint frames, so these are short
 LARGE = Plan(
     units=320,
-    steps=by_head(9_000, 3_000),
+    steps=by_head(12_000, 3_000),
     trials=by_head(6, 8),
     trial_share=1 / 3,
     batch_size=by_head(16, 8),
     chunk=by_head(64, 256),
-    transpose_share=by_head(0.5, 1.0),
+    transpose_share=by_head(0.7, 1.0),
     independent="bernoulli",
 )
 

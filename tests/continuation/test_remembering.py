@@ -97,18 +97,18 @@ class TestEngines:
             lstm.cooled(state, 0)
 
     def test_the_gate_is_cooled_only_where_something_is_held(self, lstm):
-        """Row by row, after every token: at the other temperature exactly where a source was right twice in a row."""
+        """Row by row, after every token: at the other temperature exactly where the notebook holds something."""
         ids, memory, held = pieces(), lstm.checkpoint.memory(), set()
-        recalls = [memory.recall(row) for row in ids]
+        notebooks = [memory.begin() for _ in ids]
         state = lstm.initial_state(BATCH)
         for step in range(60):
             logits, state = lstm.run(ids[:, step : step + 1], state)
             other = lstm.cooled(state, 0.2)
-            for row, recall in enumerate(recalls):
-                holds = bool(((recall.sources[step] >= 0) & (recall.lengths[step] >= 2)).any())
+            for row, notebook in enumerate(notebooks):
+                _, notebooks[row] = notebook.after(ids[row, step : step + 1])
                 moved = np.abs(other[row] - logits[row, 0]).max()
-                assert (moved > 1e-3) == holds, (step, row)
-                held.add(holds)
+                assert (moved > 1e-3) == notebooks[row].holds, (step, row)
+                held.add(notebooks[row].holds)
         assert held == {False, True}
 
     def test_shares_say_where_each_token_came_from(self, lstm, monkeypatch):

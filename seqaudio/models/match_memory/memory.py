@@ -176,9 +176,17 @@ class Notebook:
 
     @property
     def holds(self) -> bool:
-        """Whether some source has a guess, and agrees with the last :data:`HELD` symbols or more."""
-        sources, lengths, _ = self._pages.read(max(self.steps - 1, 0), self.steps)
-        return bool(((sources != NO_MATCH) & (lengths >= HELD)).any())
+        """Whether some source agrees with the last :data:`HELD` symbols or more, and has a guess.
+
+        Both count from the last change: a chord that sounds on agrees with itself, which is no return.
+        """
+        if not self.steps:
+            return False
+        step = self.steps - 1
+        changed = self._pages.last_change(step)
+        sources, lengths, _ = self._pages.read(step, self.steps)
+        back = (sources != NO_MATCH) & (sources < changed) & (lengths > step - changed + 1)
+        return bool((back & (lengths >= HELD)).any())
 
     def after(self, said: Symbols) -> tuple[Symbols, Notebook]:
         """Rows for the network of the symbols said now, as :meth:`Memory.heard` gives them, and the next notebook."""

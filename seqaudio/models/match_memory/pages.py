@@ -20,7 +20,7 @@ Symbols = NDArray[Any]
 
 _NO_CLOCK = np.zeros((0, 2), np.int64)
 # arrays are kept in the order in which _write takes them
-_OF_STEPS = ("matched", "followers", "lines", "places", "bars", "time")
+_OF_STEPS = ("matched", "followers", "lines", "places", "bars", "time", "changed")
 
 
 class Recall(NamedTuple):
@@ -80,6 +80,10 @@ class Pages:
         """What was found at the steps from ``begin`` to ``end``."""
         return Recall(*(self._arrays[name][begin:end] for name in Recall._fields))
 
+    def last_change(self, step: int) -> int:
+        """The step at which the symbol of a step was written, not counting repetitions of it in a row."""
+        return int(self._arrays["changed"][step])
+
     def up_to(self, steps: int) -> Pages:
         """Other pages with the first so many steps written."""
         lags, clock = tuple(self._lags.tolist()), self._clock if len(self._clock) else None
@@ -115,12 +119,15 @@ def _write(
     places: IntArray,
     bars: IntArray,
     time: IntArray,
+    changed: IntArray,
     sources: IntArray,
     lengths: IntArray,
 ) -> None:
     """Write ids from step ``begin`` on, and look each of them up: one call, for a call costs more than a step."""
     end = begin + len(said)
     ids[begin:end] = said
+    for t in range(begin, end):
+        changed[t] = changed[t - 1] if t > 0 and ids[t] == ids[t - 1] else t
     pointers, agreements = sources[:, int(match) :], lengths[:, int(match) :]
     if len(clock):
         point_by_bars(ids, begin, end, lags, clock, now, lines, places, bars, pointers, agreements)
