@@ -185,8 +185,8 @@ class Bench:
 
     def _trials(self) -> Iterator[Record]:
         for head, cell in itertools.product(self.plan.trials, CELLS):
-            for number in range(self.plan.trials[head]):
-                asked = experiment(self.corpus, cell, head, tried(number, self.plan), self.plan, self.plan.trial_share)
+            for number, setting in tried(self.plan, head).items():
+                asked = experiment(self.corpus, cell, head, setting, self.plan, self.plan.trial_share)
                 yield {"trial": number, **asked}
 
     def _finals(self, seeds: int) -> Iterator[Record]:

@@ -31,11 +31,13 @@ class Plan:
     max_minutes: float | None = None  # of one training
     memory: Record | None = None  # of the piece
     first: Record | None = None  # a setting tried before those drawn, and the only one where nothing is searched
+    last: dict[str, Record] | None = None  # by head a setting tried after those drawn
 
     def as_record(self) -> Record:
-        """As plain values; plans of models without a memory are as they were before there was one."""
+        """As plain values, without what may be left out and is."""
         values = asdict(self)
-        return {name: values[name] for name in values if name not in ("memory", "first") or values[name] is not None}
+        left_out = {name for name in ("memory", "first", "last") if values[name] is None}
+        return {name: values[name] for name in values if name not in left_out}
 
 
 def by_head(independent: Number, joint: Number) -> dict[str, Number]:
@@ -67,6 +69,7 @@ LARGE = Plan(
     chunk=by_head(64, 256),
     transpose_share=by_head(0.7, 1.0),
     independent="bernoulli",
+    last={"independent": PLAIN | {"layers": 2, "dropout": 0.5}},  # found likewise, with an LSTM
 )
 
 
@@ -83,6 +86,7 @@ def with_memory(plan: Plan, *, steps: int, trials: int, trial_share: float, memo
         independent=None,
         memory=memory,
         first=first,
+        last=None,
     )
 
 
@@ -105,7 +109,7 @@ LARGE_MATCH = with_memory(
 )
 QUICK_SMALL = replace(SMALL, units=128, steps=by_head(450, 250), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4)
 QUICK_LARGE = replace(
-    LARGE, units=128, steps=by_head(1_800, 500), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4
+    LARGE, units=128, steps=by_head(1_800, 500), trials=by_head(0, 0), trial_share=0.0, max_minutes=0.4, last=None
 )
 QUICK_SMALL_MATCH, QUICK_LARGE_MATCH = (
     replace(plan, units=128, steps={"joint": steps}, trials={"joint": 0}, trial_share=0.0, max_minutes=0.9, first=PLAIN)
@@ -122,11 +126,14 @@ def plan_of(corpus: FrameCorpus, quick: bool, memory: str) -> Plan:
     return plan if memory == "match" else replace(plan, memory={"match": False, **(plan.memory or {})})
 
 
-def tried(number: int, plan: Plan) -> Record:
-    """The setting of trial ``number``, the same for every cell and head."""
-    if plan.first is None:
-        return draw(number)
-    return draw(number - 1) if number else plan.first
+def tried(plan: Plan, head: str) -> dict[int, Record]:
+    """The settings that are tried for a head, by number: the same for every cell, and one number is one setting."""
+    count = plan.trials[head]
+    known = [plan.first] if plan.first and count else []
+    settings = dict(enumerate([*known, *map(draw, range(count - len(known)))]))
+    if plan.last and head in plan.last:
+        settings[max(plan.trials.values())] = plan.last[head]
+    return settings
 
 
 def draw(number: int) -> Record:

@@ -159,10 +159,11 @@ def chosen(log: Record, seeds: int) -> list[str]:
     settings = "random settings for each cell"
     if plan.get("first"):
         settings = "settings for each cell, the first known to suit an LSTM, the others random"
-    return [
-        f"Validation chose among {settings} ({tried}), trained for {plan['trial_share']:.0%} of the",
-        f"steps; seeds: {seeds}. The test pieces chose nothing.",
-    ]
+    known = "".join(f", {head} also one known to suit an LSTM" for head in plan.get("last") or ())
+    return wrapped(
+        f"Validation chose among {settings} ({tried}{known}), trained for {plan['trial_share']:.0%} of the steps; "
+        f"seeds: {seeds}. The test pieces chose nothing."
+    )
 
 
 def remembered(log: Record, others: dict[str, Row]) -> list[str]:

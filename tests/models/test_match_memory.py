@@ -206,7 +206,7 @@ class TestMemory:
     @settings(deadline=None, max_examples=25)
     @given(data=st.data())
     def test_held_is_what_agrees_from_before_the_last_change(self, kind, options, data):
-        """After every symbol: two or more of the last agree, not all within one that sounds on, nor is the guess there."""
+        """After every symbol: two or more of the last agree, not all within one that sounds on, where no guess is."""
         memory, piece = memory_of(kind, options), data.draw(pieces_of(kind))
         recall = memory.recall(piece)
         notebook = memory.begin(KEYS if kind == "frames" else None)

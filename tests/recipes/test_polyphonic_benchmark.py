@@ -69,7 +69,7 @@ def test_all_cells_meet_the_same_draws_at_the_same_size(recipe, plans, rolls, pl
     corpus, plan = FrameCorpus.open(rolls), getattr(plans, plan)
     for head in plan.trials:
         for number in range(3):
-            setting = plans.tried(number, plan)
+            setting = plans.draw(number)
             asked = [recipe.experiment(corpus, cell, head, setting, plan) for cell in recipe.CELLS]
             assert len({json.dumps(each["setting"]) for each in asked}) == 1
             training = [each["experiment"]["training"] for each in asked]
@@ -103,8 +103,13 @@ def test_a_memory_costs_no_parameters(recipe, plans, rolls):
 
 def test_a_setting_known_to_be_good_comes_before_those_that_are_drawn(plans):
     plan = plans.SMALL_MATCH
-    assert [plans.tried(number, plan) for number in range(3)] == [plan.first, plans.draw(0), plans.draw(1)]
-    assert [plans.tried(number, plans.SMALL) for number in range(2)] == [plans.draw(0), plans.draw(1)]
+    drawn = [plans.draw(number) for number in range(8)]
+    assert plans.tried(plan, "joint") == dict(enumerate([plan.first, *drawn[:5]]))
+    assert plans.tried(plans.SMALL, "joint") == dict(enumerate(drawn))
+    large = {head: plans.tried(plans.LARGE, head) for head in ("independent", "joint")}
+    assert large["joint"] == dict(enumerate(drawn))
+    # one number is one setting, whatever the head
+    assert large["independent"] == {**dict(enumerate(drawn[:6])), 8: plans.LARGE.last["independent"]}
 
 
 @pytest.fixture(scope="module")
