@@ -2,7 +2,7 @@
 
     pip install '.[series]'
     python recipes/beyond_music.py --quick --report beyond.html     # one seed, small models, no search: two minutes
-    python recipes/beyond_music.py --report beyond.html             # ten minutes on two cores; again to go on
+    python recipes/beyond_music.py --report beyond.html             # eight minutes on two cores; again to go on
 
 Nothing is made for them: a text is tokens, a series is frames of real numbers (the head ``mixture``), and what trains,
 scores and samples music does the same for these.

@@ -27,6 +27,7 @@ from seqaudio.models.config import ModelConfig
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.models.size import matched_hidden_size
 from seqaudio.training.config import TrainingConfig
+from seqaudio.training.devices import subnormals_as_zero
 from seqaudio.training.optimizer import make_optimizer, rate_at
 
 RATES: dict[Cell, float] = {"rnn": 3e-3, "irnn": 3e-3, "gru": 1e-2, "lstm": 1e-2, "lnlstm": 1e-2}
@@ -118,6 +119,7 @@ def network_configs(
     )
 
 
+@subnormals_as_zero()
 def practise(
     config: ModelConfig,
     task: Task,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import cast
 
 import torch
@@ -83,3 +83,17 @@ class Devices:
     def main_first(self) -> AbstractContextManager[None]:
         """Inside: the main process before the others."""
         return cast(AbstractContextManager[None], self._state.main_process_first())
+
+
+@contextmanager
+def subnormals_as_zero() -> Iterator[None]:
+    """Inside, a CPU takes numbers below 1e-38 for 0, as GPUs do; in this thread, which gradients are computed in.
+
+    A gradient that fades is full of them, and a CPU computes each with many times the time of another number.
+    """
+    before = bool(torch.tensor(1e-30) * 1e-10 == 0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)

@@ -29,7 +29,7 @@ from seqaudio.models.row_masks import part_of_batch
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.training.average import Average
 from seqaudio.training.config import TrainingConfig
-from seqaudio.training.devices import Devices
+from seqaudio.training.devices import Devices, subnormals_as_zero
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.optimizer import make_optimizer, rate_at
 from seqaudio.training.progress import Progress
@@ -91,7 +91,7 @@ class Trainer:
     def run(self) -> Progress:
         """Train until the epochs are over, validation has stopped improving, or ``should_stop`` says so."""
         progress = self.progress
-        with torch.random.fork_rng(self.devices.generators):
+        with torch.random.fork_rng(self.devices.generators), subnormals_as_zero():
             while not progress.finished and self._epoch():
                 self._end_epoch()
                 self.save()

@@ -77,6 +77,15 @@ def test_practice_is_the_same_every_time_and_leaves_randomness_alone() -> None:
     assert any(not torch.equal(first, third) for first, _, third in pairs)
 
 
+def test_no_time_goes_into_numbers_that_are_nearly_none() -> None:
+    """Subnormal numbers are 0 while it practises, of which a fading gradient is full, and not behind it."""
+    task = Adding((6,))
+    config, seen = network_configs(["rnn"], task, 2500)["rnn"], []
+    practise(config, task, SHORT, 6, on_step=lambda: seen.append(float(torch.tensor(1e-30) * 1e-10)))
+    assert seen == [0.0] * SHORT.steps
+    assert torch.tensor(1e-30) * 1e-10 > 0
+
+
 class Recording(Motif):
     """A motif that keeps what it hands out."""
 

@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from seqaudio.models.config import ModelConfig
 from seqaudio.training.evaluate import piece_nats
 from tests.recipes.loading import loaded
 from tests.samples import random_model
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -414,3 +417,10 @@ def test_the_rule_of_the_sentences(page):
     assert units.verdict(one + 1, one)[0] == "worse"
     assert units.verdict(one, one + generator.normal(size=(3, 40)))[0] == "no difference to be seen"
     assert units.verdict(one[:2], one[:2] + 1)[0] == "undecided"
+
+
+@pytest.mark.slow
+def test_the_committed_page_is_what_its_log_says(page):
+    folder = ROOT / "docs" / "results" / "beyond_music"
+    text = (folder / "beyond_music.md").read_text(encoding="utf-8")
+    assert page.markdown(page.read_log(folder / "beyond_music.json")) == text

@@ -429,6 +429,22 @@ def test_training_leaves_torchs_random_stream_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_subnormal_numbers_are_zero_while_it_trains():
+    """A CPU computes them slowly, and a fading gradient is full of them; behind the training all is as it was."""
+    trainer, _ = make_trainer(epochs=1)
+    seen = []
+    trainer.log = lambda line: seen.append(float(torch.tensor(1e-30) * 1e-10))
+    trainer.run()
+    assert seen
+    assert set(seen) == {0.0}
+    assert torch.tensor(1e-30) * 1e-10 > 0
+    trainer, _ = make_trainer(epochs=1)
+    trainer.log = lambda line: [][0]
+    with pytest.raises(IndexError):
+        trainer.run()
+    assert torch.tensor(1e-30) * 1e-10 > 0
+
+
 def test_two_runs_are_one():
     results = []
     for noise in (0, 1):
