@@ -2,5 +2,6 @@
 
 from seqaudio.music.melody import Melody, find_melody
 from seqaudio.music.score import Score
+from seqaudio.music.waveform import Waveform
 
-__all__ = ["Melody", "Score", "find_melody"]
+__all__ = ["Melody", "Score", "Waveform", "find_melody"]

@@ -1,0 +1,66 @@
+"""What is a recording? Samples of one channel or more, and how many of them a second has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seqaudio.errors import OptionError
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Sound as numbers; a value, whose samples cannot be changed.
+
+    Args:
+        samples: float32, shape (channels, samples), full scale from -1 to 1; of one channel also (samples,).
+        sample_rate: samples a second, in Hz.
+
+    Raises:
+        OptionError: samples of another shape or without a channel, not finite, or a rate below 1.
+    """
+
+    samples: Samples
+    sample_rate: int
+
+    def __init__(self, samples: ArrayLike, sample_rate: int) -> None:
+        found = np.array(samples, np.float32, ndmin=1)  # a copy, which nobody else changes
+        if found.ndim == 1:
+            found = found[None]
+        if found.ndim != 2 or not len(found):
+            raise OptionError(f"samples of shape {found.shape}; give (channels, samples), or (samples,)")
+        if not np.isfinite(found).all():
+            raise OptionError("samples that are no finite numbers; give finite ones")
+        if int(sample_rate) < 1:
+            raise OptionError(f"sample rate is {sample_rate}, it must be 1 Hz or more")
+        found.setflags(write=False)
+        object.__setattr__(self, "samples", found)
+        object.__setattr__(self, "sample_rate", int(sample_rate))
+
+    def __len__(self) -> int:
+        """Samples of each channel."""
+        return self.samples.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """How many sound at once."""
+        return len(self.samples)
+
+    @property
+    def seconds(self) -> float:
+        """How long it sounds."""
+        return len(self) / self.sample_rate
+
+    def mono(self) -> Waveform:
+        """The mean of the channels, as one."""
+        return self if self.channels == 1 else Waveform(self.samples.mean(axis=0), self.sample_rate)
+
+    def cut(self, begin: float = 0.0, end: float | None = None) -> Waveform:
+        """What sounds from one time to another, in seconds; ``end`` None: to the end."""
+        first = max(0, round(begin * self.sample_rate))
+        stop = len(self) if end is None else max(first, round(end * self.sample_rate))
+        return Waveform(self.samples[:, first:stop], self.sample_rate)
