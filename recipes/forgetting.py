@@ -58,7 +58,7 @@ TASKS: dict[str, tuple[Task, Practice]] = {
     "words": (LastWord(), Practice(steps=600)),
     "motif": (Motif(), Practice(steps=600)),
     "copy": (Copy((50,)), Practice(steps=1200)),
-    "adding": (Adding((100, 200)), Practice(steps=1200)),
+    "adding": (Adding((100, 200)), Practice(steps=1000)),
 }
 GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of learning rates, for every cell
 SEARCHED = 1000  # the first seed of the search, far from those that are shown
