@@ -61,7 +61,7 @@ def command(
     from seqaudio.cli.terminal import console
     from seqaudio.memory.context_probe import probe_context
 
-    (subject,) = load_probed([model], load_models([model], plot), files, limits, pieces)
+    (subject,) = load_probed([model], load_models([model], plot, json_file, files), files, limits, pieces)
     with console().status(f"{model}: {len(subject.pieces)} pieces"):
         report = probe_context(
             subject.checkpoint,

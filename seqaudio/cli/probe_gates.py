@@ -70,7 +70,7 @@ def command(
     from seqaudio.memory.gate_probe import probe_gates
     from seqaudio.memory.gates import check_has_gates
 
-    (checkpoint,) = load_models([model], plot)
+    (checkpoint,) = load_models([model], plot, json_file, files)
     check_has_gates(checkpoint)
     if plot is None and (layer, units) != (None, None):
         raise OptionError("--layer and --units are for the picture; give --plot FILE.png too")

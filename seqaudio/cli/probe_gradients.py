@@ -55,7 +55,7 @@ def command(
     from seqaudio.memory.gradient_probe import usual_lags
 
     names = [model, *beside]
-    subjects = load_probed(names, load_models(names, plot), files, limits, pieces)
+    subjects = load_probed(names, load_models(names, plot, json_file, files), files, limits, pieces)
     longest = lags or min(usual_lags(subject.pieces) for subject in subjects)
     told = [one for subject in subjects for one in _told(subject, longest, targets, seed, with_init)]
     heading = [line for one in told if not one.report.untrained for line in one.subject.head(one.report)]

@@ -82,7 +82,7 @@ def command(
     if files and not own:
         raise OptionError(f"FILES are heard for --task {OWN}; {', '.join(tasks)} have sequences of their own")
     names, wanted = [model, *beside], Wanted(tasks, seeds, parameters, steps, chrono, seed)
-    checkpoints = load_models(names, plot)
+    checkpoints = load_models(names, plot, json_file, files)
     facts: dict[str, Any] = {"seed": seed}
     drawn: Drawn = {}
     subjects = load_probed(names, checkpoints, files, limits, pieces) if own else []

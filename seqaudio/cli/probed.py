@@ -112,22 +112,39 @@ class Probed:
             raise SeqAudioError(f"{self.problems} of {total} pieces could not be heard")
 
 
-def load_models(names: Sequence[str], plot: str | None) -> list[Checkpoint]:
-    """The models, before any music is read; and the name of a picture can be drawn to.
+def load_models(
+    names: Sequence[str], plot: str | None, json_file: Path | None, files: Sequence[str]
+) -> list[Checkpoint]:
+    """The models, before any music is read; and what is to be written can be, which is told before the work.
 
     Raises:
         CheckpointError: there is no such model.
-        OptionError: a picture of that kind is not drawn.
+        OptionError: a picture of that kind is not drawn, or what is read would be written over.
+        BadFileError: nothing can be written there.
     """
+    from seqaudio.files.atomic import check_writable
     from seqaudio.models.checkpoint import Checkpoint
     from seqaudio.pretrained import model_path
 
     checkpoints = [Checkpoint.load(model_path(name)) for name in names]
     if plot is not None:
-        from seqaudio.report.pianoroll import picture_kind
+        from seqaudio.report.pianoroll import check_picture_path
 
-        picture_kind(plot)
+        check_picture_path(plot)
+    if json_file is not None:
+        _check_is_none_of(json_file, [*files, *([plot] if plot is not None else [])])
+        check_writable(json_file)
     return checkpoints
+
+
+def _check_is_none_of(json_file: Path, others: Sequence[str]) -> None:
+    """Raise OptionError where figures would be written over music or a picture."""
+    from seqaudio.errors import OptionError
+    from seqaudio.files.atomic import shown
+
+    path = json_file.resolve()
+    if any(path == Path(other).resolve() for other in others):
+        raise OptionError(f"--json {shown(json_file)}: would be written over a file of this command; name another")
 
 
 def load_probed(
@@ -171,11 +188,12 @@ def load_probed(
 
 
 def write_facts(path: Path, facts: dict[str, Any]) -> None:
-    """Facts as a JSON file."""
+    """Facts as a JSON file, in a new folder if need be."""
     import json
 
     from seqaudio.files.atomic import write_bytes
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
 
 

@@ -51,9 +51,9 @@ class Request:
 def check_paths(options: dict[str, Any]) -> None:
     """Refuse a picture or a page that cannot be written, before any work. Raises OptionError."""
     if options["plot"] is not None:
-        from seqaudio.report.pianoroll import picture_kind
+        from seqaudio.report.pianoroll import check_picture_path
 
-        picture_kind(options["plot"])
+        check_picture_path(options["plot"])
     if options["report"] is None and (options["reference"] is not None or options["gates"]):
         raise OptionError("--reference and --gates are for the report; give --report FILE.html too")
     if options["report"] is not None:
@@ -196,7 +196,6 @@ def draw(piece: Continuation, path: str | None) -> None:
         from seqaudio.report.pianoroll import draw_continuation
 
         primer = piece.primer
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         draw_continuation(piece.score, path, primer.voice if primer else None, primer.end if primer else 0)
 
 

@@ -9,11 +9,9 @@ largest value.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
@@ -23,10 +21,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from seqaudio.errors import OptionError
-from seqaudio.files.atomic import write_bytes
 from seqaudio.memory.gate_probe import GateReport, length_words
 from seqaudio.memory.heard import Heard
-from seqaudio.report.pianoroll import PRIMER, UNDATED, picture_kind
+from seqaudio.report.pianoroll import PRIMER, picture_kind, write_picture
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +51,7 @@ def draw_gates(
         OptionError: the suffix is none that can be drawn, or there is no such layer or unit.
         BadFileError: the picture cannot be written.
     """
-    kind = picture_kind(path)
+    picture_kind(path)
     layers = _layers(report, layer)
     _check_units(report, units)
     panels = [panel for number in layers for panel in _panels(report, number, units)]
@@ -75,10 +72,7 @@ def draw_gates(
         _draw_lines(axes, piece.lines[(piece.lines > 0) & (piece.lines < end)], color=BAR_LINES, alpha=0.8)
     _finish(others[-1], piece, end)
     _colour_bars(figure, others, images)
-    picture = BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "seqaudio"}):
-        figure.savefig(picture, format=kind, dpi=150, metadata=UNDATED[kind])
-    write_bytes(path, picture.getvalue())
+    write_picture(figure, path)
 
 
 Panel = tuple[str, NDArray[Any], list[tuple[float, str]], str]  # title, values (steps, rows), labels at rows, colours

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from seqaudio.errors import OptionError
-from seqaudio.files.atomic import shown, write_bytes
+from seqaudio.files.atomic import check_writable, shown, write_bytes
 from seqaudio.music.score import Score
 
 PRIMER, NEW = "#4878a8", "#d1642e"  # told apart in grey and by colour-blind readers
@@ -57,14 +57,27 @@ def picture_kind(path: str | Path) -> str:
     return kind
 
 
+def check_picture_path(path: str | Path) -> None:
+    """See that a picture may be written there, before the work that fills it.
+
+    Raises:
+        OptionError: the suffix is none that can be drawn.
+        BadFileError: nothing can be written there.
+    """
+    picture_kind(path)
+    check_writable(path)
+
+
 def write_picture(figure: Figure, path: str | Path) -> None:
-    """Write a figure in the format that its suffix names; the same bytes for the same figure.
+    """Write a figure in the format that its suffix names, its folder too; the same bytes for the same figure.
 
     Raises:
         OptionError: the suffix is none that can be drawn.
         BadFileError: it cannot be written.
     """
-    write_bytes(path, picture_bytes(figure, picture_kind(path)))
+    data = picture_bytes(figure, picture_kind(path))
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
 
 
 def picture_bytes(figure: Figure, kind: str = "png") -> bytes:

@@ -215,6 +215,9 @@ def test_plot_draws_a_picture(seqaudio, tmp_path: Path) -> None:
     assert seqaudio("continue", PRIMER, "--bars", 2, "--seed", 1, "--plot", "roll.png").code == 0
     assert (tmp_path / "roll.png").read_bytes().startswith(b"\x89PNG")
     fails(seqaudio("continue", PRIMER, "--bars", 2, "--plot", "roll.gif"), 2, "roll.gif", ".png")
+    asked = ("continue", PRIMER, "--bars", 2, "-o", "new/", "--plot", "roll.png/a.png")
+    fails(seqaudio(*asked), 1, "roll.png/a.png: cannot be written")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,28 @@ def test_what_has_no_music_is_refused_in_one_line(seqaudio, tmp_path: Path, name
     fails(seqaudio("probe", name, model, "a.mid", "--plot", "a.gif"), 2, "end the name in .png")
 
 
+@pytest.mark.parametrize("name", [*PROBES, "recall"])
+def test_where_nothing_can_be_written_is_told_before_the_work(seqaudio, tmp_path: Path, name: str) -> None:  # noqa: F811
+    model, tune_file = saved(tmp_path / "model"), tmp_path / "a.mid"
+    write_midi(tune(8), tune_file)
+    before = tune_file.read_bytes()
+    (tmp_path / "file").write_text("no folder")
+    for option, path in (("--plot", "file/a.png"), ("--json", "file/a.json"), ("--json", "/proc/new/a.json")):
+        fails(seqaudio("probe", name, model, tune_file, option, path), 1, path, "cannot be written")
+    fails(seqaudio("probe", name, model, tune_file, "--json", "./a.mid"), 2, "a.mid: would be written over")
+    fails(seqaudio("probe", name, model, "--json", "a.png", "--plot", "a.png"), 2, "a.png: would be written over")
+    assert tune_file.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mid", "file", "model"]
+
+
+def test_new_folders_are_made_for_what_is_written(seqaudio, tmp_path: Path) -> None:  # noqa: F811
+    write_midi(tune(8), tmp_path / "a.mid")
+    asked = (*PROBES["gates"], "--plot", "new/a.png", "--json", "other/one/a.json")
+    assert seqaudio("probe", "gates", saved(tmp_path / "model"), "a.mid", *asked).code == 0
+    assert (tmp_path / "new/a.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "other/one/a.json").read_text())["model"]
+
+
 def test_models_beside_each_other_hear_the_same_music(seqaudio, tmp_path: Path) -> None:  # noqa: F811
     """Whatever their steps are, and whoever wrote it."""
     whole = saved(tmp_path / "whole", BarsTokenizer(), facts=WHOLE_PIECES)
