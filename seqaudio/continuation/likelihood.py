@@ -57,7 +57,7 @@ def score_likelihood(
     Raises:
         NoNotesError: there are no notes.
         OptionError: another engine is to have a cache or to learn.
-        DivergedError: learning ended in numbers that are none.
+        DivergedError: learning ran away.
     """
     ids, grid, remarks = heard_tokens(engine.checkpoint, score)
     nats = adaptive_nats(engine, ids, cache, dynamic) if cache or dynamic else token_nats(engine, ids)

@@ -145,6 +145,8 @@ class Checkpoint:
         path = weights_path(path)
         try:
             data = read_bytes(path, LARGEST)
+            if data[8:9] != b"{":  # where safetensors has its header
+                raise CheckpointError("not the weights of a model (safetensors); name a model or the folder of a run")
             length = int.from_bytes(data[:8], "little")
             header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["seqaudio"])
             if header["format"] != FORMAT:

@@ -26,8 +26,9 @@ def model_path(name_or_path: str | Path) -> Path:
 
     Raises:
         CheckpointError: it is neither.
+        OptionError: it is "auto", which a primer must choose.
     """
-    from seqaudio.errors import CheckpointError
+    from seqaudio.errors import CheckpointError, OptionError
     from seqaudio.files.atomic import shown
     from seqaudio.models.checkpoint import weights_path
 
@@ -38,6 +39,8 @@ def model_path(name_or_path: str | Path) -> Path:
         return path
     if (path / "experiment.json").is_file():
         raise CheckpointError(f"{shown(path)}: a run without a model yet, stopped before its first validation")
+    if str(name_or_path) == AUTO:
+        raise OptionError(f"{AUTO}: a primer chooses, in `seqaudio continue` alone; name one: {', '.join(SHIPPED)}")
     problem = "no model.safetensors inside" if path.is_dir() else "no such model"
     raise CheckpointError(f"{shown(path)}: {problem}; shipped are {', '.join(SHIPPED)}, or give the folder of a run")
 

@@ -52,9 +52,10 @@ class Cache:
     def __post_init__(self) -> None:
         in_range = 0 <= self.weight < 1 and 0 <= self.theta < math.inf
         if not in_range or (self.window is not None and self.window < 1):
+            far = "" if self.window is None else f", {self.window} steps back"
             raise OptionError(
-                f"a cache with weight {self.weight}, theta {self.theta} and window {self.window}: a weight is 0 or "
-                "more and below 1, theta 0 or more, a window 1 step or more, or None"
+                f"a cache with weight {self.weight:g}, theta {self.theta:g}{far}: a weight is 0 or more and below 1, "
+                "theta 0 or more, and it reaches 1 step back or more"
             )
 
 

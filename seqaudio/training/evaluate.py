@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 
 from seqaudio.corpus.batches import Batch, Piece, in_order
 from seqaudio.errors import DivergedError, OptionError
+from seqaudio.models.encoders import TokenEmbedding
 from seqaudio.models.heads import MixtureHead
 from seqaudio.models.match_memory import Memory
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.training.adaptive import Cache, Dynamic, Learner, Recent
+
+RAN_AWAY = 2.0  # times what it costs to know nothing: no piece is as unlike music as a bad rate makes it
 
 
 @torch.no_grad()
@@ -41,7 +45,8 @@ def piece_nats(
 
     Raises:
         OptionError: the memory is not the model's, or a cache is asked for beside frames of real numbers.
-        DivergedError: learning ended in numbers that are none.
+        DivergedError: learning ran away: into numbers that are none, or a piece costs twice what it costs a model
+            that knows nothing, and twice what it costs this one as it is.
     """
     model.check_memory(memory)
     if cache and isinstance(model.head, MixtureHead):
@@ -57,9 +62,36 @@ def piece_nats(
         for number, row, length in zip(numbers, together, batch.lengths, strict=True):
             nats[number] = row[: length - 1]
     model.train(was_training)
-    if dynamic and not all(np.isfinite(each).all() for each in nats):
-        raise DivergedError(f"dynamic evaluation at rate {dynamic.rate} ran into numbers that are none; lower the rate")
+    if dynamic:
+        _check_learnt(model, pieces, memory, nats, dynamic)
     return nats
+
+
+def _check_learnt(
+    model: SequenceModel,
+    pieces: Sequence[Piece],
+    memory: Memory | None,
+    nats: list[NDArray[np.float64]],
+    dynamic: Dynamic,
+) -> None:
+    """Raise DivergedError where learning ran away: such nats say nothing of the music."""
+    if not all(np.isfinite(each).all() for each in nats):
+        raise DivergedError(f"dynamic evaluation at rate {dynamic.rate} ran into numbers that are none; lower the rate")
+    for piece, learnt in zip(pieces, nats, strict=True):
+        if len(learnt) and learnt.mean() > RAN_AWAY * _nats_of_knowing_nothing(model, piece):
+            (as_it_is,) = piece_nats(model, [piece], memory)
+            if learnt.mean() > RAN_AWAY * as_it_is.mean():
+                raise DivergedError(
+                    f"dynamic evaluation at rate {dynamic.rate} ran away, to {learnt.mean():.4g} nats a step where the "
+                    f"model as it is needs {as_it_is.mean():.4g}; lower the rate"
+                )
+
+
+def _nats_of_knowing_nothing(model: SequenceModel, piece: Piece) -> float:
+    """Of a step where all tokens, or all frames of keys, are equally likely; infinite for frames of real numbers."""
+    if isinstance(model.encoder, TokenEmbedding):
+        return math.log(model.encoder.num_embeddings)
+    return math.inf if isinstance(model.head, MixtureHead) else piece.shape[1] * math.log(2)
 
 
 def _batch_nats(

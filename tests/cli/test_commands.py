@@ -211,6 +211,12 @@ def test_generate_names_its_file_after_model_and_seed(seqaudio, tmp_path: Path) 
     assert len(read_midi(tmp_path / "folk-11.mid").bars()) - 1 == 8
 
 
+@pytest.mark.parametrize("command", [("info",), ("score",), ("probe", "gates")])
+def test_auto_is_of_continue_alone(seqaudio, command: tuple[str, ...]) -> None:
+    files = () if command == ("info",) else (PRIMER,)
+    fails(seqaudio(*command, "auto", *files), 2, "auto: a primer chooses, in `seqaudio continue` alone; name one: folk")
+
+
 def test_plot_draws_a_picture(seqaudio, tmp_path: Path) -> None:
     assert seqaudio("continue", PRIMER, "--bars", 2, "--seed", 1, "--plot", "roll.png").code == 0
     assert (tmp_path / "roll.png").read_bytes().startswith(b"\x89PNG")

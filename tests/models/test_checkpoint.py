@@ -12,7 +12,7 @@ from safetensors.numpy import save
 from seqaudio.errors import BadFileError, CheckpointError, SeqAudioError
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, sha256, weights_of
 from seqaudio.models.config import ModelConfig
-from tests.samples import FULL, MELODY, random_model, run_python
+from tests.samples import FULL, MELODY, ROOT, random_model, run_python
 
 CONFIG = ModelConfig(cell="lstm", hidden_size=6, layers=2, embedding_size=4, dropout=0.25)
 
@@ -118,7 +118,7 @@ def test_nothing_is_unpickled(stored, monkeypatch, tmp_path):
     assert Checkpoint.load(stored).build()
     bomb = tmp_path / "bomb"
     bomb.write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
-    assert_refused(bomb, "no seqaudio model, or damaged")
+    assert_refused(bomb, "not the weights of a model")
 
 
 class TestRefused:
@@ -166,6 +166,13 @@ class TestRefused:
         for junk in (b"", b"RIFF", b"{}", os.urandom(1000), b"\x02" + b"\0" * 7 + b"[]", b"\xff" * 8 + b"{}"):
             path.write_bytes(junk)
             assert_refused(path)
+
+    def test_music_is_not_called_damaged(self):
+        with pytest.raises(
+            CheckpointError, match=r"primer.mid: not the weights of a model \(safetensors\); name a"
+        ) as no:
+            Checkpoint.load(ROOT / "examples" / "primer.mid")
+        assert "damaged" not in str(no.value)
 
     def test_no_weights(self, stored):
         data = stored.read_bytes()

@@ -1,5 +1,6 @@
 """A cache and dynamic evaluation: against slow versions, and the laws of a likelihood that never looks ahead."""
 
+import copy
 import itertools
 import math
 
@@ -196,8 +197,9 @@ class TestRefused:
         "values", [(1.0,), (-0.1,), (math.nan,), (0.1, -1.0), (0.1, math.inf), (0.1, math.nan), (0.1, 0.3, 0)]
     )
     def test_caches(self, values):
-        with pytest.raises(OptionError, match=r"a cache with weight .*: a weight is 0 or more and below 1"):
+        with pytest.raises(OptionError, match=r"a cache with weight .*: a weight is 0 or more and below 1") as refused:
             Cache(*values)
+        assert "None" not in str(refused.value)
 
     @pytest.mark.parametrize("values", [(-1.0,), (math.inf,), (math.nan,), (0.1, 1.1), (0.1, -0.1), (0.1, 0.0, 0)])
     def test_learning(self, values):
@@ -207,3 +209,18 @@ class TestRefused:
     def test_a_rate_that_ends_in_no_numbers(self, model, memory, pieces):
         with pytest.raises(DivergedError, match=r"at rate 1e\+38 ran into numbers that are none; lower the rate"):
             piece_nats(model, pieces, memory, dynamic=Dynamic(1e38, 0.0, 1))
+
+    def test_a_rate_that_runs_away(self, model, memory, pieces):
+        with pytest.raises(DivergedError, match=r"at rate 100.0 ran away, to [0-9.e+]+ nats a step .*; lower the rate"):
+            piece_nats(model, pieces, memory, dynamic=Dynamic(100.0, 0.0, 1))
+
+    def test_a_piece_that_a_model_finds_unlikely_as_it_is_has_not_run_away(self, model, memory, pieces):
+        """Learning that brings little is no mistake, however far the model was from the piece."""
+        sure = copy.deepcopy(model)
+        for weight in sure.head.parameters():
+            weight.data.mul_(60)
+        plain = piece_nats(sure, pieces[:1], memory)[0]
+        learnt = piece_nats(sure, pieces[:1], memory, dynamic=Dynamic(0.0, 0.0, 4))[0]
+        knowing_nothing = KEYS * math.log(2) if pieces[0].ndim == 2 else math.log(VOCABULARY)
+        assert learnt.mean() == pytest.approx(plain.mean(), rel=1e-4)
+        assert plain.mean() > 2 * knowing_nothing
