@@ -258,16 +258,15 @@ def matched_model(vocabulary: int, row: str, setting: Record, plan: Plan) -> Mod
 def train(record: Record, prepared: str, runs: str, setting: Setting, max_minutes: float | None) -> Record:
     """Train as asked, in a process of its own, or go on with what is there; the record with its results.
 
-    Where the numbers run away the best model of before counts; a trial without one is no choice.
+    Where the numbers run away the best model of before counts; a trial without one is no choice, a seed without one is
+    said in the table.
     """
     folder = Path(runs) / f"{record['row']}-{which(record).replace(' ', '-')}"
     corpus = open_corpus(prepared, setting)
     try:
         progress = trained(folder, {"corpus": {"prepared": prepared}, **record["experiment"]}, corpus, max_minutes)
         found: Record = {"epochs": progress.epoch, "seconds": round(progress.seconds, 1)}
-    except DivergedError as problem:
-        if not (folder / WEIGHTS).is_file() and "seed" in record:
-            raise DivergedError(f"{record['row']} {which(record)}: {problem}") from None
+    except DivergedError:
         found = {"epochs": 0, "seconds": 0.0, "diverged": True}
     devices = Devices()
     found["device"] = f"{devices.name}, torch {version('torch')}"
@@ -275,6 +274,7 @@ def train(record: Record, prepared: str, runs: str, setting: Setting, max_minute
         return {**record, **found, "valid": None, "parameters": 0, "best_epoch": 0}
     checkpoint = Checkpoint.load(folder)
     found |= {"valid": checkpoint.facts["valid_nats_per_token"], "best_epoch": checkpoint.facts["epoch"]}
+    found["epochs"] = max(found["epochs"], found["best_epoch"])
     found["parameters"] = checkpoint.parameter_count()
     if "seed" in record:
         model, engine, seed = checkpoint.build().to(devices.device), load_engine(folder), record["seed"]

@@ -131,10 +131,10 @@ def read_log(path: Path) -> Record:
         for record in log["trainings"]:
             record["setting"]["layers"], record["device"], record["parameters"], record["best_epoch"]
             figures = [record["seconds"], record.get("trial", record.get("seed"))]
-            figures += [] if record["valid"] is None and "trial" in record else [record["valid"]]
+            figures += [] if without_model(record) else [record["valid"]]
             if not np.isfinite(figures).all() or record["row"] not in MODELS:
                 raise ValueError("a training without figures")
-            if "seed" in record:
+            if "seed" in record and not without_model(record):
                 check_nats(record["nats"], pieces)
                 check_kept(record["kept"], primers)
                 float(record["gate_temperature"])
@@ -189,17 +189,29 @@ def check_arrays(arrays: Record, shapes: dict[str, tuple[int, ...]]) -> None:
             raise ValueError(f"{name} of shape {array.shape} where it must be {shape}")
 
 
+def without_model(record: Record) -> bool:
+    """Whether the numbers of a training ran away before its first validation."""
+    return record["valid"] is None and ("trial" in record or record.get("diverged") is True)
+
+
 class Found:
-    """The figures of a log: for each row and figure values (seeds, pieces), and what divides them, (pieces,)."""
+    """The figures of a log: for each row and figure values (seeds, pieces), and what divides them, (pieces,).
+
+    All rows have as many seeds: as many as the row with the fewest that did not run away before there was a model. A
+    row none of whose seeds has one is left out.
+    """
 
     def __init__(self, log: Record) -> None:
         self.log = log
         self.resamples = int(log["plan"]["resamples"])
-        done = {row: of(log, row, "seed") for row in MODELS}
-        self.seeds = min(map(len, done.values()))
-        self.models = {row: records[: self.seeds] for row, records in done.items()} if self.seeds else {}
+        self.done = {row: of(log, row, "seed") for row in MODELS}
+        sound = {row: [r for r in records if not without_model(r)] for row, records in self.done.items()}
+        sound = {row: records for row, records in sound.items() if records or not self.done[row]}
+        self.seeds = min(map(len, sound.values()), default=0)
+        self.models = {row: records[: self.seeds] for row, records in sound.items()} if self.seeds else {}
         self.rows = [name for name in NAMES if name in self.models or name in log["rows"]]
-        self.finished = len(self.rows) == len(NAMES) and self.seeds >= log.get("seeds", 1)
+        counted = all(name in log["rows"] for name in NAMES if name not in MODELS)
+        self.finished = counted and min(map(len, self.done.values())) >= log.get("seeds", 1)
 
     def nats_of(self, row: str) -> list[Record]:
         """Of each seed the nats by part; of counts one; of a loop and of real pieces none."""
@@ -271,7 +283,8 @@ class Found:
             (question.figure, one, other)
             for question in QUESTIONS
             for one, other in question.pairs
-            if one in self.rows and other in self.rows
+            if {one, other} | ({f"{one}{MEMORY}", f"{other}{MEMORY}"} if question.figure == OF_MEMORY else set())
+            <= set(self.rows)
         ]
         found = []
         for figure, one, other in asked:

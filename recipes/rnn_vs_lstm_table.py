@@ -24,10 +24,12 @@ from rnn_vs_lstm_answers import (
     OF_MEMORY,
     QUESTIONS,
     Found,
+    Question,
     read_log,
     sentence,
     told,
     verdict,
+    without_model,
 )
 from rnn_vs_lstm_measures import BAR_GROUPS, CUTS, STRATA
 from trainings import Record, made_by, run_recipe, wrapped
@@ -87,7 +89,6 @@ def opening(found: Found) -> list[str]:
 def sentences(found: Found) -> list[str]:
     """A sentence for each question: LSTM against tanh RNN, both with a memory, then against counts and real pieces."""
     margins = ", ".join(f"{question.short} {question.margin:g}" for question in QUESTIONS)
-    by_figure = {question.figure: question for question in QUESTIONS}
     return [
         "## What it says",
         "",
@@ -98,20 +99,26 @@ def sentences(found: Found) -> list[str]:
             f"{MIN_SEEDS} seeds."
         ),
         "",
-        *(f"- {question.asks} {sentence(found, question, 'lstm', 'rnn')}" for question in QUESTIONS),
-        *(
-            f"- With a memory of the piece: {question.asks[0].lower()}{question.asks[1:]} "
-            f"{sentence(found, question, f'lstm{MEMORY}', other)}"
-            for question in QUESTIONS
-            if question.figure != OF_MEMORY
-            for other in (f"rnn{MEMORY}", "lstm")
-        ),
-        *(
-            f"- {asks.format(NAMES[row])} {sentence(found, by_figure[figure], row, other)}"
-            for figure, other, asks in ASKED_TOO
-            for row in ("lstm", "rnn", f"lstm{MEMORY}", f"rnn{MEMORY}")
-        ),
+        *(f"- {asks} {sentence(found, question, one, other)}" for asks, question, one, other in asked(found)),
     ]
+
+
+def asked(found: Found) -> Iterator[tuple[str, Question, str, str]]:
+    """What is answered in a sentence: in words, the question, and the two rows, where both have models."""
+    by_figure = {question.figure: question for question in QUESTIONS}
+    every = [(question.asks, question, "lstm", "rnn") for question in QUESTIONS]
+    every += [
+        (f"With a memory of the piece: {each.asks[0].lower()}{each.asks[1:]}", each, f"lstm{MEMORY}", other)
+        for each in QUESTIONS
+        if each.figure != OF_MEMORY
+        for other in (f"rnn{MEMORY}", "lstm")
+    ]
+    every += [
+        (asks.format(NAMES[row]), by_figure[figure], row, other)
+        for figure, other, asks in ASKED_TOO
+        for row in ("lstm", "rnn", f"lstm{MEMORY}", f"rnn{MEMORY}")
+    ]
+    return (each for each in every if (each[1].figure, *each[2:]) in found.differences)
 
 
 def likelihood(found: Found) -> list[str]:
@@ -139,7 +146,7 @@ def likelihood(found: Found) -> list[str]:
             of_row = found.log["rows"][row]
             title = f"{NAMES[row]}, order {of_row['order']}"
             lines.append(f"| {title} | | | {of_row['valid']:.3f} | {found.shown(row, 'nats')} | |")
-    lines += stopped(found)
+    lines += [*stopped(found), *ran_away(found)]
     for title, names, kind in (
         ("By bar of the piece:", bars, "bars"),
         ("By how many tokens right before were heard before, in the same order:", edges, "strata"),
@@ -164,11 +171,37 @@ def likelihood(found: Found) -> list[str]:
 def stopped(found: Found) -> list[str]:
     """A warning where the clock stopped trainings early, as ``--quick`` does on a busy machine."""
     planned = found.log["plan"]["epochs"]
-    early = [NAMES[row] for row, records in found.models.items() if min(r["epochs"] for r in records) < planned]
+    early = [
+        NAMES[row]
+        for row, records in found.models.items()
+        if any(r["epochs"] < planned and "diverged" not in r for r in records)
+    ]
     if not early or not found.log["quick"]:
         return []
     said = f"The clock stopped {', '.join(early)} before epoch {planned}: the cells were not trained equally long."
     return ["", *wrapped(f"**{said}**")]
+
+
+def ran_away(found: Found) -> list[str]:
+    """What is said of seeds whose numbers ran away: they are no accident, but what a cell does at that rate."""
+    away = [
+        (NAMES[row], record)
+        for row, records in found.done.items()
+        for record in records
+        if record.get("diverged") or without_model(record)
+    ]
+    if not away:
+        return []
+    lost, kept = (
+        ", ".join(f"{name} seed {record['seed']}" for name, record in away if without_model(record) is without)
+        for without in (True, False)
+    )
+    said = [f"The numbers ran away before the first validation: {lost}. These have no model."] if lost else []
+    said += [f"They ran away later: {kept}. The best model of before counts."] if kept else []
+    said += [f"All rows have {found.seeds} seed{'s' * (found.seeds != 1)}, as the one with the fewest."] if lost else []
+    missing = [NAMES[row] for row, records in found.done.items() if records and row not in found.models]
+    said += [f"Without a model, and left out: {', '.join(missing)}."] if missing and found.models else []
+    return ["", *wrapped(f"**{' '.join(said)}**")]
 
 
 def by_parts(found: Found, rows: Sequence[str], figures: Sequence[str]) -> Iterator[str]:

@@ -223,8 +223,55 @@ def test_a_run_that_diverges_is_no_choice(recipe, prepared, monkeypatch, tmp_pat
     other = {"row": "irnn", "trial": 1, "valid": 3.0, "setting": {"layers": 1}}
     assert recipe.best_setting({"trainings": [record, other]}, "irnn") == {"layers": 1}
     assert recipe.best_setting({"trainings": [record]}, "irnn")["learning_rate"] == recipe.PLAIN_RATES["irnn"]
-    with pytest.raises(DivergedError, match=r"^irnn seed 0: step 3: the loss is nan$"):
-        recipe.train({"seed": 0, **asked}, str(prepared), str(tmp_path), plan.setting, None)
+    seed = recipe.train({"seed": 0, **asked}, str(prepared), str(tmp_path), plan.setting, None)
+    assert (seed["valid"], seed["diverged"], "nats" in seed) == (None, True, False)
+    assert recipe.said(seed) == "irnn seed 0: the numbers ran away"
+
+
+def with_seeds(log, runaways):
+    """The log with a second seed of every row, equal to the first, but for those that ran away, (row, seed)."""
+    made = copy.deepcopy(log) | {"seeds": 2}
+    made["trainings"] += [record | {"seed": 1} for record in log["trainings"] if "seed" in record]
+    for record in made["trainings"]:
+        if (record["row"], record.get("seed")) in runaways:
+            for name in ("nats", "kept", "gate_temperature"):
+                del record[name]
+            record |= {"valid": None, "diverged": True, "epochs": 0, "parameters": 0, "best_epoch": 0}
+    return made
+
+
+def test_a_seed_that_ran_away_is_said_and_the_others_count(recipe, page, answers, log, tmp_path):
+    one = with_seeds(log, {("irnn", 0)})
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(one))
+    text = " ".join(page.table(answers.read_log(path)).split())
+    assert "The numbers ran away before the first validation: IRNN seed 0. These have no model." in text
+    assert "All rows have 1 seed, as the one with the fewest" in text
+    assert "seeds: 1. The test" in text
+    assert "| **IRNN** |" in text
+    assert "Not finished" not in text
+    assert answers.Found(one).models["irnn"][0]["seed"] == 1
+    later = copy.deepcopy(log)
+    next(r for r in later["trainings"] if r["row"] == "gru" and "seed" in r)["diverged"] = True
+    assert "**They ran away later: GRU seed 0. The best model of before counts.**" in " ".join(
+        page.table(later).split()
+    )
+
+
+@pytest.mark.parametrize("row", ["irnn", "rnn", "lstm+memory"])
+def test_a_row_that_always_ran_away_is_left_out_and_the_rest_answered(recipe, page, answers, log, tmp_path, row):
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(with_seeds(log, {(row, 0), (row, 1)})))
+    text = page.table(answers.read_log(path))
+    name = answers.NAMES[row]
+    assert f"Without a model, and left out: {name}." in " ".join(text.split())
+    assert f"| **{name}** |" not in text
+    assert sum(line.startswith("| **") for line in text.splitlines()) == 2 * 7  # of likelihood, of what is kept
+    assert "seeds: 2." in " ".join(text.split())
+    assert "Not finished" not in text
+    questions = [line for line in text.splitlines() if line.startswith("- ")]
+    assert 0 < len(questions) <= len(answers.QUESTIONS) * 3 + 4 * len(answers.ASKED_TOO)
+    assert all(f"{name} " not in line for line in questions if row == "irnn")
 
 
 def test_without_a_search_every_row_has_a_rate_of_its_own(recipe):
