@@ -37,10 +37,10 @@ from forgetting_page import forgetting_page, markdown, pictures, read_log
 from forgetting_words import FORMS, LastWord, Sentence
 from numpy.typing import NDArray
 from side_by_side import work, workers
-from trainings import Record, run_recipe
+from trainings import Record, damaged, run_recipe
 
 from seqaudio.errors import OptionError
-from seqaudio.files.atomic import write_bytes
+from seqaudio.files.atomic import read_bytes, write_bytes
 from seqaudio.memory.bootstrap import finite
 from seqaudio.memory.fading import fading
 from seqaudio.memory.gates import NAMES, gate_trace
@@ -282,8 +282,9 @@ def searched(cells: Sequence[Cell], path: Path, jobs: int) -> str:
         for rate in GRID
     ]
     plan = {job.name: [job.config.model_dump(mode="json"), asdict(job.practice)] for job in asked}
-    kept: Record = json.loads(path.read_bytes()) if path.is_file() else {}
-    known = {name: tried for name, found in kept.items() if found["plan"] == plan.get(name)}
+    known = read_rates(path) if path.is_file() else {}
+    # another plan for a rate is another trial; those of other cells stay for when they are asked for again
+    known = {name: found for name, found in known.items() if name not in plan or found["plan"] == plan[name]}
     rest = [job for job in asked if job.name not in known]
     with workers(jobs) as pool:
         waiting = {pool.submit(work, tried, job): job for job in rest}
@@ -305,6 +306,18 @@ def searched(cells: Sequence[Cell], path: Path, jobs: int) -> str:
         said = [f"**{s:.2f}**" if rate == RATES[job.cell] else f"{s:.2f}" for rate, s in zip(GRID, shares, strict=True)]
         lines.append(f"| {job.task} | {job.cell} | {' | '.join(said)} |")
     return "\n".join(lines) + "\n"
+
+
+def read_rates(path: Path) -> Record:
+    """What a search found before. Raises CheckpointError when it is damaged, or something else."""
+    try:
+        kept: Record = json.loads(read_bytes(path))
+        for found in kept.values():
+            if not (isinstance(found["plan"], list) and 0 <= found["share"] <= 1):
+                raise ValueError("a rate without a share of right answers")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise damaged(path, "forgetting.py --search", problem) from None
+    return kept
 
 
 def tried(job: Job) -> float:

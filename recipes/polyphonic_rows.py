@@ -72,7 +72,7 @@ def read_log(path: Path) -> Record:
         check_strata(log["frames"].get("test_strata"), counts["test"])
         check_retention(log.get("retention"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise damaged(path, "the benchmark", problem) from None
+        raise damaged(path, "polyphonic_benchmark.py", problem) from None
     return log
 
 

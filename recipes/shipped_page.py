@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from shipped_measures import OUTPUTS, PRIMER_BARS, REAL, Record
 from shipped_models import Plain, Shipped
+from trainings import damaged
 
-from seqaudio.errors import CheckpointError
 from seqaudio.files.atomic import read_bytes
 from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.report.statistics import Interval, interval
@@ -32,7 +32,7 @@ def read_log(path: Path) -> Record:
             if "nats" in row and np.asarray(row["nats"], float).shape != (pieces,):
                 raise ValueError("nats of other pieces")
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise CheckpointError(f"{path}: no log of train_shipped.py ({problem}); move it away and train anew") from None
+        raise damaged(path, "train_shipped.py", problem) from None
     return log
 
 

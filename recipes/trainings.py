@@ -17,6 +17,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -25,8 +26,8 @@ from typing import Any
 import click
 from side_by_side import work
 
-from seqaudio.errors import CheckpointError, OptionError, SeqAudioError
-from seqaudio.files.atomic import write_bytes
+from seqaudio.errors import BadFileError, CheckpointError, OptionError, SeqAudioError
+from seqaudio.files.atomic import read_bytes, write_bytes
 from seqaudio.models.config import ModelConfig
 from seqaudio.training.config import TrainingConfig, check_experiment
 from seqaudio.training.progress import Progress
@@ -164,13 +165,28 @@ def training_options(name: str, kept: str) -> Callable[[Callable[..., None]], Ca
     return with_options
 
 
+MADE_BY = {  # what stands in the logs of each recipe and of no other
+    "forgetting.py": {"networks", "cells"},
+    "beyond_music.py": {"text", "series"},
+    "rnn_vs_lstm.py": {"trainings", "corpus", "rows"},
+    "polyphonic_benchmark.py": {"trainings", "frames"},
+    "train_shipped.py": {"choice", "rows"},
+}
+KEEPING_RUNS = ("rnn_vs_lstm.py", "polyphonic_benchmark.py")  # their trainings can be found again without a log
+
+
 def damaged(path: Path, recipe: str, problem: Exception) -> CheckpointError:
-    """What to raise where a file is not a log of a recipe."""
+    """What to raise where a file is not a log of a recipe: damaged, or the log of another."""
+    with suppress(ValueError, RecursionError, BadFileError):
+        log = json.loads(read_bytes(path))
+        for other, names in MADE_BY.items():
+            if other != recipe and isinstance(log, dict) and names <= set(log):
+                return CheckpointError(f"{path}: the log of {other}, not of {recipe}; name another file or --out")
     reason = " ".join(f"{type(problem).__name__}: {problem}".split())
-    return CheckpointError(
-        f"{path}: damaged, not a log of {recipe} ({reason}); move it away: finished trainings are kept in the "
-        "folder of --runs and found again"
-    )
+    kept = "finished trainings are kept in the folder of --runs and found again"
+    if recipe not in KEEPING_RUNS:
+        kept = "what it held is then done anew"
+    return CheckpointError(f"{path}: damaged, not a log of {recipe} ({reason}); move it away: {kept}")
 
 
 def wrapped(text: str) -> list[str]:

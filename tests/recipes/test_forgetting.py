@@ -14,6 +14,7 @@ from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.memory.recall import Practice, judged, network_configs, practise, recall
 from seqaudio.memory.tasks import Adding, Copy, Motif
 from tests.recipes.loading import loaded
+from tests.samples import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +273,14 @@ def test_a_search_prints_every_rate_and_marks_the_one_in_use(short, tmp_path: Pa
     rows = [line for line in text.splitlines() if line.startswith("| ") and "task" not in line]
     assert len(rows) == 2 * 4
     assert all(row.count("**") == 2 and row.count("|") == 3 + len(short.GRID) for row in rows)
+    kept = json.loads((tmp_path / "rates.json").read_text())
+    less = short.searched(["rnn"], tmp_path / "rates.json", 1)
+    assert json.loads((tmp_path / "rates.json").read_text()) == kept  # those of the LSTM are not lost
+    assert less.splitlines()[6:] == [line for line in text.splitlines()[6:] if "| lstm |" not in line]
+    for wrong in ("", "[]", '{"a": {"plan": []}}'):
+        (tmp_path / "rates.json").write_text(wrong)
+        with pytest.raises(CheckpointError, match=r"damaged, not a log of forgetting.py --search .*done anew"):
+            short.searched(["rnn"], tmp_path / "rates.json", 1)
 
 
 def test_what_is_no_cell_or_no_log_is_refused(recipe, page, tmp_path: Path) -> None:
@@ -283,3 +292,19 @@ def test_what_is_no_cell_or_no_log_is_refused(recipe, page, tmp_path: Path) -> N
         path.write_text(text)
         with pytest.raises(CheckpointError, match="damaged, not a log of"):
             page.read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("log", "made_by"),
+    [
+        ("rnn_vs_lstm/oneills", "rnn_vs_lstm.py"),
+        ("beyond_music/beyond_music", "beyond_music.py"),
+        ("polyphonic/JSB_Chorales", "polyphonic_benchmark.py"),
+        ("shipped/folk", "train_shipped.py"),
+    ],
+)
+def test_the_log_of_another_recipe_is_not_called_damaged(page, log: str, made_by: str) -> None:
+    path = ROOT / "docs" / "results" / f"{log}.json"
+    with pytest.raises(CheckpointError, match=f"the log of {made_by}, not of forgetting.py; name another") as refused:
+        page.read_log(path)
+    assert "damaged" not in str(refused.value)

@@ -269,7 +269,7 @@ def test_a_damaged_log_is_refused(recipe, printed, tmp_path, damage):
     text = (printed[0] / "Walks.json").read_text()
     log = json.loads(text)
     (tmp_path / "log.json").write_text(damage(text, log) or json.dumps(log))
-    with pytest.raises(CheckpointError, match=r"log.json: damaged, not a log of the benchmark .*; move it away"):
+    with pytest.raises(CheckpointError, match=r"log.json: damaged, not a log of polyphonic_benchmark.py .*; move"):
         recipe.read_log(tmp_path / "log.json")
 
 

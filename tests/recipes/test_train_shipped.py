@@ -200,5 +200,5 @@ def test_a_model_is_made_from_a_folder_and_measured_again(recipe, tmp_path: Path
 
 def test_a_damaged_log_is_refused(recipe, tmp_path: Path) -> None:
     (tmp_path / "folk.json").write_text('{"rows": {"folk": {"nats": [1]}}, "test": {"notes": [1, 2]}}')
-    with pytest.raises(CheckpointError, match="no log of train_shipped"):
+    with pytest.raises(CheckpointError, match="damaged, not a log of train_shipped"):
         sys.modules["shipped_page"].read_log(tmp_path / "folk.json")
