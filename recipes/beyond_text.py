@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqaudio.errors import OptionError
+from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import read_bytes
 from seqaudio.models.baselines import PPM, MatchCopy, NGram
 from seqaudio.models.sequence_model import SequenceModel
@@ -76,13 +76,24 @@ class Book:
 
 @lru_cache
 def open_book(path: Path) -> Book:
-    """Read a book. Raises OptionError where it has fewer than three chapters."""
+    """Read a book.
+
+    Raises:
+        BadFileError: it is no text in UTF-8.
+        OptionError: it has fewer than three chapters, or the last is too short to be gone on from.
+    """
     data = read_bytes(path)
-    chapters = [passages(chapter) for chapter in re.split(r"\n(?:[ \t]*\n){3,}", data.decode("utf-8-sig").strip())]
+    try:
+        whole = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise BadFileError(f"{path.name}: no text in UTF-8, from byte {problem.start} on; save it as UTF-8") from None
+    chapters = [passages(chapter) for chapter in re.split(r"\n(?:[ \t]*\n){3,}", whole.strip())]
     chapters = [chapter for chapter in chapters if chapter]
     if len(chapters) < 3:
         raise OptionError(f"{path.name}: {len(chapters)} chapters; it needs three, parted by three empty lines")
     *learnt, valid, test = chapters
+    if max(map(len, test)) < PROMPT:
+        raise OptionError(f"{path.name}: its last chapter needs {PROMPT} characters or more, to be gone on from")
     train = [passage for chapter in learnt for passage in chapter]
     symbols = "".join(sorted(set("".join(train))))
     number = {symbol: place + 1 for place, symbol in enumerate(symbols)}

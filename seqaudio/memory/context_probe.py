@@ -6,6 +6,7 @@ effective context).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -103,11 +104,13 @@ def probe_context(
         seed: of random orders and draws.
 
     Raises:
-        OptionError: there is no such unit, or a number is below 1.
+        OptionError: there is no such unit, a number is below 1, or a share below 0 or none.
         NoNotesError: no piece has two units.
     """
     if unit not in get_args(Unit):
         raise OptionError(f"unit is {unit!r}, it must be one of {', '.join(get_args(Unit))}")
+    if not 0 <= within < math.inf:
+        raise OptionError(f"within is {within:g}, it must be a share, 0 or more")
     known = list(pieces)
     lines: list[Line] = [line_of(checkpoint, piece.piece, by_steps=unit == "steps") for piece in known]
     of_bars = any(isinstance(line, BarLine) for line in lines)

@@ -66,6 +66,9 @@ def test_wrong_numbers_and_units():
     piece = hear(MODEL, tune(4))
     with pytest.raises(OptionError, match="unit is 'beats', it must be one of auto, bars, steps"):
         probe_context(MODEL, [piece], unit="beats")
+    for within in (float("nan"), -0.1, float("inf")):
+        with pytest.raises(OptionError, match=r"within is .*, it must be a share, 0 or more"):
+            probe_context(MODEL, [piece], within=within)
     with pytest.raises(OptionError, match="0 targets"):
         probe_context(MODEL, [piece], targets=0)
     with pytest.raises(OptionError, match="0 targets"):

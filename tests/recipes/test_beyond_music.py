@@ -15,7 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from seqaudio.errors import CheckpointError, MissingDependencyError, OptionError
+from seqaudio.errors import BadFileError, CheckpointError, MissingDependencyError, OptionError
 from seqaudio.models.config import ModelConfig
 from seqaudio.training.evaluate import piece_nats
 from tests.recipes.loading import loaded
@@ -96,6 +96,16 @@ def test_a_book_needs_three_chapters(text, tmp_path):
     path = tmp_path / "short.txt"
     path.write_text(f"{CHAPTER}\n\n\n{CHAPTER}")
     with pytest.raises(OptionError, match="it needs three"):
+        text.open_book(path)
+    path.write_text("\n\n\n\n".join([CHAPTER, CHAPTER, "short"]))
+    with pytest.raises(OptionError, match="last chapter needs 200 characters"):
+        text.open_book(path.rename(tmp_path / "end.txt"))
+
+
+def test_what_is_no_text_is_refused(text, tmp_path):
+    path = tmp_path / "music.mid"
+    path.write_bytes(b"MThd\0\xe0music")
+    with pytest.raises(BadFileError, match=r"music.mid: no text in UTF-8, from byte 5 on; save it as UTF-8"):
         text.open_book(path)
 
 
