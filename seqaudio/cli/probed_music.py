@@ -18,7 +18,7 @@ from seqaudio.cli.reading import Placed, Tell, pieces_of
 from seqaudio.errors import NoNotesError, OptionError, SeqAudioError
 from seqaudio.files.limits import Limits
 from seqaudio.files.reader import read_pieces
-from seqaudio.memory.heard import Heard, hear, hear_steps
+from seqaudio.memory.heard import Heard, hear, hear_steps, steps_of
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts
 from seqaudio.music.score import Score
 from seqaudio.pretrained import example_path, model_path
@@ -89,17 +89,12 @@ def hear_own(name: str, checkpoint: Checkpoint, most: int) -> Music:
 def hear_too(checkpoint: Checkpoint, first: Checkpoint, name: str, music: Music) -> Music:
     """The music of a first model, so named, as another model hears it. Raises NoNotesError where it hears nothing."""
     source = f"what {name} hears, {music.source}"
-    if _steps_of(checkpoint) == _steps_of(first):
+    if steps_of(checkpoint) == steps_of(first):
         return Music(music.pieces, source)
     try:
         return Music([hear(checkpoint, piece.score, piece.name) for piece in music.pieces], source)
     except NoNotesError as problem:
         raise NoNotesError(f"a model beside {name} cannot hear {source}: {problem}; name FILES for both") from None
-
-
-def _steps_of(checkpoint: Checkpoint) -> FrameFacts | str:
-    """What the steps of a model are; the same for models that hear the same of every piece."""
-    return checkpoint.frames or checkpoint.require_tokenizer().to_json()
 
 
 def _some(count: int, total: int, whose: str = "") -> str:

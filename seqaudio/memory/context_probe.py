@@ -15,7 +15,7 @@ from seqaudio.errors import OptionError
 from seqaudio.memory.bootstrap import finite
 from seqaudio.memory.contexts import SEMITONES, STEP_TARGETS, TARGETS, ContextNats, context_nats
 from seqaudio.memory.effective import WITHIN, Context, contexts
-from seqaudio.memory.heard import Heard, long_enough
+from seqaudio.memory.heard import Heard, heard_by, long_enough
 from seqaudio.memory.lines import BarLine, Line, line_of
 from seqaudio.models.checkpoint import Checkpoint
 
@@ -104,14 +104,15 @@ def probe_context(
         seed: of random orders and draws.
 
     Raises:
-        OptionError: there is no such unit, a number is below 1, or a share below 0 or none.
+        OptionError: there is no such unit, a number is below 1, a share below 0 or none, or a piece was heard by a
+            model of other steps.
         NoNotesError: no piece has two units.
     """
     if unit not in get_args(Unit):
         raise OptionError(f"unit is {unit!r}, it must be one of {', '.join(get_args(Unit))}")
     if not 0 <= within < math.inf:
         raise OptionError(f"within is {within:g}, it must be a share, 0 or more")
-    known = list(pieces)
+    known = heard_by(checkpoint, pieces)
     lines: list[Line] = [line_of(checkpoint, piece.piece, by_steps=unit == "steps") for piece in known]
     of_bars = any(isinstance(line, BarLine) for line in lines)
     if lines and unit == "bars" and not of_bars:

@@ -23,7 +23,7 @@ from seqaudio.memory.bootstrap import finite
 from seqaudio.memory.facts import facts_of
 from seqaudio.memory.following import DRAWS, Following, follow
 from seqaudio.memory.gates import KEEPS, Trace, check_has_gates, gate_trace
-from seqaudio.memory.heard import Heard, long_enough, steps_per_bar
+from seqaudio.memory.heard import Heard, heard_by, long_enough, steps_per_bar
 from seqaudio.models.checkpoint import Checkpoint
 
 Floats = NDArray[np.float64]
@@ -151,7 +151,8 @@ def probe_gates(
         seed: of the draws.
 
     Raises:
-        OptionError: the model has other cells, or ``units`` or ``draws`` is too small.
+        OptionError: the model has other cells, ``units`` or ``draws`` is too small, or a piece was heard by a model of
+            other steps.
         NoNotesError: there are no pieces, or none of two steps.
     """
     check_has_gates(checkpoint)
@@ -161,7 +162,7 @@ def probe_gates(
     heard: list[Heard] = []
     states: list[list[NDArray[np.float32]]] = []
     counted, first, left_out = _Counts(), None, 0
-    known = list(pieces)
+    known = heard_by(checkpoint, pieces)
     known, short = long_enough(known, list(map(len, known)), 2, "steps", "files with notes")
     for piece in known:
         if heard and counted.steps + len(piece) > MOST_STEPS:

@@ -12,7 +12,7 @@ from typing import Any
 from seqaudio.memory.bootstrap import finite
 from seqaudio.memory.fading import Fading, fading
 from seqaudio.memory.gradients import LAGS, TARGETS, fewest_steps, gradient_norms
-from seqaudio.memory.heard import Heard, long_enough
+from seqaudio.memory.heard import Heard, heard_by, long_enough
 from seqaudio.models.cells import STATE_PARTS
 from seqaudio.models.checkpoint import Checkpoint
 
@@ -77,10 +77,10 @@ def probe_gradients(
         seed: of the draws, and of fresh weights.
 
     Raises:
-        OptionError: a number is below 1.
+        OptionError: a number is below 1, or a piece was heard by a model of other steps.
         NoNotesError: no piece is long enough.
     """
-    known = list(pieces)
+    known = heard_by(checkpoint, pieces)
     lags = usual_lags(known) if lags is None else lags
     lengths = [len(piece.piece) for piece in known]
     kept, remarks = long_enough(known, lengths, fewest_steps(lags), f"{checkpoint.step}s", "ask for fewer --lags")

@@ -9,7 +9,7 @@ tell no time that we can read (those of MidiTok) a step is a unit, and there are
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -59,6 +59,7 @@ class Heard:
         boxes: the pitched notes, or drums where there are only these.
         remarks: how the piece was made readable.
         eos: of tokens that were not cut, the id of the EOS behind them, which is predicted; else None.
+        of: what its steps are, see :func:`steps_of`.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Heard:
     boxes: list[Box]
     remarks: tuple[str, ...] = ()
     eos: int | None = None
+    of: FrameFacts | str = ""
 
     def __len__(self) -> int:
         """Number of steps."""
@@ -135,6 +137,32 @@ def hear_steps(checkpoint: Checkpoint, piece: NDArray[Any], name: str = "", most
     return _cut(_of_tokens(tokenizer, ids, score, score, name), most_steps)
 
 
+def steps_of(steps: Checkpoint | Tokenizer | FrameFacts) -> FrameFacts | str:
+    """What the steps of a model are: its frames, or its tokenizer as JSON; equal where one hears what another does."""
+    if isinstance(steps, Checkpoint):
+        steps = steps.frames or steps.require_tokenizer()
+    return steps if isinstance(steps, FrameFacts) else steps.to_json()
+
+
+def heard_by(checkpoint: Checkpoint, pieces: Iterable[Heard]) -> list[Heard]:
+    """The pieces, all of them of steps that a model knows: those of another would be heard as something else.
+
+    Raises:
+        OptionError: one is not.
+    """
+    known, own = list(pieces), steps_of(checkpoint)
+    for piece in known:
+        if not isinstance(piece, Heard):
+            raise OptionError(
+                f"a {type(piece).__name__} among the pieces; give what hear(checkpoint, score) makes of it"
+            )
+        if piece.of != own:
+            raise OptionError(
+                f"{piece.name or 'a piece'}: heard by a model of other steps; hear it with this one again"
+            )
+    return known
+
+
 def steps_per_bar(pieces: Sequence[Heard]) -> float:
     """The mean over all pieces, NaN where their steps know no bars."""
     with_bars = [piece for piece in pieces if len(piece.bar)]
@@ -186,7 +214,7 @@ def _of_tokens(
         boxes = _boxes(grid, in_seconds=isinstance(tokenizer, PerformanceTokenizer))
     bar, quarters = _places(begin, lines, score)
     held = (_last(pitches), _last(velocity))
-    return Heard(name, ids, score, edges, lines, bar, quarters, *held, boxes, remarks, eos)
+    return Heard(name, ids, score, edges, lines, bar, quarters, *held, boxes, remarks, eos, steps_of(tokenizer))
 
 
 def _frames_of(facts: FrameFacts, score: Score) -> tuple[Frames, tuple[str, ...]]:
@@ -214,7 +242,7 @@ def _of_frames(facts: FrameFacts, frames: Frames, score: Score, name: str, remar
         for k, first, stop in zip(*(column.tolist() for column in runs_of_frames(frames)), strict=True)
     ]
     silent = np.full(len(frames), NO_PITCH)
-    return Heard(name, frames, score, edges, lines, bar, quarters, pitch, silent, boxes, remarks)
+    return Heard(name, frames, score, edges, lines, bar, quarters, pitch, silent, boxes, remarks, of=facts)
 
 
 def _begin_of_tokens(tokenizer: Tokenizer, ids: IntArray, score: Score) -> tuple[Floats | None, Floats]:
@@ -282,4 +310,6 @@ def _cut(heard: Heard, most: int) -> Heard:
     rows = (heard.bar[:most], heard.quarters[:most], heard.pitch[:most], heard.loudness[:most])
     boxes = [box for box in heard.boxes if box.begin < end]
     remarks = (*heard.remarks, f"the first {most:,} of {len(heard):,} steps")
-    return Heard(heard.name, heard.steps[:most], heard.score, heard.edges[: most + 1], lines, *rows, boxes, remarks)
+    return Heard(
+        heard.name, heard.steps[:most], heard.score, heard.edges[: most + 1], lines, *rows, boxes, remarks, of=heard.of
+    )

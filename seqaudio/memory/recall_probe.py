@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqaudio.memory.half_lag import Recall, recall_of_motifs
-from seqaudio.memory.heard import Heard, long_enough
+from seqaudio.memory.heard import Heard, heard_by, long_enough
 from seqaudio.memory.lines import BarLine, Line, line_of
 from seqaudio.memory.motifs import DISTANCES, PLACES, MotifNats, fewest_units, motif_nats
 from seqaudio.models.checkpoint import Checkpoint
@@ -70,10 +70,10 @@ def probe_recall(
         seed: of random orders and draws.
 
     Raises:
-        OptionError: a number cannot be.
+        OptionError: a number cannot be, or a piece was heard by a model of other steps.
         NoNotesError: no piece has room for a motif and other music.
     """
-    known = list(pieces)
+    known = heard_by(checkpoint, pieces)
     lines: list[Line] = [line_of(checkpoint, piece.piece) for piece in known]
     of_bars = any(isinstance(line, BarLine) for line in lines)
     units = "bars" if of_bars else f"{checkpoint.step}s"

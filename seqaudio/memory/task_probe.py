@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from seqaudio.errors import OptionError
 from seqaudio.memory.bootstrap import finite
 from seqaudio.memory.half_lag import Recall, recall_of_seeds
 from seqaudio.memory.recall import RATES, Practice, Recalled, network_configs, practised_recall
 from seqaudio.memory.tasks import Task
-from seqaudio.models.cells import Cell
+from seqaudio.models.cells import CELLS, Cell
 from seqaudio.models.config import ModelConfig
 
 PARAMETERS = 17_000  # an LSTM of about 50 units
@@ -122,8 +123,13 @@ def probe_task(
         on_step: called behind every step of every practice.
 
     Raises:
-        OptionError: the cells cannot be of one size near that.
+        OptionError: there is no such cell, a number is below 1, or the cells cannot be of one size near that.
     """
+    unknown = [cell for cell in cells if cell not in CELLS]
+    if unknown or not cells:
+        raise OptionError(f"cells are {list(cells)}; name some of {', '.join(CELLS)}")
+    if min(layers, seeds) < 1:
+        raise OptionError(f"{layers} layers and {seeds} seeds: both must be 1 or more")
     practice = practice or Practice()
     configs = network_configs(cells, task, parameters, layers=layers, chrono=chrono, residual=residual)
     found = {

@@ -9,8 +9,10 @@ from seqaudio import hear, probe_context, probe_gates, probe_gradients, probe_re
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.memory.gradient_probe import usual_lags
 from seqaudio.memory.gradients import gradient_norms
-from seqaudio.models.checkpoint import Checkpoint, weights_of
+from seqaudio.memory.heard import steps_of
+from seqaudio.models.checkpoint import Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import ModelConfig
+from seqaudio.tokens import BarsTokenizer
 from tests.samples import MELODY, random_model, tune
 
 CONFIG = ModelConfig(cell="gru", hidden_size=6, layers=1)
@@ -73,3 +75,18 @@ def test_wrong_numbers_and_units():
         probe_context(MODEL, [piece], targets=0)
     with pytest.raises(OptionError, match="0 targets"):
         probe_gradients(MODEL, [piece], lags=4, targets=0)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_another_model_heard_is_refused(name):
+    """Its tokens are numbers of other things here."""
+    other = BarsTokenizer(programs=False, velocities=True)
+    weights = weights_of(random_model(CONFIG, len(other.vocabulary)))
+    piece = hear(Checkpoint(CONFIG, other, weights), tune(6), "elsewhere")
+    with pytest.raises(OptionError, match="elsewhere: heard by a model of other steps; hear it with this one again"):
+        CALLS[name]([hear(MODEL, tune(6)), piece])
+    with pytest.raises(OptionError, match=r"a Score among the pieces; give what hear\(checkpoint, score\) makes of it"):
+        CALLS[name]([tune(6)])
+    cut, frames = hear(MODEL, tune(6), most_steps=20), FrameFacts()
+    assert steps_of(MODEL) == cut.of != piece.of
+    assert steps_of(frames) == FrameFacts() != steps_of(FrameFacts(steps_per_quarter=2))

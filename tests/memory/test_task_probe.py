@@ -3,7 +3,9 @@
 import json
 
 import numpy as np
+import pytest
 
+from seqaudio.errors import OptionError
 from seqaudio.memory.recall import RATES, Practice, network_configs, practised_recall
 from seqaudio.memory.task_probe import practices, probe_task
 from seqaudio.memory.tasks import Adding, Motif
@@ -40,3 +42,14 @@ def test_chrono_can_be_left_out_and_seeds_follow_one_another() -> None:
     assert report.networks[0].name == "lstm"
     assert [each.seed for each in practices(Practice(seed=4), "gru", 3)] == [4, 5, 6]
     assert {each.rate for each in practices(Practice(), "rnn", 3)} == {RATES["rnn"]}
+
+
+def test_wrong_cells_and_numbers_are_refused():
+    for cells, numbers, reason in (
+        (["elman"], {}, "cells are .*; name some of rnn, irnn"),
+        ([], {}, "cells are"),
+        (["rnn"], {"seeds": 0}, "1 layers and 0 seeds"),
+        (["rnn"], {"layers": 0}, "0 layers and 3 seeds"),
+    ):
+        with pytest.raises(OptionError, match=reason):
+            probe_task(Motif((0,)), cells, **numbers)
