@@ -43,7 +43,7 @@ class Waveform:
 
     def __len__(self) -> int:
         """Samples of each channel."""
-        return self.samples.shape[1]
+        return int(self.samples.shape[1])
 
     @property
     def channels(self) -> int:
