@@ -57,7 +57,7 @@ def the_model(asked: str, score: Score | None = None, primer_bars: int | None = 
         return Choice(DEFAULT_MODEL, "a piece without a primer") if asked == AUTO else Choice(asked)
     heard = first_bars(score, primer_bars) if primer_bars else score
     if asked != AUTO:
-        check_fits(asked, heard)
+        check_fits(asked, heard, "without --model the one that fits is chosen")
         return Choice(asked)
     return choose_model(heard if len(heard) else score)
 

@@ -177,10 +177,11 @@ def load_probed(
 
     with console().status("reading and hearing"):
         if files:
-            heard = hear_files(checkpoints, files, budgets, most, tell)
+            heard = hear_files(names, checkpoints, files, budgets, most, tell)
         else:
-            first, own = checkpoints[0], hear_own(names[0], checkpoints[0], most)
-            heard = [own, *(hear_too(checkpoint, first, names[0], own) for checkpoint in checkpoints[1:])]
+            (name, *beside), (first, *others) = names, checkpoints
+            own = hear_own(name, first, most)
+            heard = [own, *(hear_too(*each, name, first, own) for each in zip(beside, others, strict=True))]
     if not all(music.pieces for music in heard):
         raise NoNotesError("no piece could be heard")
     models = zip(names, checkpoints, heard, strict=True)

@@ -22,6 +22,7 @@ from seqaudio.memory.heard import Heard, hear, hear_steps, steps_of
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts
 from seqaudio.music.score import Score
 from seqaudio.pretrained import example_path, model_path
+from seqaudio.pretrained.choice import check_fits
 from seqaudio.tokens import BarsTokenizer
 
 T = TypeVar("T")
@@ -39,16 +40,16 @@ class Music(NamedTuple):
 
 
 def hear_files(
-    checkpoints: Sequence[Checkpoint], files: Sequence[str], limits: Limits, most: int, tell: Tell
+    names: Sequence[str], checkpoints: Sequence[Checkpoint], files: Sequence[str], limits: Limits, most: int, tell: Tell
 ) -> list[Music]:
     """What each model hears of the same files, which are read once; what cannot be read or heard is told."""
     music = _unseen(list(pieces_of(files, limits, tell)))
     heard: list[list[Heard]] = [[] for _ in checkpoints]
     for piece in _spread(music, most):
         problems = {}  # told once, though several models may say the same
-        for pieces, checkpoint in zip(heard, checkpoints, strict=True):
+        for name, pieces, checkpoint in zip(names, heard, checkpoints, strict=True):
             try:
-                pieces.append(_of_file(checkpoint, piece))
+                pieces.append(_of_file(name, checkpoint, piece))
             except SeqAudioError as problem:
                 problems[str(problem)] = True
         for reason in problems:
@@ -86,15 +87,17 @@ def hear_own(name: str, checkpoint: Checkpoint, most: int) -> Music:
         raise OptionError(f"{name}: what this model writes by itself is silent; name FILES that it can hear") from None
 
 
-def hear_too(checkpoint: Checkpoint, first: Checkpoint, name: str, music: Music) -> Music:
-    """The music of a first model, so named, as another model hears it. Raises NoNotesError where it hears nothing."""
-    source = f"what {name} hears, {music.source}"
-    if steps_of(checkpoint) == steps_of(first):
-        return Music(music.pieces, source)
+def hear_too(name: str, checkpoint: Checkpoint, first_name: str, first: Checkpoint, music: Music) -> Music:
+    """The music of a first model as another model hears it. Raises NoNotesError where it hears nothing."""
+    source = f"what {first_name} hears, {music.source}"
     try:
+        for piece in music.pieces:
+            check_fits(name, piece.score)
+        if steps_of(checkpoint) == steps_of(first):
+            return Music(music.pieces, source)
         return Music([hear(checkpoint, piece.score, piece.name) for piece in music.pieces], source)
     except NoNotesError as problem:
-        raise NoNotesError(f"a model beside {name} cannot hear {source}: {problem}; name FILES for both") from None
+        raise NoNotesError(f"--beside {name}: cannot hear {source}: {problem}; or name FILES for both") from None
 
 
 def _some(count: int, total: int, whose: str = "") -> str:
@@ -114,10 +117,11 @@ def _unseen(music: list[Placed]) -> list[Placed]:
     return [piece for piece in music if piece.split == "test" or piece.file not in tested]
 
 
-def _of_file(checkpoint: Checkpoint, piece: Placed) -> Heard:
+def _of_file(name: str, checkpoint: Checkpoint, piece: Placed) -> Heard:
     """A piece of a file as a model hears it."""
     facts, roll = checkpoint.frames, piece.roll
     if facts is None or roll is None or (roll.frames.shape[1], roll.lowest_pitch) != (facts.keys, facts.lowest_pitch):
+        check_fits(name, piece.score)
         return hear(checkpoint, piece.score, piece.name)
     heard = hear_steps(checkpoint, roll.frames, piece.name)
     own, theirs = facts.steps_per_quarter, roll.steps_per_quarter

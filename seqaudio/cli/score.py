@@ -53,7 +53,7 @@ def command(
             raise OptionError(f"--engine onnx: {why_no_graph(checkpoint.config)}; leave it out")
         return score_rolls(model, checkpoint, files, budgets, asked, as_json)
     loaded = load_engine(model_path(model), "torch" if asked else engine)  # type: ignore[arg-type]
-    rows, problems = _score_all(loaded, files, budgets, asked, as_json)
+    rows, problems = _score_all(model, loaded, files, budgets, asked, as_json)
     if not rows:
         raise NoNotesError("no piece could be scored")
     totals = [sum(row[key] for row in rows) for key in ("tokens", "notes", "bars", "nats")]
@@ -67,13 +67,14 @@ def command(
 
 
 def _score_all(
-    loaded: Engine, files: tuple[Path, ...], budgets: Limits, asked: Asked, as_json: bool
+    model: str, loaded: Engine, files: tuple[Path, ...], budgets: Limits, asked: Asked, as_json: bool
 ) -> tuple[list[dict[str, Any]], int]:
     """A row for each piece, printed unless all is to be JSON, and how many could not be scored, named on stderr."""
     from seqaudio.continuation.likelihood import score_likelihood
     from seqaudio.errors import NoNotesError, SeqAudioError
     from seqaudio.files.atomic import shown
     from seqaudio.files.reader import read_pieces
+    from seqaudio.pretrained.choice import check_fits
 
     rows: list[dict[str, Any]] = []
     problems: list[object] = []
@@ -92,6 +93,7 @@ def _score_all(
             skip(reason)
         for piece in pieces:
             try:
+                check_fits(model, piece.score)
                 found = score_likelihood(loaded, piece.score, **asked)
             except NoNotesError as problem:
                 skip(f"{shown(path)}: {problem}")

@@ -31,10 +31,10 @@ class Choice(NamedTuple):
         return () if self.why is None else (f"model {self.model}, chosen for {self.why}; --model names another",)
 
 
-def check_fits(model: str, score: Score) -> None:
+def check_fits(model: str, score: Score, advice: str = "name another model") -> None:
     """Raises NoNotesError where a shipped model has learnt nothing of what a piece is made of: drums, or pitched notes.
 
-    Models of other names, and pieces without notes, pass.
+    Models of other names, and pieces without notes, pass. The advice is what to do.
     """
     if model not in SHIPPED or not len(score):
         return
@@ -44,7 +44,7 @@ def check_fits(model: str, score: Score) -> None:
         came, knows = "no pitched notes, only drums", "no drums"
     else:
         return
-    raise NoNotesError(f"{came}, and model {model} knows {knows}; without --model the one that fits is chosen")
+    raise NoNotesError(f"{came}, and model {model} knows {knows}; {advice}")
 
 
 def choose_model(score: Score) -> Choice:

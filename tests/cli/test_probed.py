@@ -176,6 +176,20 @@ def test_new_folders_are_made_for_what_is_written(seqaudio, tmp_path: Path) -> N
     assert json.loads((tmp_path / "other/one/a.json").read_text())["model"]
 
 
+@pytest.mark.parametrize("command", [("score",), ("probe", "gates"), ("probe", "gradients")])
+def test_drums_are_not_asked_of_pitched_notes(seqaudio, tmp_path: Path, command) -> None:  # noqa: F811
+    write_midi(tune(8), tmp_path / "a.mid")
+    result = seqaudio(*command, "drums", "a.mid")
+    assert (result.code, result.out) == (3, "")
+    why = "no drums, only pitched notes, and model drums knows nothing but drums; name another model"
+    assert result.err.splitlines()[0] == f"seqaudio: a.mid: {why}"
+
+
+def test_a_model_beside_that_cannot_hear_the_music_is_named(seqaudio) -> None:  # noqa: F811
+    fails(seqaudio("probe", "gradients", "folk", "--beside", "drums"), 3, "--beside drums: cannot hear what folk hears")
+    fails(seqaudio("probe", "gradients", "drums", "--beside", "folk"), 3, "--beside folk: cannot hear what drums hears")
+
+
 def test_models_beside_each_other_hear_the_same_music(seqaudio, tmp_path: Path) -> None:  # noqa: F811
     """Whatever their steps are, and whoever wrote it."""
     whole = saved(tmp_path / "whole", BarsTokenizer(), facts=WHOLE_PIECES)

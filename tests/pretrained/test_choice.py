@@ -67,7 +67,7 @@ def test_a_shipped_model_is_refused_what_it_has_learnt_nothing_of():
     for model in SHIPPED:
         pieces = {"no drums, only pitched": tune(8), "no pitched notes, only drums": drums}
         unknown = "no drums, only pitched" if model == "drums" else "no pitched notes, only drums"
-        with pytest.raises(NoNotesError, match=f"{unknown}.* model {model} .*without --model"):
+        with pytest.raises(NoNotesError, match=f"{unknown}.* model {model} .*; name another model"):
             check_fits(model, pieces.pop(unknown))
         check_fits(model, *pieces.values())
         check_fits(model, band)
