@@ -80,7 +80,7 @@ def command(
     asked = asked or USUAL
     tasks, own = [task for task in TASKS if task in asked], OWN in asked
     if files and not own:
-        raise OptionError(f"FILES are heard for --task {OWN}; {', '.join(tasks)} have sequences of their own")
+        raise OptionError(f"FILES are heard for --task {OWN} alone; without it, leave them out")
     names, wanted = [model, *beside], Wanted(tasks, seeds, parameters, steps, chrono, seed)
     checkpoints = load_models(names, plot, json_file, files)
     facts: dict[str, Any] = {"seed": seed}

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqaudio.memory.fading import FLOOR, Fading
+from seqaudio.memory.fading import Fading, ratio_words
 from seqaudio.report.pianoroll import picture_kind, write_picture
 
 COLOURS = ("#d1642e", "#4878a8", "#5a8f4e", "#8a5aa0", "#8c6d31", "#404040")
@@ -68,8 +68,7 @@ def fading_figure(lines: Sequence[Line], unit: str = "steps") -> Figure:
 def _draw_line(axes: Axes, found: Fading, name: str, colour: str, style: Any, width: float) -> None:
     lags = np.arange(1, len(found.ratios) + 1)
     life = f"{found.half_life:.1f}" if math.isfinite(found.half_life) else f"over {len(lags)}"
-    last = f"{found.ratios[-1]:.1g}" if found.ratios[-1] > 10 * FLOOR else "0"
-    label = f"{name}: half-life {life}, at lag {len(lags)} {last}"
+    label = f"{name}: half-life {life}, {ratio_words(float(found.ratios[-1]))} left at lag {len(lags)}"
     axes.plot(lags, np.maximum(found.ratios, SHOWN_FLOOR / 10), color=colour, ls=style, linewidth=width, label=label)
     if found.low is not None and found.high is not None:
         low, high = (np.maximum(end, SHOWN_FLOOR / 10) for end in (found.low, found.high))

@@ -60,7 +60,7 @@ def test_tasks_alone_need_no_music_and_refuse_it(seqaudio, models, tunes) -> Non
     assert result.code == 0
     assert "hears" not in result.out
     assert "lstm " in result.out  # beside an rnn
-    fails(seqaudio("probe", "recall", models[1], *tunes, *asked), 2, "sequences of their own")
+    fails(seqaudio("probe", "recall", models[1], *tunes, *asked), 2, "FILES are heard for --task music alone")
 
 
 def test_distances_of_two_kinds_cannot_stand_in_one_table(seqaudio, models, tunes, tmp_path: Path) -> None:  # noqa: F811

@@ -7,7 +7,7 @@ import pytest
 
 from seqaudio.errors import OptionError
 from seqaudio.memory.fading import fading
-from seqaudio.report.fading import Line, draw_fading
+from seqaudio.report.fading import Line, draw_fading, fading_figure
 from tests.memory.test_fading import norms_of
 
 
@@ -28,3 +28,10 @@ def test_a_picture_is_the_same_twice_and_differs_by_what_it_shows(tmp_path: Path
     draw_fading([Line("nothing", fading([np.zeros((3, 1, 1, 1))], ("h",)))], tmp_path / "n.svg")
     with pytest.raises(OptionError, match="end the name in"):
         draw_fading([Line("a", one)], tmp_path / "a.gif")
+
+
+def test_the_legend_says_what_the_table_says():
+    figure = fading_figure([Line("a", fading(norms_of([0.9]), ("h",)))])
+    label = figure.axes[0].lines[0].get_label()
+    lags = norms_of([0.9])[0].shape[1]
+    assert label == f"a: half-life 7.6, {0.9 ** (lags - 1):.2f} left at lag {lags}"
