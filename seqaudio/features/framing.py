@@ -1,0 +1,129 @@
+"""How is sound cut into frames, and what is put at its ends?
+
+Conventions: samples (rows, time); frames (rows, frames, length), made without a copy and worked on in blocks that stay
+in the caches of a core. Frame t begins at sample ``t * hop_length``; with ``center`` the samples are padded first, so
+that its middle lies there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqaudio.errors import OptionError
+
+BLOCK = {"cpu": 128}  # frames
+LARGE_BLOCK = 1 << 16  # of other devices, so that a batch of long files does not fill them
+PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}  # numpy's names, torch's names
+
+
+@dataclass(frozen=True)
+class Framing:
+    """The short-time Fourier transform's frames, in librosa's words and with its defaults.
+
+    Attributes:
+        n_fft: samples of a frame.
+        hop_length: samples from one frame to the next.
+        win_length: samples of the window, which lies in the middle of the frame; None: all.
+        window: its name, as scipy and librosa know it.
+        center: whether a frame's middle, or its begin, is at ``t * hop_length``.
+        pad_mode: what lies beyond the ends: ``constant`` (zeros), ``reflect`` or ``edge``.
+
+    Raises:
+        OptionError: a value outside its range.
+    """
+
+    n_fft: int = 2048
+    hop_length: int = 512
+    win_length: int | None = None
+    window: str = "hann"
+    center: bool = True
+    pad_mode: str = "constant"
+
+    def __post_init__(self) -> None:
+        for name in ("n_fft", "hop_length"):
+            check_positive(name, getattr(self, name))
+        if self.win_length is not None and not 1 <= self.win_length <= self.n_fft:
+            raise OptionError(f"win_length is {self.win_length}, it must be 1 to n_fft ({self.n_fft})")
+        check_pad_mode(self.pad_mode)
+
+    @property
+    def padding(self) -> int:
+        """Samples that are put in front of the first one and behind the last one."""
+        return self.n_fft // 2 if self.center else 0
+
+    @property
+    def bins(self) -> int:
+        """Frequencies of a spectrum."""
+        return 1 + self.n_fft // 2
+
+    def count(self, samples: int) -> int:
+        """Frames of so many samples."""
+        return max(0, 1 + (samples + 2 * self.padding - self.n_fft) // self.hop_length)
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Samples before and from ``t * hop_length`` on that a frame hears, those that a mirror shows among them."""
+        before, behind = self.padding, self.n_fft - self.padding
+        if self.center and self.pad_mode == "reflect":
+            return self.n_fft + self.hop_length, behind + 1
+        return before, behind
+
+
+def check_positive(name: str, value: int) -> None:
+    """Raises OptionError unless it is a whole number above 0."""
+    if int(value) != value or value < 1:
+        raise OptionError(f"{name} is {value}, it must be a whole number of 1 or more")
+
+
+def check_pad_mode(mode: str) -> None:
+    """Raises OptionError unless it is known."""
+    if mode not in PAD_MODES:
+        raise OptionError(f"pad_mode is {mode!r}, it must be one of {', '.join(PAD_MODES)}")
+
+
+def pad(samples: Tensor, width: int, mode: str) -> Tensor:
+    """Samples (rows, time) with ``width`` more at both ends.
+
+    Raises:
+        OptionError: too few samples to mirror.
+    """
+    if not width:
+        return samples
+    if mode == "reflect" and samples.shape[-1] <= width:
+        have = samples.shape[-1]
+        raise OptionError(f"{have} samples are too few to reflect {width}; give more, or pad_mode='constant'")
+    return torch.nn.functional.pad(samples, (width, width), PAD_MODES[mode])
+
+
+def map_frames(samples: Tensor, length: int, hop_length: int, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """What a function makes of all frames, (rows, frames, ...), block by block.
+
+    Args:
+        samples: (rows, time), padded.
+        length: samples of a frame.
+        hop_length: from one to the next.
+        function: of frames (rows, frames, length), whose other axes it may change; each frame by itself.
+
+    Raises:
+        OptionError: fewer samples than one frame has.
+    """
+    if samples.shape[-1] < length:
+        raise OptionError(f"{samples.shape[-1]} samples are fewer than a frame of {length}; give more, or center=True")
+    frames = samples.unfold(-1, length, hop_length)  # (rows, frames, length), a view
+    rows, count = frames.shape[:2]
+    block = BLOCK.get(samples.device.type, LARGE_BLOCK)
+    if rows * count <= block:
+        return function(frames)
+    if count >= block:
+        made = [
+            torch.cat([function(frames[row : row + 1, begin : begin + block]) for begin in range(0, count, block)], 1)
+            for row in range(rows)
+        ]
+    else:
+        together = block // count
+        made = [function(frames[row : row + together]) for row in range(0, rows, together)]
+    return torch.cat(made) if len(made) > 1 else made[0]

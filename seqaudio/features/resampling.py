@@ -1,0 +1,105 @@
+"""How does the rate of sound change? soxr's filters, through librosa; halving also as a torch operation.
+
+A rate that falls by a whole factor is one filter of finite length, and soxr's is found by hearing what it makes of
+single samples. As a matrix product it runs wherever torch does, and gradients pass; the difference is soxr's rounding.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import overload
+
+import librosa
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqaudio.errors import OptionError
+from seqaudio.features.framing import map_frames
+
+QUALITY = "soxr_hq"
+FAINTEST = 1e-7  # of the filter's middle; weaker ends are rounding
+OUTPUTS = 64  # of one matrix product
+
+
+@overload
+def resample(samples: Tensor, from_rate: int, to_rate: int) -> Tensor: ...
+@overload
+def resample(samples: NDArray[np.floating], from_rate: int, to_rate: int) -> NDArray[np.floating]: ...
+def resample(samples: Tensor | NDArray[np.floating], from_rate: int, to_rate: int) -> Tensor | NDArray[np.floating]:
+    """The same sound at another rate, by soxr at high quality; on the CPU, and no gradient passes.
+
+    Shape:
+        (..., time) -> (..., ceil(time * to_rate / from_rate))
+
+    Args:
+        samples: floating point.
+        from_rate: theirs, in Hz.
+        to_rate: wanted, in Hz.
+
+    Raises:
+        OptionError: a rate that is not above 0, or no samples.
+    """
+    if not (from_rate > 0 and to_rate > 0):
+        raise OptionError(f"rates are {from_rate} and {to_rate} Hz; give numbers above 0")
+    if isinstance(samples, Tensor):
+        made = resample(samples.detach().cpu().numpy(), from_rate, to_rate)
+        return torch.from_numpy(made).to(samples.device)
+    if not samples.shape[-1]:
+        raise OptionError("there are no samples; give one or more")
+    made = librosa.resample(samples, orig_sr=from_rate, target_sr=to_rate, res_type=QUALITY)
+    return np.ascontiguousarray(made)
+
+
+class Decimation:
+    """A rate that falls by a whole factor, energy kept, as a filter.
+
+    Attributes:
+        factor: one sample is left of so many.
+        reach: samples on each side that one hears.
+    """
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+        taps = decimation_filter(factor)
+        self.reach = len(taps) // 2
+        self.length = factor * (OUTPUTS - 1) + len(taps)
+        self.matrix = np.zeros((self.length, OUTPUTS))
+        for output in range(OUTPUTS):
+            self.matrix[factor * output : factor * output + len(taps), output] = taps[::-1]
+        self._cast: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """(rows, time) -> (rows, ceil(time / factor))."""
+        key = samples.dtype, samples.device
+        if key not in self._cast:
+            self._cast[key] = torch.tensor(self.matrix, dtype=samples.dtype, device=samples.device)
+        matrix, hop = self._cast[key], self.factor * OUTPUTS
+        wanted = -(-samples.shape[-1] // self.factor)
+        blocks = -(-wanted // OUTPUTS)
+        behind = hop * (blocks - 1) + self.length - self.reach - samples.shape[-1]
+        padded = torch.nn.functional.pad(samples, (self.reach, max(0, behind)))
+        made = map_frames(padded, self.length, hop, lambda frames: frames @ matrix)  # (rows, blocks, outputs)
+        return made[:, :blocks].flatten(1)[:, :wanted]
+
+
+@lru_cache(maxsize=16)
+def decimation(factor: int) -> Decimation:
+    """The filter of a factor, measured once."""
+    return Decimation(factor)
+
+
+def decimation_filter(factor: int) -> NDArray[np.float64]:
+    """What soxr adds up for one sample out of ``factor``, (2 * reach + 1,), the middle in the middle."""
+    half = 1024 * factor
+    heard = np.zeros(2 * half + 1)  # of a sample that lies so far from the one that is left
+    for phase in range(factor):
+        impulse = np.zeros(4 * half)
+        impulse[2 * half + phase] = 1.0
+        answer = librosa.resample(impulse, orig_sr=factor, target_sr=1, res_type=QUALITY, scale=True)
+        distance = factor * np.arange(len(answer)) - 2 * half - phase
+        near = np.abs(distance) <= half
+        heard[half + distance[near]] = answer[near]
+    reach = np.abs(np.flatnonzero(np.abs(heard) > FAINTEST * np.abs(heard).max()) - half).max()
+    return heard[half - reach : half + reach + 1]
