@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 _PUBLIC = {
     "FEATURES": "seqaudio.features.names",
     "Feature": "seqaudio.features.contract",
+    "Stream": "seqaudio.features.streaming",
     "beat_times": "seqaudio.features.functions",
     "beats": "seqaudio.features.functions",
     "chroma_cens": "seqaudio.features.functions",
@@ -18,16 +19,31 @@ _PUBLIC = {
     "chroma_stft": "seqaudio.features.functions",
     "cqt": "seqaudio.features.functions",
     "feature": "seqaudio.features.catalog",
+    "griffin_lim": "seqaudio.features.inversion",
+    "hpss": "seqaudio.features.functions",
     "import_torchaudio": "seqaudio.features.torchaudio_import",
     "log_mel": "seqaudio.features.functions",
+    "log_mel_to_mel": "seqaudio.features.inversion",
     "mel": "seqaudio.features.functions",
+    "mel_to_audio": "seqaudio.features.inversion",
+    "mel_to_spectrogram": "seqaudio.features.inversion",
     "mfcc": "seqaudio.features.functions",
+    "mu_law": "seqaudio.features.functions",
+    "mu_law_decode": "seqaudio.features.inversion",
     "onset_strength": "seqaudio.features.functions",
+    "pyin": "seqaudio.features.functions",
     "resample": "seqaudio.features.resampling",
+    "rms": "seqaudio.features.functions",
+    "spectral_bandwidth": "seqaudio.features.functions",
+    "spectral_centroid": "seqaudio.features.functions",
+    "spectral_contrast": "seqaudio.features.functions",
+    "spectral_flatness": "seqaudio.features.functions",
+    "spectral_rolloff": "seqaudio.features.functions",
     "spectrogram": "seqaudio.features.functions",
     "stft": "seqaudio.features.functions",
     "tempogram": "seqaudio.features.functions",
     "tonnetz": "seqaudio.features.functions",
+    "zero_crossing_rate": "seqaudio.features.functions",
 }
 __all__ = list(_PUBLIC)
 
@@ -41,17 +57,29 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
         chroma_cqt,
         chroma_stft,
         cqt,
+        hpss,
         log_mel,
         mel,
         mfcc,
+        mu_law,
         onset_strength,
+        pyin,
+        rms,
+        spectral_bandwidth,
+        spectral_centroid,
+        spectral_contrast,
+        spectral_flatness,
+        spectral_rolloff,
         spectrogram,
         stft,
         tempogram,
         tonnetz,
+        zero_crossing_rate,
     )
+    from seqaudio.features.inversion import griffin_lim, log_mel_to_mel, mel_to_audio, mel_to_spectrogram, mu_law_decode
     from seqaudio.features.names import FEATURES
     from seqaudio.features.resampling import resample
+    from seqaudio.features.streaming import Stream
     from seqaudio.features.torchaudio_import import import_torchaudio
 
 

@@ -8,11 +8,28 @@ from seqaudio.errors import OptionError
 from seqaudio.features.chroma import ChromaCens, ChromaCqt, ChromaStft, Tonnetz
 from seqaudio.features.constant_q import Cqt, Scale
 from seqaudio.features.contract import Feature
+from seqaudio.features.level import MuLaw, Rms, ZeroCrossingRate
 from seqaudio.features.mel_bands import LogMel, Mel, Mfcc
 from seqaudio.features.names import FEATURES, IN_TORCHAUDIO
+from seqaudio.features.pitch import Pyin
 from seqaudio.features.presets import Options, Preset
 from seqaudio.features.rhythm import Beats, OnsetStrength, Tempogram
-from seqaudio.features.spectrum import Spectrogram, Stft
+from seqaudio.features.separation import Hpss
+from seqaudio.features.spectral_shape import (
+    SpectralBandwidth,
+    SpectralCentroid,
+    SpectralContrast,
+    SpectralFlatness,
+    SpectralRolloff,
+)
+from seqaudio.features.spectrum import SpectralFeature, Spectrogram, Stft
+
+SHAPES: dict[str, type[SpectralFeature]] = {
+    "spectral_bandwidth": SpectralBandwidth,
+    "spectral_contrast": SpectralContrast,
+    "spectral_rolloff": SpectralRolloff,
+    "spectral_flatness": SpectralFlatness,
+}
 
 
 def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Feature:
@@ -72,6 +89,25 @@ def _made(name: str, rate: int, options: Options) -> Feature:
         case "beats":
             mine = options.take(Beats)
             return Beats(_onsets(rate, options, "median"), **mine)
+        case "hpss":
+            mine = options.take(Hpss)
+            return Hpss(Spectrogram(rate, power=1.0, framing=options.framing()), **mine)
+        case "spectral_centroid":
+            return SpectralCentroid(
+                rate, **options.take(SpectralCentroid, peer=options.preset), framing=options.framing()
+            )
+        case "spectral_bandwidth" | "spectral_contrast" | "spectral_rolloff" | "spectral_flatness":
+            shape: Any = SHAPES[name]
+            made: Feature = shape(rate, **options.take(shape), framing=options.framing())
+            return made
+        case "rms":
+            return Rms(rate, framing=options.plain_framing("constant"))
+        case "zero_crossing_rate":
+            return ZeroCrossingRate(rate, **options.take(ZeroCrossingRate), framing=options.plain_framing("edge"))
+        case "mu_law":
+            return MuLaw(rate, **options.take(MuLaw, peer=options.preset))
+        case "pyin":
+            return Pyin(rate, **options.take(Pyin))
         case _:
             raise AssertionError(name)
 
@@ -79,7 +115,7 @@ def _made(name: str, rate: int, options: Options) -> Feature:
 def _mel(rate: int, options: Options) -> Mel:
     mine = options.take(Mel)
     if options.preset == "torchaudio":
-        mine = {"htk": True, "norm": None, "filters": "torchaudio"} | mine
+        mine = {"htk": True, "norm": None, "peer": "torchaudio"} | mine
     return Mel(rate, framing=options.framing(), **mine)
 
 

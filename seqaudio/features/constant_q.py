@@ -225,5 +225,5 @@ def reach_of(octaves: tuple[Octave, ...], hop_length: int) -> tuple[int, int]:
         if octave.halved > 1:
             filtered += factor * decimation(octave.halved).reach
             factor *= octave.halved
-        furthest = max(furthest, filtered + factor * len(octave.filters))
+        furthest = max(furthest, filtered + factor * (len(octave.filters) // 2 + 1))
     return furthest + hop_length, furthest

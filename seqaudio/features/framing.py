@@ -15,8 +15,8 @@ from torch import Tensor
 
 from seqaudio.errors import OptionError
 
-BLOCK = {"cpu": 128}  # frames
-LARGE_BLOCK = 1 << 16  # of other devices, so that a batch of long files does not fill them
+BLOCK = 1 << 17  # samples of the frames that are worked on at once; with what is made of them they stay in a cache
+LARGE_BLOCK = 1 << 27  # of a GPU, so that a batch of long files does not fill it
 PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}  # numpy's names, torch's names
 
 
@@ -31,6 +31,8 @@ class Framing:
         window: its name, as scipy and librosa know it.
         center: whether a frame's middle, or its begin, is at ``t * hop_length``.
         pad_mode: what lies beyond the ends: ``constant`` (zeros), ``reflect`` or ``edge``.
+        precise: whether frames of float32 are transformed in float64, as librosa does it: what is quiet beside what is
+            loud then keeps its digits. Without it transforms take half the time.
 
     Raises:
         OptionError: a value outside its range.
@@ -42,6 +44,7 @@ class Framing:
     window: str = "hann"
     center: bool = True
     pad_mode: str = "constant"
+    precise: bool = True
 
     def __post_init__(self) -> None:
         for name in ("n_fft", "hop_length"):
@@ -54,6 +57,11 @@ class Framing:
     def padding(self) -> int:
         """Samples that are put in front of the first one and behind the last one."""
         return self.n_fft // 2 if self.center else 0
+
+    @property
+    def offset(self) -> float:
+        """Samples from ``t * hop_length`` to the middle of frame t."""
+        return self.n_fft / 2 - self.padding
 
     @property
     def bins(self) -> int:
@@ -71,6 +79,13 @@ class Framing:
         if self.center and self.pad_mode == "reflect":
             return self.n_fft + self.hop_length, behind + 1
         return before, behind
+
+
+def plain_frames(
+    frame_length: int = 2048, hop_length: int = 512, center: bool = True, pad_mode: str = "constant"
+) -> Framing:
+    """Frames that no window is put on; of what has no spectrum."""
+    return Framing(n_fft=frame_length, hop_length=hop_length, center=center, pad_mode=pad_mode)
 
 
 def check_positive(name: str, value: int) -> None:
@@ -115,15 +130,26 @@ def map_frames(samples: Tensor, length: int, hop_length: int, function: Callable
         raise OptionError(f"{samples.shape[-1]} samples are fewer than a frame of {length}; give more, or center=True")
     frames = samples.unfold(-1, length, hop_length)  # (rows, frames, length), a view
     rows, count = frames.shape[:2]
-    block = BLOCK.get(samples.device.type, LARGE_BLOCK)
+    block = max(1, (BLOCK if samples.is_cpu else LARGE_BLOCK) // length)
     if rows * count <= block:
         return function(frames)
+    tiles = _tiles(rows, count, block)
+    if torch.is_grad_enabled() and samples.requires_grad:
+        made = [function(frames[lines, span]) for lines, span in tiles]
+        in_a_row = -(-count // block)
+        return torch.cat([torch.cat(made[begin : begin + in_a_row], 1) for begin in range(0, len(made), in_a_row)])
+    first = function(frames[tiles[0]])
+    whole = first.new_empty(rows, count, *first.shape[2:])  # written block by block, so that blocks use the same memory
+    whole[tiles[0]] = first
+    for tile in tiles[1:]:
+        whole[tile] = function(frames[tile])
+    return whole
+
+
+def _tiles(rows: int, count: int, block: int) -> list[tuple[slice, slice]]:
+    """Rows and frames of each block: a part of one row, or several rows together."""
     if count >= block:
-        made = [
-            torch.cat([function(frames[row : row + 1, begin : begin + block]) for begin in range(0, count, block)], 1)
-            for row in range(rows)
-        ]
-    else:
-        together = block // count
-        made = [function(frames[row : row + together]) for row in range(0, rows, together)]
-    return torch.cat(made) if len(made) > 1 else made[0]
+        spans = [slice(begin, begin + block) for begin in range(0, count, block)]
+        return [(slice(row, row + 1), span) for row in range(rows) for span in spans]
+    together = block // count
+    return [(slice(row, row + together), slice(None)) for row in range(0, rows, together)]

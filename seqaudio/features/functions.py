@@ -8,7 +8,7 @@ module, which knows the times and names too. Modules are kept, so that filters a
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
+from seqaudio.features.arrays import Array, as_given, as_tensor
 from seqaudio.features.catalog import feature
 from seqaudio.features.contract import Feature
 from seqaudio.features.presets import Preset
 from seqaudio.features.rhythm import Beats
-
-Array = TypeVar("Array", Tensor, NDArray[Any])
 
 _kept = lru_cache(maxsize=64)(feature)
 
@@ -33,20 +32,10 @@ def _module(name: str, sample_rate: int, preset: Preset, options: dict[str, Any]
         raise OptionError(f"an option of {name} is neither a number nor a text; give plain values") from None
 
 
-def _tensor(samples: NDArray[Any]) -> Tensor:
-    """Samples for torch, which knows no array that cannot be written to."""
-    samples = np.asarray(samples)
-    return torch.from_numpy(samples if samples.flags.writeable else samples.copy())
-
-
 def _frames(name: str, samples: Array, sample_rate: int, preset: Preset, options: dict[str, Any]) -> Array:
     module = _module(name, sample_rate, preset, options)
-    if isinstance(samples, Tensor):
-        frames: Tensor = module(samples)
-        return frames
-    with torch.no_grad():
-        made: NDArray[Any] = module(_tensor(samples)).numpy()
-    return made
+    with torch.set_grad_enabled(torch.is_grad_enabled() and isinstance(samples, Tensor)):
+        return as_given(module(as_tensor(samples)), samples)
 
 
 def stft(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
@@ -114,9 +103,59 @@ def beats(samples: Array, sample_rate: int, preset: Preset = "librosa", **option
     return _frames("beats", samples, sample_rate, preset, options)
 
 
+def spectral_centroid(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """The mean frequency, weighted by magnitude, in Hz, (..., 1, frames)."""
+    return _frames("spectral_centroid", samples, sample_rate, preset, options)
+
+
+def spectral_bandwidth(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """The mean distance from the centroid, in Hz, (..., 1, frames)."""
+    return _frames("spectral_bandwidth", samples, sample_rate, preset, options)
+
+
+def spectral_contrast(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """How far peaks stand out of valleys in octave bands, in decibels, (..., n_bands + 1, frames)."""
+    return _frames("spectral_contrast", samples, sample_rate, preset, options)
+
+
+def spectral_rolloff(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """The frequency below which most of the magnitude lies, in Hz, (..., 1, frames)."""
+    return _frames("spectral_rolloff", samples, sample_rate, preset, options)
+
+
+def spectral_flatness(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """How like noise it is, 0 to 1, (..., 1, frames)."""
+    return _frames("spectral_flatness", samples, sample_rate, preset, options)
+
+
+def rms(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """The root of the mean square of the samples, (..., 1, frames)."""
+    return _frames("rms", samples, sample_rate, preset, options)
+
+
+def zero_crossing_rate(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """Changes of sign for each sample, (..., 1, frames)."""
+    return _frames("zero_crossing_rate", samples, sample_rate, preset, options)
+
+
+def hpss(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """Harmonic and percussive magnitudes, (..., 2, frequencies, frames)."""
+    return _frames("hpss", samples, sample_rate, preset, options)
+
+
+def pyin(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """Fundamental frequency in Hz, whether there is one, and how likely, (..., 3, frames)."""
+    return _frames("pyin", samples, sample_rate, preset, options)
+
+
+def mu_law(samples: Array, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Array:
+    """Each sample as a mu-law code, int64, (..., 1, time)."""
+    return _frames("mu_law", samples, sample_rate, preset, options)
+
+
 def beat_times(samples: Array, sample_rate: int, **options: Any) -> tuple[float, NDArray[np.float64]]:
     """The tempo of one recording (time,) in beats a minute (0: nothing begins), and when its beats are, in seconds."""
     module = _module("beats", sample_rate, "librosa", options)
     assert isinstance(module, Beats)
-    bpm, found = module.track(samples if isinstance(samples, Tensor) else _tensor(samples))
+    bpm, found = module.track(as_tensor(samples))
     return bpm, module.times(len(found))[found.cpu().numpy() > 0]

@@ -15,6 +15,7 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature, hertz
 from seqaudio.features.framing import Framing, check_positive
+from seqaudio.features.presets import Preset
 from seqaudio.features.spectrum import (
     SpectralFeature,
     check_decibels,
@@ -26,8 +27,6 @@ from seqaudio.features.spectrum import (
     magnitudes,
 )
 from seqaudio.features.torchaudio_import import import_torchaudio
-
-Filters = Literal["librosa", "torchaudio"]
 
 
 class Mel(SpectralFeature):
@@ -41,7 +40,7 @@ class Mel(SpectralFeature):
         htk: the formula of HTK for a mel in place of Slaney's.
         norm: ``slaney``: bands of equal area; None: of equal height.
         power: of the magnitudes that are added up.
-        filters: whose filters; librosa's and torchaudio's differ by rounding, and at odd sample rates.
+        peer: whose filters; librosa's and torchaudio's differ by rounding, and at odd sample rates.
         framing: the frames.
 
     Raises:
@@ -58,7 +57,7 @@ class Mel(SpectralFeature):
         htk: bool = False,
         norm: Literal["slaney"] | None = "slaney",
         power: float = 2.0,
-        filters: Filters = "librosa",
+        peer: Preset = "librosa",
         framing: Framing | None = None,
     ) -> None:
         framing = framing or Framing()
@@ -71,7 +70,7 @@ class Mel(SpectralFeature):
         centres = librosa.mel_frequencies(n_mels + 2, fmin=fmin, fmax=top, htk=htk)[1:-1]
         super().__init__(sample_rate, framing, hertz(centres))
         self.power, self.frequencies = check_power(power), centres
-        bank = mel_filters(sample_rate, framing.n_fft, n_mels, fmin, fmax, htk, norm, filters)
+        bank = mel_filters(sample_rate, framing.n_fft, n_mels, fmin, fmax, htk, norm, peer)
         self._keep("bank", bank)
         self._groups = groups_of_bands(bank)
 
@@ -143,10 +142,10 @@ def mel_filters(
     fmax: float | None,
     htk: bool,
     norm: Literal["slaney"] | None,
-    filters: Filters,
+    peer: Preset,
 ) -> NDArray[np.floating]:
     """Triangles over the frequencies of a spectrum, (n_mels, 1 + n_fft // 2)."""
-    match filters:
+    match peer:
         case "librosa":
             bank: NDArray[np.floating] = librosa.filters.mel(
                 sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm
@@ -158,8 +157,6 @@ def mel_filters(
                 1 + n_fft // 2, fmin, top, n_mels, sample_rate, norm, scale
             )
             bank = triangles.T.numpy()
-        case _:
-            raise OptionError(f"filters is {filters!r}, it must be 'librosa' or 'torchaudio'")
     return bank
 
 

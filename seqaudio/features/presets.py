@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 from seqaudio.errors import OptionError
-from seqaudio.features.framing import Framing
+from seqaudio.features.framing import Framing, plain_frames
 
 Preset = Literal["librosa", "torchaudio"]
 
@@ -39,7 +39,13 @@ class Options:
         """The frames of the spectra; those of torchaudio lie half a window apart."""
         if self.preset == "librosa":
             return Framing(**self.take(Framing, hop_length=hop_length))
-        return Framing(**self.take(Framing, n_fft=400, hop_length=self.window_length(400) // 2, pad_mode="reflect"))
+        return Framing(
+            **self.take(Framing, n_fft=400, hop_length=self.window_length(400) // 2, pad_mode="reflect", precise=False)
+        )
+
+    def plain_framing(self, pad_mode: str) -> Framing:
+        """Frames without a window."""
+        return plain_frames(**self.take(plain_frames, pad_mode=pad_mode))
 
     def window_length(self, n_fft: int) -> int:
         """Samples of the window, where the default of ``n_fft`` is this one."""

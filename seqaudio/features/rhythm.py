@@ -18,8 +18,10 @@ from seqaudio.features.chroma import normalised
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import check_positive
 from seqaudio.features.mel_bands import LogMel
+from seqaudio.features.spectral_shape import in_order
 
 Aggregate = Literal["mean", "median"]
+TEMPO_S = 8.0  # heard at once for a tempo
 
 
 class OnsetStrength(Feature):
@@ -81,11 +83,14 @@ class Tempogram(Feature):
             self.reach = before + around, behind + around
 
     def _rows(self, samples: Tensor) -> Tensor:
-        strength = self.onsets._rows(samples)[:, 0]  # (rows, frames)
+        return self.of_strength(self.onsets._rows(samples)[:, 0])
+
+    def of_strength(self, strength: Tensor) -> Tensor:
+        """Of the strength of onsets (rows, frames), (rows, win_length, frames)."""
         frames, length = strength.shape[-1], self.bins
         ramp = torch.arange(length // 2, device=strength.device, dtype=strength.dtype) / max(1, length // 2)
         padded = torch.cat([strength[:, :1] * ramp, strength, strength[:, -1:] * ramp.flip(0)], -1)
-        windows = padded.unfold(-1, length, 1)[:, :frames] * self._constant("window", samples)
+        windows = padded.unfold(-1, length, 1)[:, :frames] * self._constant("window", strength)
         power = torch.fft.rfft(windows, n=2 * length).abs().square()
         return normalised(torch.fft.irfft(power, n=2 * length)[..., :length].transpose(-1, -2), self.norm)
 
@@ -117,6 +122,8 @@ class Beats(Feature):
             if not value > 0:
                 raise OptionError(f"{name} is {value}, it must be above 0")
         self.onsets, self.start_bpm, self.tightness, self.trim, self.bpm = onsets, start_bpm, tightness, trim, bpm
+        window = librosa.time_to_frames(TEMPO_S, sr=self.sample_rate, hop_length=self.hop_length)
+        self.tempogram = Tempogram(onsets, win_length=int(window))
         self.reach = "beats are found in the recording as a whole"
 
     def track(self, samples: Tensor) -> tuple[float, Tensor]:
@@ -125,17 +132,28 @@ class Beats(Feature):
             return self._track(self.onsets(samples)[0])
 
     def _track(self, strength: Tensor) -> tuple[float, Tensor]:
-        bpm, beats = librosa.beat.beat_track(
+        if not strength.any():
+            return 0.0, torch.zeros_like(strength)
+        bpm = self.bpm or self._tempo(strength)
+        _, beats = librosa.beat.beat_track(
             onset_envelope=strength.cpu().numpy(),
             sr=self.sample_rate,
             hop_length=self.hop_length,
             start_bpm=self.start_bpm,
             tightness=self.tightness,
             trim=self.trim,
-            bpm=self.bpm,
+            bpm=bpm,
             sparse=False,
         )
-        return float(np.max(bpm)), torch.from_numpy(beats).to(strength)
+        return bpm, torch.from_numpy(beats).to(strength)
+
+    def _tempo(self, strength: Tensor) -> float:
+        """Librosa's guess, from the tempogram of eight seconds."""
+        lags = self.tempogram.of_strength(strength[None])[0].cpu().numpy()
+        found = librosa.feature.tempo(
+            tg=lags, sr=self.sample_rate, hop_length=self.hop_length, start_bpm=self.start_bpm
+        )
+        return float(found[0])
 
     def _rows(self, samples: Tensor) -> Tensor:
         with torch.no_grad():
@@ -145,5 +163,5 @@ class Beats(Feature):
 def middle(bands: Tensor) -> Tensor:
     """The median of (rows, bands, frames) over the bands, the mean of the two in the middle."""
     count = bands.shape[-2]
-    ordered = bands.sort(-2).values
-    return ordered[..., (count - 1) // 2 : count // 2 + 1, :].mean(-2, keepdim=True)
+    ordered = in_order(bands.transpose(-1, -2))
+    return ordered[..., (count - 1) // 2 : count // 2 + 1].mean(-1)[:, None]

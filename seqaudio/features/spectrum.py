@@ -20,16 +20,20 @@ class SpectralFeature(Feature):
 
     def __init__(self, sample_rate: int, framing: Framing | None, names: tuple[str, ...]) -> None:
         framing = framing or Framing()
-        super().__init__(sample_rate, framing.hop_length, names, framing.n_fft / 2 - framing.padding)
+        super().__init__(sample_rate, framing.hop_length, names, framing.offset)
         self.framing, self.reach = framing, framing.reach
         window = librosa.filters.get_window(framing.window, framing.win_length or framing.n_fft)
         self._keep("window", librosa.util.pad_center(window, size=framing.n_fft))
 
     def _rows(self, samples: Tensor) -> Tensor:
-        window = self._constant("window", samples)
+        wide = torch.promote_types(samples.dtype, torch.float64) if self.framing.precise else samples.dtype
+        window = self._constant("window", samples.new_empty(0, dtype=wide))
+        spectrum = torch.complex64 if samples.dtype == torch.float32 else torch.complex128
         padded = pad(samples, self.framing.padding, self.framing.pad_mode)
         length, hop = self.framing.n_fft, self.framing.hop_length
-        made = map_frames(padded, length, hop, lambda frames: self._of_spectra(torch.fft.rfft(frames * window)))
+        made = map_frames(
+            padded, length, hop, lambda frames: self._of_spectra(torch.fft.rfft(frames * window).to(spectrum))
+        )
         return self._of_frames(made.transpose(-1, -2))
 
     @abstractmethod

@@ -1,10 +1,13 @@
-"""How far does a recording lie from A = 440 Hz? librosa's estimate, from the peaks of its spectra."""
+"""How far does a recording lie from A = 440 Hz? librosa's estimate, from the peaks of its spectra.
+
+Peaks are looked for where librosa does, from 150 to 4000 Hz, between the bins too; the frequencies of the louder half
+of them say where most notes lie.
+"""
 
 from __future__ import annotations
 
-import warnings
-
 import librosa
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +15,8 @@ from seqaudio.features.framing import Framing
 from seqaudio.features.spectrum import Spectrogram
 
 NEEDS_TUNING = "its tuning is estimated from the whole recording; give tuning (0.0 for A = 440 Hz)"
+LOWEST_HZ, HIGHEST_HZ = 150.0, 4000.0
+QUIETEST = 0.1  # of the loudest frequency of the same frame, for a peak
 
 
 class Tuning:
@@ -24,8 +29,13 @@ class Tuning:
     """
 
     def __init__(self, sample_rate: int, *, bins_per_octave: int = 12, framing: Framing | None = None) -> None:
-        self.sample_rate, self.bins_per_octave = sample_rate, bins_per_octave
+        self.bins_per_octave = bins_per_octave
         self.spectrogram = Spectrogram(sample_rate, power=1.0, framing=framing)
+        self.bin_hz = sample_rate / self.spectrogram.framing.n_fft
+        frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=self.spectrogram.framing.n_fft)
+        inside = (frequencies >= LOWEST_HZ) & (frequencies < min(HIGHEST_HZ, sample_rate / 2))
+        inside[[0, -1]] = False  # which have no neighbour on one side
+        self.places = np.flatnonzero(inside)
 
     def of_samples(self, samples: Tensor) -> float:
         """Of samples (time,)."""
@@ -33,13 +43,23 @@ class Tuning:
             return self.of_spectra(self.spectrogram(samples))
 
     def of_spectra(self, spectra: Tensor) -> float:
-        """Of magnitudes or energies (frequencies, frames)."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Trying to estimate tuning from empty")  # silence is in tune
-            found = librosa.estimate_tuning(
-                S=spectra.detach().cpu().numpy(),
-                sr=self.sample_rate,
-                n_fft=self.spectrogram.framing.n_fft,
-                bins_per_octave=self.bins_per_octave,
-            )
-        return float(found)
+        """Of magnitudes or energies (frequencies, frames); of silence 0."""
+        if not len(self.places):
+            return 0.0
+        hertz, heights = (each.cpu().numpy() for each in self._peaks(spectra.detach().T))
+        if not len(hertz):
+            return 0.0
+        louder = hertz[heights >= np.median(heights)]
+        return float(librosa.pitch_tuning(louder, bins_per_octave=self.bins_per_octave))
+
+    def _peaks(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all peaks of (frames, frequencies): where they are, in Hz, and how high."""
+        first, stop = int(self.places[0]), int(self.places[-1]) + 1
+        loud = spectra[:, first - 1 : stop + 1]
+        loud = torch.where(loud > QUIETEST * spectra.amax(1, keepdim=True), loud, 0.0)
+        frame, place = ((loud[:, 1:-1] > loud[:, :-2]) & (loud[:, 1:-1] >= loud[:, 2:])).nonzero(as_tuple=True)
+        place = place + first
+        before, here, behind = (spectra[frame, place + step] for step in (-1, 0, 1))
+        slope, bend = (behind - before) / 2, behind + before - 2 * here
+        shift = torch.where(slope.abs() >= bend.abs(), 0.0, -slope / bend)
+        return (place + shift) * self.bin_hz, here + slope * shift / 2
