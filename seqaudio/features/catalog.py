@@ -8,6 +8,7 @@ from seqaudio.errors import OptionError
 from seqaudio.features.chroma import ChromaCens, ChromaCqt, ChromaStft, Tonnetz
 from seqaudio.features.constant_q import Cqt, Scale
 from seqaudio.features.contract import Feature
+from seqaudio.features.framing import check_positive
 from seqaudio.features.level import MuLaw, Rms, ZeroCrossingRate
 from seqaudio.features.mel_bands import LogMel, Mel, Mfcc
 from seqaudio.features.names import FEATURES, IN_TORCHAUDIO
@@ -46,6 +47,7 @@ def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: 
     """
     if name not in FEATURES:
         raise OptionError(f"{name!r} is no feature; there are {', '.join(FEATURES)}")
+    check_positive("sample_rate", sample_rate)
     chosen = Options(preset, options)
     if preset == "torchaudio" and name not in IN_TORCHAUDIO:
         raise OptionError(f"torchaudio has no {name}, only {', '.join(IN_TORCHAUDIO)}; use preset='librosa'")

@@ -68,20 +68,26 @@ class Decimation:
         self.matrix = np.zeros((self.length, OUTPUTS))
         for output in range(OUTPUTS):
             self.matrix[factor * output : factor * output + len(taps), output] = taps[::-1]
-        self._cast: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+        self.begin = first_answers(factor, taps)
+        self._cast: dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]] = {}
 
     def __call__(self, samples: Tensor) -> Tensor:
         """(rows, time) -> (rows, ceil(time / factor))."""
         key = samples.dtype, samples.device
         if key not in self._cast:
-            self._cast[key] = torch.tensor(self.matrix, dtype=samples.dtype, device=samples.device)
-        matrix, hop = self._cast[key], self.factor * OUTPUTS
-        wanted = -(-samples.shape[-1] // self.factor)
+            matrices = (torch.tensor(each, dtype=key[0], device=key[1]) for each in (self.matrix, self.begin))
+            self._cast[key] = next(matrices), next(matrices)
+        matrix, begin = self._cast[key]
+        hop, length = self.factor * OUTPUTS, samples.shape[-1]
+        wanted = -(-length // self.factor)
         blocks = -(-wanted // OUTPUTS)
         behind = hop * (blocks - 1) + self.length - self.reach - samples.shape[-1]
         padded = torch.nn.functional.pad(samples, (self.reach, max(0, behind)))
         made = map_frames(padded, self.length, hop, lambda frames: frames @ matrix)  # (rows, blocks, outputs)
-        return made[:, :blocks].flatten(1)[:, :wanted]
+        filtered = made[:, :blocks].flatten(1)[:, : (2 * length + self.factor) // (2 * self.factor)]
+        first = samples[:, : len(begin)] @ begin[:length, : filtered.shape[1]]
+        filtered = torch.cat([filtered[:, : first.shape[1]] + first, filtered[:, first.shape[1] :]], 1)
+        return torch.nn.functional.pad(filtered, (0, wanted - filtered.shape[1]))  # soxr rounds, librosa adds a zero
 
 
 @lru_cache(maxsize=16)
@@ -92,7 +98,7 @@ def decimation(factor: int) -> Decimation:
 
 def decimation_filter(factor: int) -> NDArray[np.float64]:
     """What soxr adds up for one sample out of ``factor``, (2 * reach + 1,), the middle in the middle."""
-    half = 1024 * factor
+    half = 256 * factor
     heard = np.zeros(2 * half + 1)  # of a sample that lies so far from the one that is left
     for phase in range(factor):
         impulse = np.zeros(4 * half)
@@ -103,3 +109,24 @@ def decimation_filter(factor: int) -> NDArray[np.float64]:
         heard[half + distance[near]] = answer[near]
     reach = np.abs(np.flatnonzero(np.abs(heard) > FAINTEST * np.abs(heard).max()) - half).max()
     return heard[half - reach : half + reach + 1]
+
+
+def first_answers(factor: int, taps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What soxr's first samples have beside what the filter gives, (samples heard, samples).
+
+    A larger factor is reached in steps, and the first step forgets what its filter says of the time before the sound.
+    """
+    if factor == 2:
+        return np.zeros((0, 0))
+    reach = len(taps) // 2
+    outputs = 2 * reach // factor
+    impulse, rows = np.zeros(4 * reach), list[NDArray[np.float64]]()
+    while len(rows) < 2 * reach and (len(rows) < 2 * factor or np.abs(rows[-2 * factor :]).max() > FAINTEST):
+        place = len(rows)
+        impulse[place] = 1.0
+        answer = librosa.resample(impulse, orig_sr=factor, target_sr=1, res_type=QUALITY, scale=True)[:outputs]
+        impulse[place] = 0.0
+        distance = factor * np.arange(outputs) - place
+        inside = np.abs(distance) <= reach
+        rows.append(answer - np.where(inside, taps[np.where(inside, distance, 0) + reach], 0.0))
+    return np.array(rows)

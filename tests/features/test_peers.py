@@ -12,7 +12,7 @@ import torch
 from seqaudio.errors import OptionError
 from seqaudio.features import FEATURES, feature, functions, import_torchaudio
 from seqaudio.features.names import IN_TORCHAUDIO
-from tests.features.sounds import MADE, RATE, real, real_files
+from tests.features.sounds import MADE, RATE, real, real_files, tones
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:n_fft=.* is too large:UserWarning",  # librosa of octaves of a second or less
@@ -155,6 +155,14 @@ def sounds_or_skip():
     if not real_files():
         pytest.skip("the sounds of shared/data are not here")
     return [real(path) for path in real_files()]
+
+
+@pytest.mark.parametrize(("rate", "bins"), [(44_100, 84), (44_100, 36), (96_000, 84), (22_050, 1), (8000, 40)])
+def test_a_transform_that_ends_low_or_comes_from_a_high_rate(rate, bins):
+    """Its rate is lowered before the first octave, by a factor of up to 16."""
+    samples = tones(0.7, rate)
+    ours = functions.cqt(samples, rate, n_bins=bins, hop_length=384)
+    assert_same(ours, librosa.cqt(samples, sr=rate, n_bins=bins, hop_length=384), 2e-6)
 
 
 def test_every_feature_has_a_peer():
