@@ -70,6 +70,7 @@ BLOCKS_OF_PAGES = [
     ("memory.md", 3),
     ("probes.md", 2),
     ("lstm.md", 2),
+    ("features.md", 3),
 ]
 
 

@@ -59,10 +59,10 @@ def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: 
 def _made(name: str, rate: int, options: Options) -> Feature:
     match name:
         case "stft":
-            return Stft(rate, framing=options.framing(options.window_length(2048) // 4))
+            return Stft(rate, framing=options.framing(options.window_length(2048) // 4, precise=False))
         case "spectrogram":
             mine = options.take(Spectrogram)
-            return Spectrogram(rate, framing=options.framing(), **mine)
+            return Spectrogram(rate, framing=options.framing(precise=False), **mine)
         case "mel":
             return _mel(rate, options)
         case "log_mel":
@@ -96,7 +96,7 @@ def _made(name: str, rate: int, options: Options) -> Feature:
             return Hpss(Spectrogram(rate, power=1.0, framing=options.framing()), **mine)
         case "spectral_centroid":
             return SpectralCentroid(
-                rate, **options.take(SpectralCentroid, peer=options.preset), framing=options.framing()
+                rate, **options.take(SpectralCentroid, peer=options.preset), framing=options.framing(precise=False)
             )
         case "spectral_bandwidth" | "spectral_contrast" | "spectral_rolloff" | "spectral_flatness":
             shape: Any = SHAPES[name]

@@ -31,8 +31,8 @@ class Framing:
         window: its name, as scipy and librosa know it.
         center: whether a frame's middle, or its begin, is at ``t * hop_length``.
         pad_mode: what lies beyond the ends: ``constant`` (zeros), ``reflect`` or ``edge``.
-        precise: whether frames of float32 are transformed in float64, as librosa does it: what is quiet beside what is
-            loud then keeps its digits. Without it transforms take half the time.
+        precise: whether frames of float32 are transformed in float64, as librosa does it, so that what is quiet beside
+            what is loud keeps its digits; it takes twice the time.
 
     Raises:
         OptionError: a value outside its range.

@@ -13,6 +13,8 @@ from seqaudio.features.framing import Framing, map_frames, pad
 from seqaudio.features.presets import Preset
 from seqaudio.features.torchaudio_import import import_torchaudio
 
+CODED = 1 << 15  # samples at once, which stay in a cache
+
 
 class Rms(Feature):
     """The root of the mean square of the samples, (..., 1, frames).
@@ -87,12 +89,15 @@ class MuLaw(Feature):
         self.mu, self.peer, self.reach = mu, peer, (0, 1)
 
     def _rows(self, samples: Tensor) -> Tensor:
-        samples = samples.detach()
+        blocks = [self._codes(block) for block in torch.split(samples.detach(), CODED, -1)]
+        return torch.cat(blocks, -1)[:, None]
+
+    def _codes(self, samples: Tensor) -> Tensor:
         if self.peer == "torchaudio":
             codes: Tensor = import_torchaudio().functional.mu_law_encoding(samples, self.mu + 1)
-            return codes[:, None]
+            return codes
         if float(samples.abs().max()) > 1:
             raise OptionError("samples are beyond -1 to 1; scale them down")
-        level = samples.sign() * torch.log1p(self.mu * samples.abs()) / math.log1p(self.mu)
-        above = ((level.double() + 1) * (self.mu / 2)).ceil()
-        return (above.to(torch.int64) - (self.mu + 1) // 2)[:, None]
+        level = torch.log1p(samples.abs().mul_(self.mu)).copysign_(samples).double()  # so that steps are where they are
+        above = level.mul_(self.mu / 2 / math.log1p(self.mu)).add_(self.mu / 2).ceil_().clamp_(max=self.mu)
+        return above.to(torch.int64) - (self.mu + 1) // 2

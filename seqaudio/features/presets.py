@@ -35,10 +35,10 @@ class Options:
         self.known.update(names)
         return defaults | {name: self._left.pop(name) for name in names if name in self._left}
 
-    def framing(self, hop_length: int = 512) -> Framing:
+    def framing(self, hop_length: int = 512, precise: bool = True) -> Framing:
         """The frames of the spectra; those of torchaudio lie half a window apart."""
         if self.preset == "librosa":
-            return Framing(**self.take(Framing, hop_length=hop_length))
+            return Framing(**self.take(Framing, hop_length=hop_length, precise=precise))
         return Framing(
             **self.take(Framing, n_fft=400, hop_length=self.window_length(400) // 2, pad_mode="reflect", precise=False)
         )

@@ -47,16 +47,12 @@ class Hpss(Feature):
 
     def _rows(self, samples: Tensor) -> Tensor:
         levels = self.spectrogram._rows(samples).transpose(-1, -2)  # (rows, frames, frequencies), as it lies in memory
-        parts = []
-        for row in levels:
-            harmonic = running_median(row, self.kernel_size)
-            percussive = running_median(row.T, self.kernel_size).T
-            masks = (
-                soft_mask(harmonic, self.margin * percussive, self.power, self.margin == 1),
-                soft_mask(percussive, self.margin * harmonic, self.power, self.margin == 1),
-            )
-            parts.append(torch.stack([row * mask for mask in masks]))
-        return torch.stack(parts).transpose(-1, -2)
+        harmonic, percussive = (median_along(levels, axis, self.kernel_size) for axis in (1, 2))
+        masks = (
+            soft_mask(harmonic, self.margin * percussive, self.power, self.margin == 1),
+            soft_mask(percussive, self.margin * harmonic, self.power, self.margin == 1),
+        )
+        return torch.stack([levels * mask for mask in masks], 1).transpose(-1, -2)
 
 
 def soft_mask(level: Tensor, other: Tensor, power: float, split_silence: bool) -> Tensor:
@@ -66,6 +62,12 @@ def soft_mask(level: Tensor, other: Tensor, power: float, split_silence: bool) -
     largest = torch.where(silent, 1.0, largest)
     mine, theirs = (level / largest).pow(power), (other / largest).pow(power)
     return torch.where(silent, 0.5 if split_silence else 0.0, mine / torch.where(silent, 1.0, mine + theirs))
+
+
+def median_along(levels: Tensor, axis: int, size: int) -> Tensor:
+    """The running median of (rows, frames, frequencies) along an axis, of all rows at once."""
+    first = levels.movedim(axis, 0)
+    return running_median(first.flatten(1), size).reshape(first.shape).movedim(0, axis)
 
 
 def running_median(lines: Tensor, size: int) -> Tensor:

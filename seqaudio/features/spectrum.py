@@ -26,9 +26,9 @@ class SpectralFeature(Feature):
         self._keep("window", librosa.util.pad_center(window, size=framing.n_fft))
 
     def _rows(self, samples: Tensor) -> Tensor:
-        wide = torch.promote_types(samples.dtype, torch.float64) if self.framing.precise else samples.dtype
+        wide = torch.float64 if self.framing.precise else samples.dtype
         window = self._constant("window", samples.new_empty(0, dtype=wide))
-        spectrum = torch.complex64 if samples.dtype == torch.float32 else torch.complex128
+        spectrum = samples.dtype.to_complex()
         padded = pad(samples, self.framing.padding, self.framing.pad_mode)
         length, hop = self.framing.n_fft, self.framing.hop_length
         made = map_frames(
@@ -84,9 +84,16 @@ def check_power(power: float) -> float:
 
 def magnitudes(spectra: Tensor, power: float) -> Tensor:
     """|spectra| ** power, without a root where none is needed."""
-    if power == 2:
-        return spectra.real.square() + spectra.imag.square()
-    return spectra.abs() if power == 1 else spectra.abs().pow(power)
+    if power != 2 and spectra.requires_grad:  # abs has a gradient at 0, where a root has none
+        return spectra.abs().pow(power) if power != 1 else spectra.abs()
+    energies = spectra.real.square() + spectra.imag.square()
+    match power:
+        case 1:
+            return energies.sqrt_()
+        case 2:
+            return energies
+        case _:
+            return energies.pow_(power / 2)
 
 
 def decibels(power: Tensor, ref: float = 1.0, amin: float = 1e-10, top_db: float | None = 80.0) -> Tensor:

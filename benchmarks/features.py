@@ -1,0 +1,374 @@
+"""How fast is each feature of sound, beside the libraries people would take instead, and how far off is it?
+
+    python benchmarks/features.py [--audio FOLDER] [--rounds 5] [--out docs/results/features.md]
+
+Peers and project hear the same sound in turn within one run, so that a machine that slows down slows all of them; one
+thread each. An error stands beside each speed: the largest difference from the peer, of the largest number.
+
+Each feature on a file of 60 seconds beside librosa and, where it has it, torchaudio; the torchaudio preset beside
+torchaudio; batches of 32 short clips beside one by one; sound back from frames; and the whole command `seqaudio
+features` with two processes beside librosa's loop over a folder of 900 short files. With a GPU one more table. FOLDER
+holds recordings (.wav, .flac), of which the sound is made; without it tones and noise are made from a seed.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import librosa
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+
+from seqaudio.cli.main import COMMANDS
+from seqaudio.features import FEATURES, feature, functions, griffin_lim, import_torchaudio, mel_to_spectrogram
+from seqaudio.features.names import IN_TORCHAUDIO
+
+Samples = NDArray[np.float32]
+Call = Callable[[], Any]
+RATE, SECONDS, CLIPS, FILES = 22_050, 60, 32, 900
+CLIP_S = 0.25, 1.0
+SLOW_S = 2.0  # calls that take longer are timed once
+C2, C7 = (float(librosa.note_to_hz(note)) for note in ("C2", "C7"))
+PACKAGES = ("seqaudio", "librosa", "torchaudio", "torch", "numpy", "scipy")
+
+LIBROSA: dict[str, Callable[[Samples], Any]] = {
+    "stft": librosa.stft,
+    "spectrogram": lambda y: np.abs(librosa.stft(y)) ** 2,
+    "mel": lambda y: librosa.feature.melspectrogram(y=y, sr=RATE),
+    "log_mel": lambda y: librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=RATE)),
+    "mfcc": lambda y: librosa.feature.mfcc(y=y, sr=RATE),
+    "cqt": lambda y: librosa.cqt(y, sr=RATE),
+    "chroma_stft": lambda y: librosa.feature.chroma_stft(y=y, sr=RATE),
+    "chroma_cqt": lambda y: librosa.feature.chroma_cqt(y=y, sr=RATE),
+    "chroma_cens": lambda y: librosa.feature.chroma_cens(y=y, sr=RATE),
+    "tonnetz": lambda y: librosa.feature.tonnetz(y=y, sr=RATE),
+    "onset_strength": lambda y: librosa.onset.onset_strength(y=y, sr=RATE)[None],
+    "tempogram": lambda y: librosa.feature.tempogram(y=y, sr=RATE),
+    "beats": lambda y: librosa.beat.beat_track(y=y, sr=RATE, sparse=False)[1][None],
+    "spectral_centroid": lambda y: librosa.feature.spectral_centroid(y=y, sr=RATE),
+    "spectral_bandwidth": lambda y: librosa.feature.spectral_bandwidth(y=y, sr=RATE),
+    "spectral_contrast": lambda y: librosa.feature.spectral_contrast(y=y, sr=RATE),
+    "spectral_rolloff": lambda y: librosa.feature.spectral_rolloff(y=y, sr=RATE),
+    "spectral_flatness": lambda y: librosa.feature.spectral_flatness(y=y),
+    "rms": lambda y: librosa.feature.rms(y=y),
+    "zero_crossing_rate": librosa.feature.zero_crossing_rate,
+    "hpss": lambda y: np.stack(librosa.decompose.hpss(np.abs(librosa.stft(y)))),
+    "pyin": lambda y: np.stack(librosa.pyin(y, sr=RATE, fmin=C2, fmax=C7)),
+    "mu_law": lambda y: librosa.mu_compress(y)[None],
+}
+LOOP = """
+import sys
+from pathlib import Path
+import librosa, numpy as np
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    samples, rate = librosa.load(path, sr=None)
+    levels = librosa.power_to_db(librosa.feature.melspectrogram(y=samples, sr=rate))
+    np.savez(Path(sys.argv[2]) / f"{path.stem}.npz", log_mel=levels)
+"""
+
+
+@click.command()
+@click.option("--audio", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Recordings to use.")
+@click.option("--rounds", default=5, show_default=True, help="How often each thing is timed.")
+@click.option("--only", multiple=True, type=click.Choice(list(FEATURES)), help="Not all features but these.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the tables there too.")
+def main(audio: Path | None, rounds: int, only: tuple[str, ...], out: Path | None) -> None:
+    """Measure, print, and write Markdown."""
+    started = time.time()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # torchaudio about bands without a frequency
+    names = only or tuple(FEATURES)
+    sound = sound_of(audio, SECONDS * RATE)
+    lines = ["# Features of sound: speed and error", ""]
+    sections: list[Callable[[], list[str]]] = [
+        lambda: file_table(names, sound, rounds),
+        lambda: torchaudio_table(names, sound, rounds),
+        lambda: batch_table(names, sound, rounds),
+        lambda: inversion_table(sound[: 10 * RATE], rounds),
+        lambda: folder_table(sound, max(1, rounds // 2)),
+    ]
+    if torch.cuda.is_available():
+        sections.append(lambda: gpu_table(names, sound, rounds))
+    for section in sections:
+        made = section()
+        click.echo("\n".join(made))
+        lines += made
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    of = "recordings" if audio else "tones and noise"
+    lines.append(
+        f"Command: `python benchmarks/features.py --rounds {rounds}`, sound: {of}. {packages}. {platform.machine()}, "
+        f"one thread, Python {platform.python_version()}. {date.today()}, {time.time() - started:.0f} s."
+    )
+    if out:
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def sound_of(folder: Path | None, length: int) -> Samples:
+    """So many samples, of recordings one behind the other, or made."""
+    if folder is None:
+        instants = np.arange(length) / RATE
+        notes = np.random.default_rng(0).integers(40, 80, length // RATE + 1)
+        hertz = np.repeat(librosa.midi_to_hz(notes), RATE)[:length]
+        made = 0.4 * np.sin(2 * np.pi * hertz * instants) * np.exp(-3 * (instants % 0.5))
+        return (made + 0.01 * np.random.default_rng(1).standard_normal(length)).astype(np.float32)
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix in (".wav", ".flac")]
+    parts: list[Samples] = []
+    while sum(map(len, parts)) < length:
+        for path in np.random.default_rng(len(parts)).permutation(np.array(paths, dtype=object))[:40]:
+            parts.append(librosa.load(path, sr=RATE)[0])
+    return np.concatenate(parts)[:length]
+
+
+def seconds_of(calls: Sequence[Call], rounds: int) -> list[float]:
+    """Median CPU seconds of each call, in turns; the first round does not count."""
+    found: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds + 1):
+        for call, times in zip(calls, found, strict=True):
+            if times and times[0] > SLOW_S:
+                continue
+            began = time.process_time()
+            call()
+            times.append(time.process_time() - began)
+    return [statistics.median(times[1:] or times) for times in found]
+
+
+def error_of(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
+    """The largest difference, of the largest number."""
+    assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
+    assert np.array_equal(np.isnan(ours), np.isnan(theirs))
+    return float(np.nanmax(np.abs(ours - theirs)) / np.nanmax(np.abs(theirs)))
+
+
+def torchaudio_with(name: str, like_librosa: bool) -> torch.nn.Module | None:
+    """Torchaudio's module with librosa's settings, or its own; None where it has none."""
+    transforms = import_torchaudio().transforms
+    frames: dict[str, Any] = {"n_fft": 2048, "hop_length": 512} if like_librosa else {}
+    padded: dict[str, Any] = {**frames, "pad_mode": "constant"} if like_librosa else {}
+    bands: dict[str, Any] = {**padded, "norm": "slaney", "mel_scale": "slaney"} if like_librosa else {}
+    match name:
+        case "stft":
+            made = transforms.Spectrogram(power=None, **padded)
+        case "spectrogram":
+            made = transforms.Spectrogram(**padded)
+        case "mel":
+            made = transforms.MelSpectrogram(RATE, **bands)
+        case "log_mel":
+            level = transforms.AmplitudeToDB(top_db=80.0 if like_librosa else None)
+            made = torch.nn.Sequential(transforms.MelSpectrogram(RATE, **bands), level)
+        case "mfcc":
+            made = transforms.MFCC(RATE, n_mfcc=20 if like_librosa else 40, melkwargs=bands)
+        case "spectral_centroid":
+            made = transforms.SpectralCentroid(RATE, **frames)
+        case "mu_law":
+            made = transforms.MuLawEncoding()
+        case _:
+            return None
+    module: torch.nn.Module = made
+    return module
+
+
+def file_table(names: Sequence[str], sound: Samples, rounds: int) -> list[str]:
+    """Milliseconds of each feature on one file."""
+    lines = [
+        f"## One file of {SECONDS} s",
+        "",
+        f"{RATE} Hz, librosa's settings for all. Milliseconds of CPU, medians; ratio: the faster peer over ours;",
+        "error: from librosa, of the largest number. Target: a ratio of at least 1 each. `pyin` is librosa's own search.",
+        "",
+        "| feature | librosa | torchaudio | ours | ratio | largest error |",
+        "|---|---|---|---|---|---|",
+    ]
+    tensor = torch.from_numpy(sound)
+    for name in names:
+        LIBROSA[name](sound[:RATE])  # compiles
+        ours, theirs, other = getattr(functions, name), LIBROSA[name], torchaudio_with(name, True)
+        calls: list[Call] = [lambda: theirs(sound), lambda: ours(sound, RATE)]  # noqa: B023
+        if other is not None:
+            calls.append(lambda: other(tensor))  # noqa: B023
+        times = [1e3 * seconds for seconds in seconds_of(calls, rounds)]
+        peers = [times[0], *times[2:]]
+        cell = f"{times[2]:.1f}" if other is not None else ""
+        error = error_of(ours(sound, RATE), theirs(sound))
+        lines.append(
+            f"| `{name}` | {times[0]:.1f} | {cell} | {times[1]:.1f} | {min(peers) / times[1]:.1f} | {error:.0e} |"
+        )
+    return [*lines, ""]
+
+
+def torchaudio_table(names: Sequence[str], sound: Samples, rounds: int) -> list[str]:
+    """Milliseconds of the torchaudio preset and of torchaudio."""
+    lines = [
+        "## torchaudio's settings",
+        "",
+        'The same file, `preset="torchaudio"`. Milliseconds of CPU, medians. Target: a ratio of at least 1.',
+        "",
+        "| feature | torchaudio | ours | ratio | largest error |",
+        "|---|---|---|---|---|",
+    ]
+    tensor = torch.from_numpy(sound)
+    for name in (each for each in names if each in IN_TORCHAUDIO):
+        theirs, ours = torchaudio_with(name, False), feature(name, RATE, "torchaudio")
+        assert theirs is not None
+        peer, mine = (1e3 * s for s in seconds_of([lambda: theirs(tensor), lambda: ours(tensor)], rounds))  # noqa: B023
+        made = ours(tensor).numpy()
+        error = error_of(made, theirs(tensor).numpy().reshape(made.shape))
+        lines.append(f"| `{name}` | {peer:.1f} | {mine:.1f} | {peer / mine:.1f} | {error:.0e} |")
+    return [*lines, ""]
+
+
+def batch_table(names: Sequence[str], sound: Samples, rounds: int) -> list[str]:
+    """Milliseconds of a batch, and of its clips one by one."""
+    lines = [
+        f"## A batch of {CLIPS}",
+        "",
+        f"{CLIPS} clips of {CLIP_S[0]} s, as spoken digits are, and of {CLIP_S[1]} s. Milliseconds of CPU, medians;",
+        "behind them how many times as fast a batch is as clips one by one. Target: at least 1.5. A long clip keeps a core",
+        "busy by itself, so that a batch saves little of our own time there.",
+        "",
+        f"| feature | librosa, one by one, {CLIP_S[0]} s | ours, one by one | ours, a batch | of librosa's | of ours "
+        f"| of librosa's, {CLIP_S[1]} s | of ours |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        short, long = (clip_times(name, sound, round(seconds * RATE), rounds) for seconds in CLIP_S)
+        ratios = [f"{single / batch:.1f}" for *singles, batch in (short, long) for single in singles]
+        lines.append(f"| `{name}` | " + " | ".join([f"{1e3 * each:.1f}" for each in short] + ratios) + " |")
+    return [*lines, ""]
+
+
+def clip_times(name: str, sound: Samples, length: int, rounds: int) -> list[float]:
+    """CPU seconds: librosa's, clip by clip; ours, clip by clip; ours, all at once."""
+    clips = sound[: CLIPS * length].reshape(CLIPS, length)
+    tensor, theirs, module = torch.from_numpy(clips), LIBROSA[name], feature(name, RATE)
+    ways: list[Call] = [
+        lambda: [theirs(clip) for clip in clips],
+        lambda: [module(clip) for clip in tensor],
+        lambda: module(tensor),
+    ]
+    return seconds_of(ways, rounds)
+
+
+def inversion_table(sound: Samples, rounds: int) -> list[str]:
+    """Seconds and errors of the ways back."""
+    amplitudes = np.abs(librosa.stft(sound))
+    bands = librosa.feature.melspectrogram(y=sound, sr=RATE)
+    bank = librosa.filters.mel(sr=RATE, n_fft=2048)
+
+    def phase_error(made: Samples) -> float:
+        return float(np.linalg.norm(np.abs(librosa.stft(made)) - amplitudes) / np.linalg.norm(amplitudes))
+
+    def band_error(spectrogram: NDArray[Any]) -> float:
+        return float(np.linalg.norm(bank @ spectrogram - bands) / np.linalg.norm(bands))
+
+    length = len(sound)
+    ways: list[tuple[str, Callable[[], Any], Callable[[], Any], Callable[[Any], float]]] = [
+        (
+            "Griffin-Lim, 32 steps",
+            lambda: librosa.griffinlim(amplitudes, length=length, random_state=0),
+            lambda: griffin_lim(amplitudes, power=1.0, length=length),
+            phase_error,
+        ),
+        (
+            "mel bands to a spectrogram",
+            lambda: librosa.feature.inverse.mel_to_stft(bands, sr=RATE) ** 2,
+            lambda: mel_to_spectrogram(bands, RATE),
+            band_error,
+        ),
+    ]
+    lines = [
+        "## And back",
+        "",
+        f"{length / RATE:.0f} s. Milliseconds of CPU, medians; error: what comes out, analysed again, from what was",
+        "given.",
+        "",
+        "| | librosa | ours | ratio | librosa's error | our error |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, theirs, ours, error in ways:
+        peer, mine = (1e3 * seconds for seconds in seconds_of([theirs, ours], rounds))
+        errors = f"{error(theirs()):.3f} | {error(ours()):.3f}"
+        lines.append(f"| {name} | {peer:.0f} | {mine:.0f} | {peer / mine:.1f} | {errors} |")
+    return [*lines, ""]
+
+
+def folder_table(sound: Samples, runs: int) -> list[str]:
+    """Seconds of whole commands over a folder of short files."""
+    lines = [f"## A folder of {FILES} short files", ""]
+    if "features" not in COMMANDS:
+        return [*lines, "Not measured: there is no command `seqaudio features`.", ""]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "sounds"
+        folder.mkdir()
+        starts = np.random.default_rng(0).integers(0, len(sound) - RATE, FILES)
+        for number, start in enumerate(starts):
+            soundfile.write(folder / f"{number:03}.wav", sound[start : start + RATE // 2], RATE)
+        times: list[list[float]] = [[], []]
+        for run in range(runs + 1):
+            out = Path(scratch) / f"ours{run}"
+            (Path(scratch) / f"loop{run}").mkdir()
+            loop = [sys.executable, "-c", LOOP, str(folder), f"{scratch}/loop{run}"]
+            ours = [sys.executable, "-m", "seqaudio", "features", str(folder), "-o", str(out), "--jobs", "2"]
+            for command, found in zip((loop, ours), times, strict=True):
+                began = time.perf_counter()
+                subprocess.run(command, check=True, capture_output=True)
+                found.append(time.perf_counter() - began)
+            assert len(list(out.rglob("*.npz"))) == FILES
+    peer, mine = (statistics.median(found[1:]) for found in times)
+    return [
+        *lines,
+        "Half a second each; whole commands from their start to their end, files written: librosa's loop over",
+        "`log_mel`, and `seqaudio features --jobs 2`. Seconds of wall time, medians. Target: a ratio of at least 1.8.",
+        "",
+        "| librosa's loop | ours, 2 processes | ratio |",
+        "|---|---|---|",
+        f"| {peer:.1f} | {mine:.1f} | {peer / mine:.1f} |",
+        "",
+    ]
+
+
+def gpu_table(names: Sequence[str], sound: Samples, rounds: int) -> list[str]:
+    """Milliseconds of a batch on a GPU and on one thread of the CPU."""
+    batch = torch.from_numpy(sound).repeat(4, 1)
+    there = batch.cuda()
+    lines = [
+        f"## On a GPU ({torch.cuda.get_device_name()})",
+        "",
+        f"4 files of {SECONDS} s at once. Milliseconds of wall time, medians; error: from the CPU, of the largest",
+        "number.",
+        "",
+        "| feature | CPU, one thread | GPU | ratio | largest error |",
+        "|---|---|---|---|---|",
+    ]
+    for name in (each for each in names if each not in ("pyin", "beats")):
+        module = feature(name, RATE)
+        times = []
+        for samples in (batch, there):
+            found = []
+            for _ in range(rounds + 1):
+                torch.cuda.synchronize()
+                began = time.perf_counter()
+                module(samples)
+                torch.cuda.synchronize()
+                found.append(1e3 * (time.perf_counter() - began))
+            times.append(statistics.median(found[1:]))
+        error = error_of(module(there).cpu().numpy(), module(batch).numpy())
+        lines.append(f"| `{name}` | {times[0]:.1f} | {times[1]:.1f} | {times[0] / times[1]:.0f} | {error:.0e} |")
+    return [*lines, ""]
+
+
+if __name__ == "__main__":
+    main()
