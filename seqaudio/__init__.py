@@ -30,6 +30,7 @@ _PUBLIC = {
     "Sampling": "seqaudio.continuation",
     "Score": "seqaudio.music",
     "SeqAudioError": "seqaudio.errors",
+    "Waveform": "seqaudio.music",
     "build_model": "seqaudio.models.config",
     "check_experiment": "seqaudio.training.config",
     "continue_score": "seqaudio.continuation",
@@ -48,9 +49,11 @@ _PUBLIC = {
     "probe_recall": "seqaudio.memory.recall_probe",
     "probe_task": "seqaudio.memory.task_probe",
     "read_abc": "seqaudio.files",
+    "read_audio": "seqaudio.files",
     "read_midi": "seqaudio.files",
     "score_likelihood": "seqaudio.continuation",
     "score_of_frames": "seqaudio.music.frames",
+    "write_audio": "seqaudio.files",
     "write_midi": "seqaudio.files",
 }
 __all__ = list(_PUBLIC)
@@ -59,7 +62,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.continuation import Continuation, Sampling, continue_score, generate_score, score_likelihood
     from seqaudio.corpus import FrameCorpus, PreparedCorpus, PrepareOptions, prepare
     from seqaudio.errors import SeqAudioError
-    from seqaudio.files import Limits, read_abc, read_midi, write_midi
+    from seqaudio.files import Limits, read_abc, read_audio, read_midi, write_audio, write_midi
     from seqaudio.memory.context_probe import probe_context
     from seqaudio.memory.gate_probe import probe_gates
     from seqaudio.memory.gradient_probe import probe_gradients
@@ -69,7 +72,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.models.baselines import PPM, FramePPM, MarkovKeys, MatchCopy, NGram
     from seqaudio.models.checkpoint import Checkpoint
     from seqaudio.models.config import ModelConfig, build_model
-    from seqaudio.music import Score, find_melody
+    from seqaudio.music import Score, Waveform, find_melody
     from seqaudio.music.frames import score_of_frames
     from seqaudio.pretrained import load_model
     from seqaudio.structure import degeneracy

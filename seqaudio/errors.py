@@ -25,6 +25,12 @@ class NoNotesError(SeqAudioError):
     exit_code = 3
 
 
+class NoSoundError(SeqAudioError):
+    """There is no sound to work on: a recording of no samples, a folder without a readable one."""
+
+    exit_code = 3
+
+
 class OptionError(SeqAudioError):
     """An argument, option or configuration value is outside what is allowed."""
 

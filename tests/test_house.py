@@ -28,6 +28,8 @@ ONE_ROOM = {
     "numba": "compiled",
     "symusic": "files",
     "pretty_midi": "music",
+    "soundfile": "files",
+    "soxr": "music",
     "torchaudio": "features",
     "onnxruntime": "continuation",
     "onnx": "models",

@@ -9,7 +9,8 @@ import errno
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seqaudio.errors import BadFileError
@@ -23,18 +24,32 @@ def read_bytes(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) ->
         BadFileError: it cannot be opened or is no regular file.
         OverLimitError: it is larger than ``limits.max_bytes``.
     """
-    name = shown(path)
-    try:
+    size = file_size(path)
+    limits.check("max_bytes", size, shown(path))
+    with reading(path), open(path, "rb") as file:
+        data = file.read(size + 1)  # not up to the budget, whose memory would be taken first
+        return data if len(data) <= size else data + file.read(limits.max_bytes - size)
+
+
+def file_size(path: str | os.PathLike[str]) -> int:
+    """The bytes of a regular file. Raises BadFileError when it is none, or is not to be seen."""
+    with reading(path):
         facts = os.stat(path)
-        if not stat.S_ISREG(facts.st_mode):  # a pipe would block, a device would never end
-            what = "a folder" if stat.S_ISDIR(facts.st_mode) else "not a regular file"
-            raise BadFileError(f"{name}: {what}; name a music file")
-        limits.check("max_bytes", facts.st_size, name)
-        with open(path, "rb") as file:
-            data = file.read(facts.st_size + 1)  # not up to the budget, whose memory would be taken first
-            return data if len(data) <= facts.st_size else data + file.read(limits.max_bytes - facts.st_size)
+    if not stat.S_ISREG(facts.st_mode):  # a pipe would block, a device would never end
+        what = "a folder" if stat.S_ISDIR(facts.st_mode) else "not a regular file"
+        raise BadFileError(f"{shown(path)}: {what}; name a music file")
+    return facts.st_size
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What the system says against reading a file becomes a BadFileError."""
+    try:
+        yield
     except (OSError, ValueError) as error:
-        raise BadFileError(f"{name}: cannot be read: {_reason(error)}; check the path and its permissions") from None
+        raise BadFileError(
+            f"{shown(path)}: cannot be read: {_reason(error)}; check the path and its permissions"
+        ) from None
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

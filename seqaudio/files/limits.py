@@ -3,7 +3,8 @@
 Conventions: a budget is the largest value still allowed, and is checked before memory for what it bounds is taken. The
 defaults leave room for every real piece we know of and keep one file under 300 MB of memory and ten seconds, whatever
 its bytes say: an event costs up to 200 bytes while it is read, and 100,000 quarters are 14 hours at 120 per minute, or
-1.6 million bars of the shortest metre read.
+1.6 million bars of the shortest metre read. A recording takes eight bytes a sample while it is read: an hour of one
+channel at 44,100 Hz, or half an hour of two, is within the budget, and takes 1.3 GB.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ class Limits:
         max_seconds: the same in seconds under its tempos; 360,000 are 100 hours.
         max_cells: cells (steps times keys) of a piano roll, or of all rolls in one file.
         max_pieces: pieces in one file of rolls.
+        max_samples: samples of a recording, those of all channels together; also after it was resampled.
+        max_sample_rate: samples a second of a recording, in Hz.
+        max_audio_bytes: size of a file of sound, which is read block by block.
 
     Raises:
         OptionError: a budget is negative, no whole number, or more than is possible.
@@ -54,6 +58,9 @@ class Limits:
     max_seconds: int = 360_000
     max_cells: int = 50_000_000
     max_pieces: int = 100_000
+    max_samples: int = 160_000_000
+    max_sample_rate: int = 1_000_000
+    max_audio_bytes: int = 2 * 2**30
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():

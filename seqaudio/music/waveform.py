@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from seqaudio.errors import OptionError
-
-Samples = NDArray[np.float32]
+from seqaudio.music.resampling import Samples, resample
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +57,25 @@ class Waveform:
     def mono(self) -> Waveform:
         """The mean of the channels, as one."""
         return self if self.channels == 1 else Waveform(self.samples.mean(axis=0), self.sample_rate)
+
+    @property
+    def peak(self) -> float:
+        """The sample furthest from 0; 1 is full scale, and 0 silence or no samples."""
+        return max(float(self.samples.max(initial=0)), -float(self.samples.min(initial=0)))
+
+    def within(self, peak: float = 1.0) -> Waveform:
+        """The same sound, as much quieter as it takes to stay within a peak; as it is where it does already."""
+        if self.peak <= peak:
+            return self
+        most = np.float32(peak)
+        most = most if most <= peak else np.nextafter(most, np.float32(0))
+        return Waveform(np.clip(self.samples * (peak / self.peak), -most, most), self.sample_rate)  # what rounding adds
+
+    def resampled(self, sample_rate: int) -> Waveform:
+        """The same sound at another rate, in Hz. Raises OptionError as :func:`seqaudio.music.resampling.resample`."""
+        if sample_rate == self.sample_rate:
+            return self
+        return Waveform(resample(self.samples, self.sample_rate, sample_rate), sample_rate)
 
     def cut(self, begin: float = 0.0, end: float | None = None) -> Waveform:
         """What sounds from one time to another, in seconds; ``end`` None: to the end."""
