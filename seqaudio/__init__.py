@@ -12,6 +12,7 @@ _PUBLIC = {
     "BarsTokenizer": "seqaudio.tokens",
     "Checkpoint": "seqaudio.models.checkpoint",
     "Continuation": "seqaudio.continuation",
+    "FeatureOptions": "seqaudio.corpus.feature_options",
     "FrameCorpus": "seqaudio.corpus",
     "FramePPM": "seqaudio.models.baselines",
     "Limits": "seqaudio.files",
@@ -31,10 +32,12 @@ _PUBLIC = {
     "Score": "seqaudio.music",
     "SeqAudioError": "seqaudio.errors",
     "Waveform": "seqaudio.music",
+    "audio_facts": "seqaudio.files",
     "build_model": "seqaudio.models.config",
     "check_experiment": "seqaudio.training.config",
     "continue_score": "seqaudio.continuation",
     "degeneracy": "seqaudio.structure",
+    "extract_features": "seqaudio.corpus.extract",
     "find_melody": "seqaudio.music",
     "generate_score": "seqaudio.continuation",
     "hear": "seqaudio.memory.heard",
@@ -61,8 +64,10 @@ __all__ = list(_PUBLIC)
 if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.continuation import Continuation, Sampling, continue_score, generate_score, score_likelihood
     from seqaudio.corpus import FrameCorpus, PreparedCorpus, PrepareOptions, prepare
+    from seqaudio.corpus.extract import extract_features
+    from seqaudio.corpus.feature_options import FeatureOptions
     from seqaudio.errors import SeqAudioError
-    from seqaudio.files import Limits, read_abc, read_audio, read_midi, write_audio, write_midi
+    from seqaudio.files import Limits, audio_facts, read_abc, read_audio, read_midi, write_audio, write_midi
     from seqaudio.memory.context_probe import probe_context
     from seqaudio.memory.gate_probe import probe_gates
     from seqaudio.memory.gradient_probe import probe_gradients

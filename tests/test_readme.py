@@ -15,10 +15,10 @@ import yaml
 from pydantic import BaseModel
 
 from seqaudio.cli.main import run
-from seqaudio.files import read_midi, write_midi
+from seqaudio.files import read_midi, write_audio, write_midi
 from seqaudio.models.cells import Cell
 from seqaudio.models.config import HeadName, ModelConfig
-from seqaudio.music import Score
+from seqaudio.music import Score, Waveform
 from seqaudio.training.config import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +39,10 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(60):
         pitch = 60 + np.cumsum(generator.integers(-2, 3, 32)) % 20
         write_midi(Score.from_notes(np.arange(32) * 240, 240, pitch), folder / "my-music" / f"{i}.mid")
+    (folder / "my-sounds").mkdir()
+    for i in range(3):
+        tone = 0.3 * np.sin(np.arange(44_100) * 0.03 * (i + 1)) + generator.normal(0, 0.01, 44_100)
+        write_audio(Waveform(tone, 22_050), folder / "my-sounds" / f"{i}.wav")
     return folder
 
 
@@ -52,7 +56,7 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
         with pytest.raises(SystemExit) if "--help" in arguments else _nothing_raised():
             run(arguments)
         ran += 1
-    assert ran == 12
+    assert ran == 13
     assert (newcomer / "report.html").is_file()
     assert (newcomer / "continuation.png").is_file()
     assert len(list((newcomer / "ideas").glob("*.mid"))) == 3
@@ -60,6 +64,7 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
 
 
 BLOCKS_OF_PAGES = [
+    ("audio.md", 3),
     ("prepare.md", 2),
     ("tokenizers.md", 3),
     ("fine_tune.md", 2),

@@ -1,4 +1,4 @@
-"""``seqaudio info``: what a model is, and where its run stands."""
+"""``seqaudio info``: what a model is, and where its run stands; and what a recording is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ def command(model: str, as_json: bool) -> None:
     """Show a model's sizes, tokenizer or frames, training and checksum, and where its run stands.
 
     Settings that are off, and those of the training that are as by default, are left out; --json has all of them.
+    Of a recording (WAV, FLAC, Ogg, MP3, AIFF) it shows format, rate, channels and seconds.
     """
+    from seqaudio.files.audio import AUDIO_SUFFIXES
+
+    if Path(model).suffix.lower() in AUDIO_SUFFIXES and Path(model).is_file():
+        facts = _recording(model)
+        click.echo(json.dumps(facts, indent=1) if as_json else "\n".join(_lines(facts)))
+        return
     from seqaudio.models.checkpoint import KNOWN, Checkpoint, sha256
     from seqaudio.pretrained import model_path
 
@@ -51,6 +58,15 @@ def command(model: str, as_json: bool) -> None:
     facts["model"] = {name: value for name, value in facts["model"].items() if value}
     facts["facts"] = _shorter(checkpoint.facts)
     click.echo("\n".join(_lines(facts)))
+
+
+def _recording(path: str) -> dict[str, Any]:
+    """What a recording says of itself; where it does not tell how long it is, its seconds are null."""
+    from dataclasses import asdict
+
+    from seqaudio.files.audio import audio_facts
+
+    return {"path": path, **asdict(audio_facts(path))}
 
 
 def _run(path: Path) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from seqaudio.pretrained import AUTO
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +34,15 @@ limit_option = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     help="Raise a budget for one file, as its error names it: max_notes=1000000.",
+)
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes."
+)
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds a file."
+)
+memory_option = click.option(
+    "--memory", type=click.IntRange(1), default=2048, show_default=True, help="MB a file may take."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 
@@ -82,3 +94,22 @@ def writing_options(command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def settings_of(texts: Sequence[str], example: str) -> list[tuple[str, str]]:
+    """The pairs of several ``--set KEY=VALUE``. Raises UsageError for one that is none."""
+    pairs = [text.partition("=") for text in texts]
+    for key, equals, _ in pairs:
+        if not (key and equals):
+            raise click.UsageError(f"--set {key}: give KEY=VALUE, such as --set {example}")
+    return [(key, value) for key, _, value in pairs]
+
+
+def usage_error(problem: ValidationError, **names: str) -> click.UsageError:
+    """Every mistake in options that pydantic found, under the names of the options, where those are other ones."""
+    texts = [
+        "".join(f"--{names.get(str(part), str(part)).replace('_', '-')}: " for part in error["loc"][:1])
+        + error["msg"].removeprefix("Value error, ")
+        for error in problem.errors()
+    ]
+    return click.UsageError("; ".join(texts))

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqaudio.cli.options import json_option, limit_option
+from seqaudio.cli.options import (
+    jobs_option,
+    json_option,
+    limit_option,
+    memory_option,
+    settings_of,
+    timeout_option,
+    usage_error,
+)
 
 if TYPE_CHECKING:
     from seqaudio.corpus.options import PrepareOptions
     from seqaudio.corpus.prepare import Counts
 
 TOKENIZERS = ("bars", "melody", "performance", "pianoroll", "midi-tokenizers")  # without importing them, for --help
-LINE_EVERY_S = 10.0  # where no person is watching
 
 
 @click.command("prepare")
@@ -38,12 +45,10 @@ LINE_EVERY_S = 10.0  # where no person is watching
     "--test-share", type=click.FloatRange(0, 1, max_open=True), default=0.05, show_default=True, help="Of all groups."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
+@jobs_option
 @click.option("--dask", default="", metavar="ADDRESS", help="Read on a Dask cluster instead: tcp://host:8786.")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds a file."
-)
-@click.option("--memory", type=click.IntRange(1), default=2048, show_default=True, help="MB a file may take.")
+@timeout_option
+@memory_option
 @json_option
 def command(sources: tuple[str, ...], jobs: int, dask: str, timeout: float, memory: int, **options: Any) -> None:
     """Turn folders, files, lists or named corpora (see `seqaudio corpora`) into the prepared corpus OUT.
@@ -82,41 +87,23 @@ def _checked(options: dict[str, Any]) -> PrepareOptions:
     from seqaudio.corpus.options import PrepareOptions
     from seqaudio.files.limits import Limits
 
-    settings = [text.partition("=") for text in options.pop("settings")]
-    for key, equals, _ in settings:
-        if not (key and equals):
-            raise click.UsageError(f"--set {key}: give KEY=VALUE, such as --set velocities=false")
+    settings = settings_of(options.pop("settings"), "velocities=false")
     limits = Limits.parse(list(options.pop("limits")))
     try:
-        return PrepareOptions(**options, settings={key: value for key, _, value in settings}, limits=limits)
+        return PrepareOptions(**options, settings=dict(settings), limits=limits)
     except ValidationError as problem:
-        texts = [
-            "".join(f"--{str(part).replace('_', '-')}: " for part in error["loc"][:1])
-            + error["msg"].removeprefix("Value error, ")
-            for error in problem.errors()
-        ]
-        raise click.UsageError("; ".join(texts)) from None
+        raise usage_error(problem) from None
 
 
 @contextmanager
 def _progress() -> Iterator[tuple[Callable[[Counts], None], Callable[[int, int | None], None]]]:
-    """Shows counts of files, and of bytes before: as a bar to a person, as a line now and then to a log."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Shows counts of files, and of bytes before."""
+    from seqaudio.cli.terminal import bars
 
-    from seqaudio.cli.terminal import console
-
-    started = last = time.monotonic()
-    watched = console()
-    columns = (TextColumn("{task.fields[doing]}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, TimeRemainingColumn(), console=watched) as bar:
+    started = time.monotonic()
+    with bars() as (bar, log):
         download = bar.add_task("MB", total=None, doing="downloading", visible=False)
         task = bar.add_task("", total=None, doing="reading")
-
-        def log(line: str) -> None:
-            nonlocal last
-            if watched.quiet and time.monotonic() - last >= LINE_EVERY_S:
-                last = time.monotonic()
-                click.echo(line, err=True)
 
         def fetching(done: int, size: int | None) -> None:
             here, of = done // 1_000_000, size and size // 1_000_000
@@ -124,8 +111,7 @@ def _progress() -> Iterator[tuple[Callable[[Counts], None], Callable[[int, int |
             log(f"downloading: {here} of {'?' if of is None else of} MB")
 
         def show(counts: Counts) -> None:
-            now = time.monotonic()
-            rate = (counts.done - counts.reused) / max(now - started, 1e-3)
+            rate = (counts.done - counts.reused) / max(time.monotonic() - started, 1e-3)
             words = f"{counts.kept} pieces kept, {counts.dropped} dropped, {rate:.0f} files/s"
             bar.update(task, total=counts.files, completed=counts.done, description=words)
             log(f"{counts.done} of {counts.files} files: {words}")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+LINE_EVERY_S = 10.0  # where no person is watching
 WIDTH = 1000  # columns where no person is watching: a row stays a line
 
 
@@ -17,6 +22,22 @@ def console() -> Console:
     shown = Console(stderr=True)
     shown.quiet = not shown.is_terminal
     return shown
+
+
+@contextmanager
+def bars() -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Progress as bars to a person, whose tasks say what they are ``doing``; and as a line now and then to a log."""
+    watched, last = console(), time.monotonic()
+
+    def log(line: str) -> None:
+        nonlocal last
+        if watched.quiet and time.monotonic() - last >= LINE_EVERY_S:
+            last = time.monotonic()
+            click.echo(line, err=True)
+
+    columns = (TextColumn("{task.fields[doing]}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeRemainingColumn(), console=watched) as bar:
+        yield bar, log
 
 
 def table(headers: Sequence[str], *, left: int = 1, last_left: bool = False) -> Table:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe, wait
@@ -63,7 +63,8 @@ def run_isolated(
     timeout_s: float = 60.0,
     memory_mb: int | None = 2048,
     prepare_worker: Callable[[], None] | None = None,
-) -> Iterator[tuple[int, R | Lost]]:
+    in_turn: bool = True,
+) -> Generator[tuple[int, R | Lost], None, None]:
     """Call a pure function on every item, each in a worker process that it may take down.
 
     Workers are started by the first ``next`` and are gone when the iterator ends, is closed, or this process is killed.
@@ -74,8 +75,8 @@ def run_isolated(
         jobs: worker processes.
         timeout_s: seconds for one item.
         memory_mb: memory for one item beyond what the libraries take, in MB of 10^6 bytes (Linux); None: no limit.
-        prepare_worker: called by each worker before its first item, at nobody's cost in time and memory; the first
-            worker is done with it before others are started, so that they find what it left on disk.
+        prepare_worker: called by each worker before its first item, at nobody's cost in time and memory.
+        in_turn: the first worker is done with that before others are started, so that they find what it left on disk.
 
     Yields:
         (index, result), in the order in which they are done, every index once; ``Lost`` for an item that hung, died or
@@ -90,7 +91,7 @@ def run_isolated(
         raise OptionError(f"memory_mb is {memory_mb}; at most {MOST_MEMORY_MB} is possible")
     if jobs < 1 or not timeout_s > 0 or (memory_mb is not None and memory_mb <= 0):
         raise OptionError(f"jobs ({jobs}), timeout_s ({timeout_s:g}) and memory_mb ({memory_mb}) must be above 0")
-    return _Crew(function, items, jobs, timeout_s, memory_mb, prepare_worker).results()
+    return _Crew(function, items, jobs, timeout_s, memory_mb, prepare_worker, in_turn).results()
 
 
 class _InWorker(Exception):
@@ -198,16 +199,17 @@ class _Crew(Generic[T, R]):
         timeout_s: float,
         memory_mb: int | None,
         prepare_worker: Callable[[], None] | None,
+        in_turn: bool,
     ):
         self._function, self._items, self._jobs = function, items, jobs
         self._timeout_s, self._memory_mb = timeout_s, memory_mb
         self._prepare_worker = prepare_worker
-        self._one_is_ready = prepare_worker is None
+        self._one_is_ready = prepare_worker is None or not in_turn
         self._queue = ItemQueue(len(items), CHUNK_S, 1, MOST_ITEMS)
         self._returned: set[int] = set()  # items handed out alone whose worker died before it began them
         self._workers: list[_Worker] = []
 
-    def results(self) -> Iterator[tuple[int, R | Lost]]:
+    def results(self) -> Generator[tuple[int, R | Lost], None, None]:
         """Every index once, with its result or how it was lost."""
         try:
             looked = time.monotonic()

@@ -52,8 +52,13 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         ) from None
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, lasting: bool = True) -> None:
     """Write all of the data or nothing: an existing file stays until the new one is complete on disk.
+
+    Args:
+        path: the file.
+        data: all of it.
+        lasting: wait until the disk has it, so that it outlives a loss of power; that takes milliseconds.
 
     Raises:
         BadFileError: the file cannot be written.
@@ -66,7 +71,8 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         with open(part, "xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         os.replace(part, target)
     except (OSError, ValueError) as error:
         with suppress(OSError, ValueError):

@@ -227,10 +227,10 @@ def _samples(file: SoundFile, name: str, mono: bool, limits: Limits) -> Samples:
 
 def _blocks(file: SoundFile, name: str) -> Iterator[Samples]:
     """Blocks of (samples, channels) up to the end."""
-    frames = max(1, BLOCK // file.channels)
-    while True:
+    most, count = max(1, BLOCK // file.channels), 0
+    while count < file.frames:
         try:
-            block = file.read(frames, dtype="float32", always_2d=True)
+            block = file.read(min(most, file.frames - count), dtype="float32", always_2d=True)
         except _soundfile().SoundFileError as problem:
             raise BadFileError(
                 f"{name}: damaged at second {file.tell() / file.samplerate:.1f} or after it ({_words(problem)}); "
@@ -238,6 +238,7 @@ def _blocks(file: SoundFile, name: str) -> Iterator[Samples]:
             ) from None
         if not len(block):
             return
+        count += len(block)
         yield block
 
 

@@ -11,7 +11,7 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -51,6 +51,16 @@ def read_npz(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, NDAr
                 yield key, _numbers(file, shape, fortran, dtype)
     except DAMAGES as problem:
         raise BadFileError(f"{name}: not a sound .npz archive: {problem}; save it anew with numpy.savez") from None
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays by name as an archive, uncompressed; the same bytes for the same arrays."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=array.nbytes >= 2**30) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return data.getvalue()
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

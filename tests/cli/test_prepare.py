@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from seqaudio.cli import terminal
 from seqaudio.cli.main import run
 from seqaudio.cli.prepare import TOKENIZERS, command
 from seqaudio.corpus import PrepareOptions, prepare, sources
@@ -131,7 +132,7 @@ def test_a_download_is_shown(
         return music
 
     monkeypatch.setattr(sources, "corpus_folder", fetched)
-    monkeypatch.setattr(sys.modules["seqaudio.cli.prepare"], "LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(terminal, "LINE_EVERY_S", 0.0)
     run(["prepare", "groove", str(tmp_path / "out"), "--min-notes", "1"])
     said = capsys.readouterr()
     assert "downloading: 5 of ? MB\ndownloading: 12 of 90 MB\n" in said.err
