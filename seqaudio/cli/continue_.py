@@ -16,24 +16,45 @@ from seqaudio.cli.options import limit_option, writing_options
 @click.argument("primer", required=False, type=click.Path(path_type=Path))
 @click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="Only the first K bars of the primer.")
 @click.option("--include-primer/--no-include-primer", default=False, help="Put the primer in front.  [default: no]")
+@click.option(
+    "--decoder",
+    type=click.Choice(["grains", "griffinlim"]),
+    help="Of a recording: stretches of its own sound, or a sound made anew.  [default: grains]",
+)
 @limit_option
 @click.option("--primer_midi", type=click.Path(path_type=Path), hidden=True)
 @click.option("--primer_melody", hidden=True)
 @writing_options
 def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | None, **options: Any) -> None:
-    """Continue a MIDI or ABC file by exactly so many bars.
+    """Continue a MIDI or ABC file by exactly so many bars, or a recording (WAV, FLAC, OGG, MP3) by so many seconds.
 
     The whole PRIMER is heard, up to its last bar line, or its first K bars. Drums, single lines and pieces in several
     voices are each continued by the model made for them, unless --model names one; which and why is printed. Tempo,
     metre, instruments and loudness are the primer's. Where a model knows single lines only, the melody is found and the
     choice is printed. The new bars are written to PRIMER-continued.mid in the current folder unless -o says otherwise,
     with a manifest beside them.
+
+    A recording is continued by 10 seconds of its own sound: its stretches, from beat to beat, become codes, and counts
+    of these, learnt from the recording alone, say which stretch comes next. Rate, channels and level are its own.
     """
     started = time.perf_counter()
     given = [source for source in (primer, primer_midi, primer_melody) if source is not None]
     if len(given) != 1:
-        raise click.UsageError("give one primer: a MIDI or ABC file" if not given else "give one primer, not several")
-    continue_file(primer or primer_midi, primer_melody, started=started, **options)
+        wanted = "give one primer: a MIDI or ABC file, or a recording"
+        raise click.UsageError(wanted if not given else "give one primer, not several")
+    if primer is not None and is_recording(primer):
+        from seqaudio.cli.continue_audio import continue_recording
+
+        continue_recording(primer, started=started, **options)
+    else:
+        continue_file(primer or primer_midi, primer_melody, started=started, **options)
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file is named as recordings are."""
+    from seqaudio.files.audio import AUDIO_SUFFIXES
+
+    return path.suffix.lower() in AUDIO_SUFFIXES
 
 
 def continue_file(
@@ -43,6 +64,7 @@ def continue_file(
     started: float,
     primer_bars: int | None = None,
     include_primer: bool = False,
+    decoder: str | None = None,
     limits: tuple[str, ...] = (),
     as_json: bool,
     **options: Any,
@@ -52,8 +74,11 @@ def continue_file(
     from seqaudio.cli.primers import melody_codes, naming, read_primer, the_model
     from seqaudio.continuation.continue_score import continue_primer
     from seqaudio.continuation.primer import make_primer
+    from seqaudio.errors import OptionError
     from seqaudio.files.limits import Limits
 
+    if decoder is not None:
+        raise OptionError("--decoder is of recordings, and this primer is notes; leave it out")
     budgets = Limits.parse(limits)
     writing.check_paths(options)
     score, remarks = read_primer(primer, budgets) if primer else (melody_codes(melody or ""), [])

@@ -18,20 +18,15 @@ from seqaudio.pretrained.choice import Choice, check_fits, choose_model
 from seqaudio.structure.bars import first_bars
 from seqaudio.tokens.melody import MelodyTokenizer
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".m4a")
-
 
 def read_primer(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Score, list[str]]:
     """The score in a file and what should be said about it.
 
     Raises:
-        OptionError: the file is audio, which cannot be continued yet.
         BadFileError: it cannot be read, for want of a package too.
         OverLimitError: it is larger than ``limits`` allow.
     """
     suffix = path.suffix.lower()
-    if suffix in AUDIO_SUFFIXES:
-        raise OptionError(f"{shown(path)}: audio cannot be continued yet; give a MIDI, MusicXML or ABC file")
     remarks: list[str] = []
     if suffix in ABC_SUFFIXES:
         book = read_book(path, limits)

@@ -98,36 +98,47 @@ def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end:
     return math.ceil(left * denominator / (numerator * 4 * STEPS_PER_QUARTER))
 
 
-def output_paths(options: dict[str, Any], stem: str, primer: Path | None = None) -> list[Path]:
+def output_paths(
+    options: dict[str, Any],
+    stem: str,
+    primer: Path | None = None,
+    kind: str = "pieces are written as MIDI",
+    suffixes: Sequence[str] = (".mid", ".midi"),
+) -> list[Path]:
     """One path per output; names of our own never take the place of a file that is there.
 
+    Args:
+        options: of the command.
+        stem: of a name of our own.
+        primer: which is not written over.
+        kind: what is written, for the message about another suffix.
+        suffixes: what names end in; those of our own in the first.
+
     Raises:
-        OptionError: the name has no MIDI suffix, or is the primer itself.
+        OptionError: the name has another suffix, or is the primer itself.
     """
     count, out = options["num_outputs"], options["out"]
     folder = options["output_dir"] or (out if out is not None and (out.endswith("/") or Path(out).is_dir()) else None)
     if out is not None and folder is None:
         target = Path(out)
-        if target.suffix.lower() not in (".mid", ".midi"):
-            raise OptionError(
-                f"-o {shown(out)}: pieces are written as MIDI; end the name in .mid, or in / for a folder"
-            )
+        if target.suffix.lower() not in suffixes:
+            raise OptionError(f"-o {shown(out)}: {kind}; end the name in {suffixes[0]}, or in / for a folder")
         paths = [target] if count == 1 else [target.with_stem(f"{target.stem}-{i + 1}") for i in range(count)]
     else:
         number = 1
-        paths = _numbered(Path(folder or "."), stem, count, number)
+        paths = _numbered(Path(folder or "."), stem, suffixes[0], count, number)
         while any(path.exists() for path in paths):
             number += count
-            paths = _numbered(Path(folder or "."), stem, count, number)
+            paths = _numbered(Path(folder or "."), stem, suffixes[0], count, number)
     if primer is not None and any(path.exists() and path.samefile(primer) for path in paths):
         raise OptionError(f"-o {shown(out or '')}: would overwrite the primer; name another file")
     return paths
 
 
-def _numbered(folder: Path, stem: str, count: int, number: int) -> list[Path]:
+def _numbered(folder: Path, stem: str, suffix: str, count: int, number: int) -> list[Path]:
     if count == 1 and number == 1:
-        return [folder / f"{stem}.mid"]
-    return [folder / f"{stem}-{number + i}.mid" for i in range(count)]
+        return [folder / f"{stem}{suffix}"]
+    return [folder / f"{stem}-{number + i}{suffix}" for i in range(count)]
 
 
 def write_outputs(
@@ -178,15 +189,23 @@ def _length_s(score: Score) -> float:
 
 def settings(request: Request, index: int) -> dict[str, Any]:
     """What made an output: the command that makes it again, and every choice and version."""
+    packages = ("seqaudio", "numpy", RUNTIMES[request.engine.name])
     return {
-        "command": ["seqaudio", *sys.argv[1:], *([] if "--seed" in sys.argv else ["--seed", str(request.seed)])],
-        "seed": request.seed,
-        "output": index,
-        "sampling": asdict(request.sampling),
+        **made_with(request.seed, index, request.sampling, packages),
         "engine": request.engine.name,
         "model": request.model,
         "model_sha256": sha256(request.model_path),
-        "versions": {name: version(name) for name in ("seqaudio", "numpy", RUNTIMES[request.engine.name])},
+    }
+
+
+def made_with(seed: int, index: int, sampling: Sampling, packages: Sequence[str]) -> dict[str, Any]:
+    """The command that makes an output again, how it was drawn, and the versions of packages."""
+    return {
+        "command": ["seqaudio", *sys.argv[1:], *([] if "--seed" in sys.argv else ["--seed", str(seed)])],
+        "seed": seed,
+        "output": index,
+        "sampling": asdict(sampling),
+        "versions": {name: version(name) for name in packages},
     }
 
 

@@ -231,7 +231,8 @@ def test_plot_draws_a_picture(seqaudio, tmp_path: Path) -> None:
     [
         ((), 2, ("give one primer", "seqaudio continue --help")),
         (("gone.mid",), 1, ("gone.mid", "No such file")),
-        (("song.wav",), 2, ("song.wav", "audio")),
+        (("song.wav",), 1, ("song.wav", "No such file")),
+        ((PRIMER, "--decoder", "grains"), 2, ("--decoder", "recordings")),
         ((PRIMER, "--bars", 0), 2, ("--bars",)),
         ((PRIMER, "--bars", 2, "--seconds", 3), 2, ("--bars", "--seconds")),
         ((PRIMER, "--primer-bars", 99), 2, ("99", "8")),

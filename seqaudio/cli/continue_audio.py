@@ -1,0 +1,195 @@
+"""``seqaudio continue`` of a recording: read it, learn from it, write how it goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from seqaudio.cli import writing
+from seqaudio.continuation.continue_waveform import (
+    DECODERS,
+    PLAIN,
+    Decoder,
+    SoundContinuation,
+    continue_waveform,
+)
+from seqaudio.continuation.sampling import Sampling
+from seqaudio.errors import NoSoundError, OptionError
+from seqaudio.files.atomic import shown, write_bytes
+from seqaudio.files.audio import ENCODINGS, audio_bytes, audio_facts, read_audio
+from seqaudio.files.limits import Limits
+from seqaudio.pretrained import AUTO
+
+if TYPE_CHECKING:
+    from seqaudio.music.waveform import Waveform
+
+DEFAULT_SECONDS = 10.0
+KIND = "sound is written as .wav, .flac or .ogg"
+WRITTEN = tuple(dict.fromkeys(suffix for suffix, _ in ENCODINGS))
+DEEP = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # codings of more than 16 bits a sample
+PACKAGES = ("seqaudio", "numpy", "torch", "librosa", "soundfile")
+OF_NOTES = {
+    "bars": "--bars counts bars, and sound is measured in seconds; give --seconds",
+    "num_steps": "--num_steps counts sixteenths, and sound is measured in seconds; give --seconds",
+    "primer_bars": "--primer-bars counts bars, and a recording has none; cut the file instead",
+    "gate_temperature": "--gate-temperature is of models with a memory, and sound is continued by counts; leave it out",
+    "report": "--report shows notes, and a recording has none; give --plot FILE.png",
+    "reference": "--reference is for the report, which shows notes; leave it out",
+    "gates": "--gates is for the report, which shows notes; leave it out",
+}
+
+
+def continue_recording(
+    path: Path,
+    *,
+    started: float,
+    limits: tuple[str, ...],
+    include_primer: bool,
+    decoder: Decoder | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """The command, once it is clear that the primer is a recording."""
+    check_options(path, options)
+    budgets = Limits.parse(limits)
+    suffixes = sorted(WRITTEN, key=lambda suffix: suffix != path.suffix.lower())  # the primer's own first
+    paths = writing.output_paths(options, f"{path.stem}-continued", path, KIND, suffixes)
+    recording = read_audio(path, limits=budgets)
+    bits = 24 if audio_facts(path, budgets).coding in DEEP else None
+    seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]
+    temperature = PLAIN.temperature if options["temperature"] is None else options["temperature"]
+    sampling = Sampling(temperature, options["top_k"], options["top_p"], options["min_p"])
+    try:
+        pieces = continue_waveform(
+            recording,
+            DEFAULT_SECONDS if options["seconds"] is None else options["seconds"],
+            decoder=decoder or DECODERS[0],
+            num_outputs=len(paths),
+            seed=seed,
+            sampling=sampling,
+        )
+    except (NoSoundError, OptionError) as problem:
+        raise type(problem)(f"{shown(path)}: {problem}") from None
+    heard = _heard(pieces[0])
+    common = {
+        "primer": str(path),
+        "primer_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "include_primer": include_primer,
+        **heard,
+        "decoder": decoder or DECODERS[0],
+        "seed": seed,
+    }
+    remarks = _remarks(pieces[0], heard)
+    facts = []
+    for index, (piece, target) in enumerate(zip(pieces, paths, strict=True)):
+        facts.append(_written(piece, target, bits, include_primer=include_primer))
+        manifest = facts[-1] | writing.made_with(seed, index, sampling, PACKAGES) | common
+        write_bytes(target.with_name(target.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+    if options["plot"] is not None:
+        from seqaudio.report.spectrogram import draw_recording
+
+        Path(options["plot"]).parent.mkdir(parents=True, exist_ok=True)
+        draw_recording(pieces[0].with_primer(), options["plot"], begins_s=recording.seconds)
+    _report(facts, remarks, common | {"took_seconds": round(time.perf_counter() - started, 3)}, as_json=as_json)
+
+
+def check_options(path: Path, options: dict[str, Any]) -> None:
+    """Refuse what makes no sense for sound, and a picture that cannot be written. Raises OptionError."""
+    for name, why in OF_NOTES.items():
+        if options[name]:
+            raise OptionError(f"{shown(path)} is a recording: {why}")
+    for name, usual, what in (("model", AUTO, "models know notes"), ("engine", "auto", "engines run models of notes")):
+        if options[name] != usual:
+            raise OptionError(
+                f"{shown(path)} is a recording: {what}, and sound learns from its primer alone; leave --{name} out"
+            )
+    if options["plot"] is not None:
+        from seqaudio.report.pianoroll import picture_kind
+
+        picture_kind(options["plot"])
+
+
+def _heard(piece: SoundContinuation) -> dict[str, Any]:
+    """What was heard in the primer."""
+    primer = piece.primer
+    beat_s = primer.units.beat_s
+    return {
+        "primer_seconds": round(primer.recording.seconds, 3),
+        "heard_seconds": round(primer.heard.seconds, 3),
+        "units": len(primer.units),
+        "codes": primer.codebook.vocabulary.is_kind("Code0").sum().item(),
+        "beats_per_minute": None if beat_s is None else round(60 / beat_s, 2),
+    }
+
+
+def _remarks(piece: SoundContinuation, facts: dict[str, Any]) -> list[str]:
+    """What to tell people of how it was done."""
+    beats, parts = facts["beats_per_minute"], piece.primer.units.parts
+    grid = f"beats at {beats:g} a minute" if beats else "no beat was found, so they are even"
+    grid += f", {parts} to a beat" if beats and parts > 1 else ""
+    remarks = [
+        f"no model of sound is shipped: {facts['units']} stretches of the primer ({grid}) became {facts['codes']} "
+        "codes, and counts of these were learnt from it alone"
+    ]
+    if facts["heard_seconds"] < facts["primer_seconds"]:
+        remarks.append(f"heard: the last {facts['heard_seconds']:g} s of {facts['primer_seconds']:.1f} s")
+    return remarks
+
+
+def _written(piece: SoundContinuation, path: Path, bits: int | None, *, include_primer: bool) -> dict[str, Any]:
+    """Write a file; what it holds."""
+    sound = piece.with_primer() if include_primer else piece.waveform
+    quieter = sound.within()
+    data = audio_bytes(quieter, path, None if path.suffix.lower() == ".ogg" else bits)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+    beyond = [f"the primer goes up to {sound.peak:.3g} of full scale: all is written as much quieter"]
+    return {
+        "file": str(path),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "seconds": round(piece.waveform.seconds, 3),
+        "sample_rate": sound.sample_rate,
+        "channels": sound.channels,
+        "peak": round(quieter.peak, 4),
+        "level_db": _level_db(piece.waveform),
+        "primer_level_db": _level_db(piece.primer.recording),
+        "joins": piece.joins,
+        "nats_per_code": round(piece.nats_per_code, 4),
+        "warnings": beyond if sound.peak > 1 else [],
+    }
+
+
+def _level_db(sound: Waveform) -> float:
+    """Of full scale, the root of the mean square of all samples."""
+    power = float(np.square(sound.samples, dtype=np.float64).mean())
+    return round(10 * math.log10(max(power, 1e-12)), 2)
+
+
+def _report(facts: Sequence[dict[str, Any]], remarks: Sequence[str], common: dict[str, Any], *, as_json: bool) -> None:
+    """Print what was written, for people or as JSON."""
+    if as_json:
+        click.echo(json.dumps(common | {"remarks": list(remarks), "outputs": list(facts)}, indent=1))
+        return
+    behind = f"behind {common['primer_seconds']:.1f} s of the primer: " if common["include_primer"] else ""
+    for piece in facts:
+        joins = "" if piece["joins"] is None else f", {piece['joins']} joins"
+        channels = {1: "mono", 2: "stereo"}.get(piece["channels"], f"{piece['channels']} channels")
+        click.echo(shown(piece["file"]))
+        click.echo(
+            f"  {behind}{piece['seconds']:.1f} s, {piece['sample_rate']} Hz, {channels}, {piece['level_db']:.1f} dB "
+            f"(primer {piece['primer_level_db']:.1f}), peak {piece['peak']:.2f}{joins}"
+        )
+        for warning in piece["warnings"]:
+            click.echo(f"  warning: {warning}")
+    for remark in remarks:
+        click.echo(remark)
+    click.echo(f"decoder {common['decoder']}, seed {common['seed']}, took {common['took_seconds']:.2f} s")

@@ -1,0 +1,214 @@
+"""Into which stretches does sound fall, and what is each like? Beats and their parts, or an even grid.
+
+A unit runs from one bound to the next. It is told by a vector: how loud each of ``MELS`` bands is in each of ``SLICES``
+equal parts of it, in nats, and how much of each pitch class it holds. What stands behind the last bound is a unit that
+is not over yet: the tail, which a continuation has to end.
+
+Conventions: bounds are samples of the recording, ascending; phases say which part of a beat begins at each bound, 0 the
+beat itself, and all 0 without beats. Features are made at 22,050 Hz of the mean of the channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.errors import NoSoundError
+from seqaudio.features.functions import beat_times, chroma_stft, mel, onset_strength
+from seqaudio.music.waveform import Waveform
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+RATE = 22_050
+HOP, WINDOW = 256, 1024  # of loudness
+CHROMA_WINDOW = 4096  # a semitone above middle C is told apart
+BEAT_HOP = 512
+MELS, SLICES, CLASSES = 80, 4, 12
+UNIT_S = 0.2  # about so long is a unit
+FEWEST = 8  # units of a recording
+LEAST_S = 0.25
+FLOOR = 9.0  # nats of power below the loudest band, 39 dB: less is silence
+FEWEST_BEATS = 4
+EVENED = 8  # beats to each side
+FINE_HOP, NEAR, DRIFT = 128, 3, 80  # frames of 6 ms: how far apart is near, and by how much a tempo may be off in all
+LEAST_LAG_S, MOST_LAG = 0.5, 0.6  # of a return: seconds, and a share of the whole
+ALIKE, AS_ALIKE = 0.7, 0.03  # how much a return is like what it repeats; what is less alike by so little is as alike
+STEADY = 0.75  # of the strength around beats that were followed one by one: a steady beat has it, or is none
+MARKED = 1.8  # onsets are so much stronger at beats than on average where beats are heard; noise has 1.3
+QUIET = 10**-2.5  # of the mean power of a recording: 25 dB below, a unit is an echo
+SILENT = 1e-4  # a peak of full scale: -80 dB
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """A recording in units.
+
+    Attributes:
+        bounds: (units + 1,) samples.
+        phases: (units + 1,) the part of a beat that begins at each bound, the last of them that of the tail.
+        parts: of a beat; 1 without beats.
+        beat_s: seconds of a beat; None where none was heard.
+        vectors: (units, SLICES * MELS + CLASSES).
+        sounding: how many come before a quiet end, in which nothing is begun any more: a last note that has died away.
+        frames: (frames, MELS) of the whole, ``HOP`` at ``RATE`` apart, for what is no whole unit.
+        sample_rate: of the recording, in Hz.
+    """
+
+    bounds: Ints
+    phases: Ints
+    parts: int
+    beat_s: float | None
+    vectors: Floats
+    sounding: int
+    frames: Floats
+    sample_rate: int
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def weights(self) -> Floats:
+        """How much each number of a vector counts, so that loudness and pitch classes count the same."""
+        return np.append(np.full(SLICES * MELS, (SLICES * MELS) ** -0.5), np.full(CLASSES, CLASSES**-0.5))
+
+
+def find_units(recording: Waveform) -> Units:
+    """The units of a recording.
+
+    Raises:
+        NoSoundError: it is shorter than a quarter of a second, or silent.
+    """
+    if recording.seconds < LEAST_S:
+        raise NoSoundError(f"{recording.seconds:.2f} s of sound; give {LEAST_S} s or more")
+    if np.abs(recording.samples).max() < SILENT:
+        raise NoSoundError("silence, no sample above -80 dB; give something that sounds")
+    samples = recording.mono().resampled(RATE).samples[0]
+    powers = mel(samples, RATE, n_fft=WINDOW, hop_length=HOP, n_mels=MELS).T.astype(np.float64)
+    loud = np.log(np.maximum(powers, powers.max() * np.exp(-FLOOR)))
+    places, phases, parts, beat_s = _grid(samples, loud)
+    classes = chroma_stft(samples, RATE, n_fft=CHROMA_WINDOW, hop_length=HOP, tuning=0.0).T.astype(np.float64)
+    vectors = np.array([_vector(loud, classes, *pair) for pair in pairwise(places.tolist())])
+    bounds = np.minimum(np.rint(places * recording.sample_rate).astype(np.int64), len(recording))
+    sounding = _sounding(recording, bounds)
+    return Units(bounds, phases, parts, beat_s, vectors, sounding, loud, recording.sample_rate)
+
+
+def slices_of(vectors: Floats) -> Floats:
+    """Loudness (units, SLICES, MELS) of vectors (units, numbers)."""
+    return vectors[:, : SLICES * MELS].reshape(len(vectors), SLICES, MELS)
+
+
+def _sounding(recording: Waveform, bounds: Ints) -> int:
+    """Units before the quiet end, at least one: the power of what comes behind is that of an echo."""
+    power = np.square(recording.samples, dtype=np.float64).mean(axis=0)
+    sums = np.append(0.0, np.cumsum(power))[bounds]
+    heard = np.diff(sums) / np.diff(bounds) > QUIET * power.mean()
+    return int(np.flatnonzero(heard)[-1]) + 1
+
+
+def _grid(samples: NDArray[np.float32], loud: Floats) -> tuple[Floats, Ints, int, float | None]:
+    """Bounds in seconds, their phases, parts of a beat, and how long a beat is."""
+    seconds = len(samples) / RATE
+    lag, found = repeat_s(loud), _marked_beats(samples)
+    if found is None:
+        unit = min(UNIT_S, seconds / FEWEST)
+        unit = lag / round(lag / unit) if lag else unit
+        count = int(seconds / unit)
+        evenly: Floats = np.arange(count + 1, dtype=np.float64) * unit
+        return evenly, np.zeros(count + 1, np.int64), 1, None
+    found = _evened(found, samples, lag)
+    beat_s = float(np.median(np.diff(found)))
+    parts = max(1, 2 ** round(np.log2(beat_s / UNIT_S)))
+    before = np.arange(int(found[0] / beat_s), 0, -1)
+    behind = np.arange(1, int(max(seconds - found[-1], 0.0) / beat_s) + 2)
+    all_beats = np.concatenate([found[0] - beat_s * before, found, found[-1] + beat_s * behind])
+    steps = np.arange((len(all_beats) - 1) * parts + 1)
+    places = np.interp(steps / parts, np.arange(len(all_beats)), all_beats)
+    inside = (places >= 0) & (places <= seconds)
+    return places[inside], (steps % parts)[inside], parts, beat_s
+
+
+def repeat_s(loud: Floats) -> float | None:
+    """The time after which loudness (frames, bands) is most like itself, in seconds; None where it is not alike."""
+    apart, count = loud - loud.mean(axis=0), len(loud)
+    shared = np.fft.irfft(np.square(np.abs(np.fft.rfft(apart, 2 * count, axis=0))).sum(axis=1))[:count]
+    squares = np.cumsum(np.append(0.0, np.square(apart).sum(axis=1)))
+    lags = np.arange(count)
+    power = np.sqrt(squares[count - lags] * (squares[-1] - squares[lags]))
+    alike = shared / np.maximum(power, np.finfo(np.float64).tiny)
+    low, high = round(LEAST_LAG_S * RATE / HOP), int(MOST_LAG * count)
+    if high <= low or alike[low:high].max() < ALIKE:
+        return None
+    lag = low + int(np.flatnonzero(alike[low:high] > alike[low:high].max() - AS_ALIKE)[0])
+    lag += int(alike[lag : lag + NEAR + 1].argmax())  # the first that was as alike stands on the slope of a peak
+    exact = float(lag)
+    for times in range(2, int(MOST_LAG * count / lag) + 1):  # a multiple tells the lag more exactly
+        around = round(times * exact) + np.arange(-NEAR, NEAR + 1)
+        exact = float(around[alike[around].argmax()]) / times
+    return exact * HOP / RATE
+
+
+def _evened(found: Floats, samples: NDArray[np.float32], lag: float | None) -> Floats:
+    """Beats without the jitter of frames: on one line where the sound returns or a steady beat is as marked as these.
+
+    A tracker's tempo is rough, and a grid that is off by one part in a hundred does not return where a loop does. Beats
+    that are neither lie on lines of their neighbours.
+    """
+    strength = onset_strength(samples, RATE, hop_length=FINE_HOP)[0].astype(np.float64)
+    strength = np.convolve(strength, np.hanning(2 * NEAR + 1) / NEAR, mode="same")
+    frames = found * RATE / FINE_HOP
+    period = float(np.polyfit(np.arange(len(frames)), frames, 1)[0])
+    if lag is not None:
+        whole = lag * RATE / FINE_HOP
+        period = whole / max(1, round(whole / period))
+        count = max(2, int((len(strength) - 1) / period))
+        return _steady(strength, count, [period])[0] * FINE_HOP / RATE
+    drifts = np.arange(-DRIFT, DRIFT + 1) / len(frames)
+    steady, marked = _steady(strength, len(frames), (period + drifts).tolist())
+    apart = np.arange(-3 * NEAR, 3 * NEAR + 1)
+    around = np.clip(np.rint(frames).astype(np.int64)[:, None] + apart, 0, len(strength) - 1)
+    if marked > STEADY * strength[around].max(axis=1).mean():
+        return steady * FINE_HOP / RATE
+    places, evened = np.arange(len(found)), np.empty(len(found))
+    for beat in places:
+        near = np.abs(places - beat) <= EVENED
+        _, height = np.polyfit(places[near] - beat, found[near], 1)
+        evened[beat] = height
+    return np.maximum.accumulate(evened)
+
+
+def _steady(strength: Floats, count: int, periods: list[float]) -> tuple[Floats, float]:
+    """The most marked of beats (count,) at one distance out of some, in frames, and how marked they are."""
+    best = np.arange(count, dtype=np.float64) * periods[0]
+    most = -1.0
+    for period in periods:
+        at = np.arange(count) * period
+        starts = np.arange(0.0, min(period, len(strength) - 1 - at[-1]) + 1e-9)
+        if len(starts):
+            marks = strength[np.rint(starts[:, None] + at).astype(np.int64)].mean(axis=1)
+            if marks.max() > most:
+                best, most = starts[marks.argmax()] + at, float(marks.max())
+    return best, most
+
+
+def _marked_beats(samples: NDArray[np.float32]) -> Floats | None:
+    """Beats in seconds, or None where what is found as beats is not stronger than what lies between."""
+    strength = onset_strength(samples, RATE, hop_length=BEAT_HOP)[0]
+    _, found = beat_times(samples, RATE, hop_length=BEAT_HOP)
+    if len(found) < FEWEST_BEATS:
+        return None
+    frames = np.minimum(np.rint(found * RATE / BEAT_HOP).astype(np.int64), len(strength) - 1)
+    return found if strength[frames].mean() > MARKED * strength.mean() else None
+
+
+def _vector(loud: Floats, classes: Floats, begin: float, end: float) -> Floats:
+    """What a unit is like, from frames (frames, MELS) and (frames, CLASSES) of the whole."""
+    edges = np.linspace(begin, end, SLICES + 1) * RATE / HOP
+    first = np.minimum(edges[:-1].astype(np.int64), len(loud) - 1)
+    stop = np.maximum(edges[1:].astype(np.int64), first + 1)
+    slices = [loud[a:b].mean(axis=0) for a, b in zip(first, stop, strict=True)]
+    return np.concatenate([*slices, classes[first[0] : stop[-1]].mean(axis=0)])

@@ -1,0 +1,108 @@
+"""``seqaudio continue`` of a recording: what it writes, what it says, what it refuses."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqaudio.files.audio import audio_facts, read_audio, write_audio
+from seqaudio.music.waveform import Waveform
+from tests.cli.test_commands import fails, seqaudio  # noqa: F401
+from tests.continuation.test_continue_waveform import loop
+
+RATE = 22050
+
+
+@pytest.fixture
+def primer(tmp_path: Path) -> Path:
+    """A stereo loop, five times."""
+    left = loop(5)[: int(7.3 * RATE)]
+    write_audio(Waveform(np.stack([left, 0.5 * left]), RATE), tmp_path / "loop.flac")
+    return tmp_path / "loop.flac"
+
+
+def test_a_recording_is_continued_as_asked(seqaudio, primer: Path, tmp_path: Path) -> None:  # noqa: F811
+    result = seqaudio("continue", primer, "-o", "new/out.wav", "--seconds", 3, "--seed", 1, "--plot", "sound.png")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[0] == "new/out.wav"
+    assert "3.0 s, 22050 Hz, stereo" in lines[1]
+    assert "no model of sound is shipped" in lines[2]
+    assert "learnt from it alone" in lines[2]
+    assert "beats at " in lines[2]
+    assert "decoder grains, seed 1" in lines[3]
+    sound = read_audio(tmp_path / "new" / "out.wav")
+    assert (sound.sample_rate, sound.channels, len(sound)) == (RATE, 2, 3 * RATE)
+    assert sound.samples[1] == pytest.approx(sound.samples[0] / 2, abs=1e-3), "channels stay as they were"
+    assert (tmp_path / "sound.png").read_bytes().startswith(b"\x89PNG")
+    manifest = json.loads((tmp_path / "new" / "out.wav.json").read_text())
+    assert manifest["sha256"] == hashlib.sha256((tmp_path / "new" / "out.wav").read_bytes()).hexdigest()
+    assert manifest["primer_sha256"] == hashlib.sha256(primer.read_bytes()).hexdigest()
+    assert (manifest["seed"], manifest["decoder"]) == (1, "grains")
+    assert manifest["level_db"] == pytest.approx(manifest["primer_level_db"], abs=1)
+
+
+def test_without_a_name_it_stands_beside_as_the_primer_is(seqaudio, primer: Path, tmp_path: Path) -> None:  # noqa: F811
+    result = seqaudio("continue", primer, "--num-outputs", 2, "--seconds", 2, "--include-primer", "--json")
+    facts = json.loads(result.out)
+    assert [piece["file"] for piece in facts["outputs"]] == ["loop-continued-1.flac", "loop-continued-2.flac"]
+    real = read_audio(primer)
+    for piece in facts["outputs"]:
+        joined = read_audio(tmp_path / piece["file"])
+        assert len(joined) == len(real) + 2 * RATE
+        np.testing.assert_array_equal(joined.samples[:, : len(real)], real.samples)
+    again = seqaudio(
+        "continue", primer, "--num-outputs", 2, "--seconds", 2, "--include-primer", "--json", "--seed", facts["seed"]
+    )
+    assert [piece["sha256"] for piece in json.loads(again.out)["outputs"]] == [
+        piece["sha256"] for piece in facts["outputs"]
+    ]
+
+
+def test_ten_seconds_unless_told_otherwise(seqaudio, primer: Path, tmp_path: Path) -> None:  # noqa: F811
+    assert seqaudio("continue", primer, "-o", "out.ogg", "--temperature", 1).code == 0
+    assert read_audio(tmp_path / "out.ogg").seconds == pytest.approx(10)
+
+
+def test_bits_are_kept_and_full_scale_is(seqaudio, tmp_path: Path) -> None:  # noqa: F811
+    write_audio(Waveform(loop(3) * (1.5 / np.abs(loop(3)).max()), RATE), tmp_path / "loud.wav", bits=32)
+    result = seqaudio("continue", "loud.wav", "-o", "out.wav", "--seconds", 2, "--include-primer")
+    assert "warning: the primer goes up to 1.5 of full scale" in result.out
+    assert read_audio(tmp_path / "out.wav").peak == pytest.approx(1.0)
+    assert audio_facts(tmp_path / "out.wav").coding == "PCM_24"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--bars", 4), ("--bars", "--seconds")),
+        (("--num_steps", 4), ("--num_steps", "--seconds")),
+        (("--primer-bars", 4), ("--primer-bars",)),
+        (("--model", "folk"), ("--model", "primer alone")),
+        (("--engine", "torch"), ("--engine", "primer alone")),
+        (("--gate-temperature", 0.5), ("--gate-temperature",)),
+        (("--report", "a.html"), ("--report", "--plot")),
+        (("--reference", "folk"), ("--reference",)),
+        (("--gates",), ("--gates",)),
+        (("-o", "out.mid"), ("out.mid", ".flac")),
+        (("-o", "loop.flac"), ("overwrite the primer",)),
+        (("--decoder", "loud"), ("loud", "griffinlim")),
+        (("--seconds", 0), ("--seconds",)),
+        (("--seconds", 1e6), ("600",)),
+        (("--plot", "a.gif"), ("a.gif", ".png")),
+    ],
+)
+def test_what_makes_no_sense_for_sound_is_one_line(seqaudio, primer, arguments, words, tmp_path) -> None:  # noqa: F811
+    fails(seqaudio("continue", primer, *arguments), 2, *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["loop.flac"]
+
+
+def test_silence_and_files_that_are_no_sound_are_one_line(seqaudio, tmp_path: Path) -> None:  # noqa: F811
+    write_audio(Waveform(np.zeros(RATE), RATE), tmp_path / "nothing.wav")
+    fails(seqaudio("continue", "nothing.wav"), 3, "nothing.wav", "silence")
+    write_audio(Waveform(np.ones(100), RATE), tmp_path / "short.wav")
+    fails(seqaudio("continue", "short.wav"), 3, "short.wav", "0.00 s")
+    (tmp_path / "text.mp3").write_text("no sound at all")
+    fails(seqaudio("continue", "text.mp3"), 1, "text.mp3")
