@@ -43,6 +43,8 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(3):
         tone = 0.3 * np.sin(np.arange(44_100) * 0.03 * (i + 1)) + generator.normal(0, 0.01, 44_100)
         write_audio(Waveform(tone, 22_050), folder / "my-sounds" / f"{i}.wav")
+    beats = np.tile(np.exp(-np.arange(11_025) / 900) * generator.normal(0, 0.2, 11_025), 8)
+    write_audio(Waveform(beats, 22_050), folder / "loop.wav")
     return folder
 
 
@@ -64,7 +66,7 @@ def test_every_command_runs_in_the_order_of_the_page(newcomer: Path, monkeypatch
 
 
 BLOCKS_OF_PAGES = [
-    ("audio.md", 3),
+    ("audio.md", 5),
     ("prepare.md", 2),
     ("tokenizers.md", 3),
     ("fine_tune.md", 2),
