@@ -106,6 +106,7 @@ def main(audio: Path | None, rounds: int, only: tuple[str, ...], out: Path | Non
     for section in sections:
         made = section()
         click.echo("\n".join(made))
+        sys.stdout.flush()
         lines += made
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     of = "recordings" if audio else "tones and noise"
@@ -130,20 +131,26 @@ def sound_of(folder: Path | None, length: int) -> Samples:
     while sum(map(len, parts)) < length:
         for path in np.random.default_rng(len(parts)).permutation(np.array(paths, dtype=object))[:40]:
             parts.append(librosa.load(path, sr=RATE)[0])
-    return np.concatenate(parts)[:length]
+    return np.concatenate(parts)[:length].clip(-1, 1)
 
 
 def seconds_of(calls: Sequence[Call], rounds: int) -> list[float]:
     """Median CPU seconds of each call, in turns; the first round does not count."""
+    return [seconds for seconds, _ in measured(calls, rounds)]
+
+
+def measured(calls: Sequence[Call], rounds: int) -> list[tuple[float, Any]]:
+    """The same, and what each call gave."""
     found: list[list[float]] = [[] for _ in calls]
+    given: list[Any] = [None] * len(calls)
     for _ in range(rounds + 1):
-        for call, times in zip(calls, found, strict=True):
+        for place, (call, times) in enumerate(zip(calls, found, strict=True)):
             if times and times[0] > SLOW_S:
                 continue
             began = time.process_time()
-            call()
+            given[place] = call()
             times.append(time.process_time() - began)
-    return [statistics.median(times[1:] or times) for times in found]
+    return [(statistics.median(times[1:] or times), made) for times, made in zip(found, given, strict=True)]
 
 
 def error_of(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
@@ -187,7 +194,7 @@ def file_table(names: Sequence[str], sound: Samples, rounds: int) -> list[str]:
         f"## One file of {SECONDS} s",
         "",
         f"{RATE} Hz, librosa's settings for all. Milliseconds of CPU, medians; ratio: the faster peer over ours;",
-        "error: from librosa, of the largest number. Target: a ratio of at least 1 each. `pyin` is librosa's search.",
+        "error: from librosa, of the largest number. Target: a ratio of at least 1. `pyin` is librosa's own search.",
         "",
         "| feature | librosa | torchaudio | ours | ratio | largest error |",
         "|---|---|---|---|---|---|",
@@ -199,10 +206,11 @@ def file_table(names: Sequence[str], sound: Samples, rounds: int) -> list[str]:
         calls: list[Call] = [lambda: theirs(sound), lambda: ours(sound, RATE)]  # noqa: B023
         if other is not None:
             calls.append(lambda: other(tensor))  # noqa: B023
-        times = [1e3 * seconds for seconds in seconds_of(calls, rounds)]
+        results = measured(calls, rounds)
+        times = [1e3 * seconds for seconds, _ in results]
         peers = [times[0], *times[2:]]
         cell = f"{times[2]:.1f}" if other is not None else ""
-        error = error_of(ours(sound, RATE), theirs(sound))
+        error = error_of(results[1][1], results[0][1])
         lines.append(
             f"| `{name}` | {times[0]:.1f} | {cell} | {times[1]:.1f} | {min(peers) / times[1]:.1f} | {error:.0e} |"
         )

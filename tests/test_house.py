@@ -31,6 +31,7 @@ ONE_ROOM = {
     "soundfile": "files",
     "soxr": "music",
     "torchaudio": "features",
+    "librosa": "features",
     "onnxruntime": "continuation",
     "onnx": "models",
     "safetensors": None,  # weights in models, the training state in training

@@ -7,6 +7,7 @@ from pathlib import Path
 HEAVY = (
     "torch",
     "torchaudio",
+    "librosa",
     "onnxruntime",
     "onnx",
     "symusic",

@@ -20,6 +20,12 @@ def as_tensor(samples: Tensor | NDArray[Any]) -> Tensor:
     return torch.from_numpy(samples if samples.flags.writeable else samples.copy())
 
 
+def constant(values: NDArray[Any], like: Tensor) -> Tensor:
+    """Numbers that never change, in the precision of samples, where they are."""
+    with torch.inference_mode(False):  # or they could not take part in a gradient later
+        return torch.tensor(values, dtype=like.dtype, device=like.device)
+
+
 def as_given(made: Tensor, given: Array) -> Array:
     """What was made, of the kind of what was given."""
     if isinstance(given, Tensor):

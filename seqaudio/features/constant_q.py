@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
+from seqaudio.features.arrays import constant
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import check_pad_mode, check_positive, map_frames, pad
 from seqaudio.features.resampling import decimation
@@ -75,7 +76,7 @@ class Scale:
         return (ratio - 1) / (ratio + 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Octave:
     """The filters of one octave.
 
@@ -88,9 +89,6 @@ class Octave:
     halved: int
     hop_length: int
     filters: NDArray[np.float64]
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 class Cqt(Feature):
@@ -118,7 +116,7 @@ class Cqt(Feature):
         octaves = octave_filters(sample_rate, scale, tuning or 0.0)
         self.reach = NEEDS_TUNING if tuning is None else reach_of(octaves, self.hop_length)
         self._estimate = Tuning(sample_rate, bins_per_octave=scale.bins_per_octave)
-        self._filters: dict[tuple[Octave, torch.dtype, torch.device], Tensor] = {}
+        self._filters: dict[tuple[float, int, torch.dtype, torch.device], Tensor] = {}
 
     def _rows(self, samples: Tensor) -> Tensor:
         if self.tuning is not None:
@@ -128,22 +126,21 @@ class Cqt(Feature):
     def _tuned(self, samples: Tensor, tuning: float) -> Tensor:
         """(rows, time) -> (rows, bins, frames), octave by octave from the top."""
         made = []
-        for octave in octave_filters(self.sample_rate, self.scale, tuning):
+        for number, octave in enumerate(octave_filters(self.sample_rate, self.scale, tuning)):
             if octave.halved > 1:
                 samples = decimation(octave.halved)(samples)
-            made.append(self._filtered(samples, octave))
+            key = tuning, number, samples.dtype, samples.device
+            if key not in self._filters:
+                self._filters[key] = constant(octave.filters, samples)
+            made.append(self._filtered(samples, self._filters[key], octave.hop_length))
         shortest = min(each.shape[1] for each in made)
         return torch.cat([each[:, :shortest] for each in reversed(made)], -1).transpose(-1, -2)
 
-    def _filtered(self, samples: Tensor, octave: Octave) -> Tensor:
+    def _filtered(self, samples: Tensor, filters: Tensor, hop_length: int) -> Tensor:
         """(rows, time) -> complex (rows, frames, bins)."""
-        key = octave, samples.dtype, samples.device
-        if key not in self._filters:
-            self._filters[key] = torch.tensor(octave.filters, dtype=samples.dtype, device=samples.device)
-        filters = self._filters[key]
         length = len(filters)
         padded = pad(samples, length // 2, self.pad_mode)
-        parts = map_frames(padded, length, octave.hop_length, lambda frames: frames @ filters)
+        parts = map_frames(padded, length, hop_length, lambda frames: frames @ filters)
         bins = parts.shape[-1] // 2
         return torch.complex(parts[..., :bins], parts[..., bins:])
 

@@ -1,13 +1,14 @@
 """What is a feature? A torch module from samples to frames that knows when its frames sound and what its bins are.
 
-Conventions: samples (..., time), floating point, of one rate; a module answers (..., bins, frames) and treats each row
-as if it came alone. It has no weights, and follows the samples: float64 in, float64 out; samples on a GPU, frames
+Conventions: samples (..., time), float32 or float64, of one rate; a module answers (..., bins, frames) and treats each
+row as if it came alone. It has no weights, and follows the samples: float64 in, float64 out; samples on a GPU, frames
 there.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from seqaudio.errors import OptionError
+from seqaudio.features.arrays import constant
 from seqaudio.features.framing import check_positive
 
 
@@ -60,13 +62,16 @@ class Feature(nn.Module, ABC):
             (..., time) -> (..., bins, frames)
 
         Raises:
-            OptionError: samples that are no floating-point numbers, or too few.
+            OptionError: samples that are neither float32 nor float64, or too few.
         """
-        if not samples.is_floating_point():
-            raise OptionError(f"samples are {samples.dtype}; give floating-point numbers, full scale from -1 to 1")
+        if samples.dtype not in (torch.float32, torch.float64):
+            raise OptionError(f"samples are {samples.dtype}; give float32 or float64, full scale from -1 to 1")
         if samples.ndim < 1 or not samples.shape[-1]:
             raise OptionError(f"samples of shape {tuple(samples.shape)}; give (..., time) with one sample or more")
-        frames = self._rows(samples.reshape(-1, samples.shape[-1]))  # (rows, bins, frames)
+        kind = samples.device.type
+        mixed = torch.is_autocast_enabled(kind)  # bf16 has fewer digits than features need
+        with torch.autocast(kind, enabled=False) if mixed else nullcontext():
+            frames = self._rows(samples.reshape(-1, samples.shape[-1]))  # (rows, bins, frames)
         return frames.reshape(*samples.shape[:-1], *frames.shape[1:])
 
     @abstractmethod
@@ -81,7 +86,7 @@ class Feature(nn.Module, ABC):
         """A constant in the precision of samples, where they are."""
         key = (name, like.dtype, like.device)
         if key not in self._cast:
-            self._cast[key] = torch.tensor(self._constants[name], dtype=like.dtype, device=like.device)
+            self._cast[key] = constant(self._constants[name], like)
         return self._cast[key]
 
 

@@ -18,6 +18,7 @@ from seqaudio.features.contract import Feature
 from seqaudio.features.framing import check_pad_mode, check_positive
 
 LOWEST, HIGHEST = (float(librosa.note_to_hz(note)) for note in ("C2", "C7"))
+FASTEST = 35.92  # octaves a second that a pitch may move
 
 
 class Pyin(Feature):
@@ -63,8 +64,15 @@ class Pyin(Feature):
             raise OptionError(f"a frame of {frame_length} samples has no period of {fmin:g} Hz; give more frame_length")
         if not (0 < resolution < 1 and 0 <= switch_prob <= 1):
             raise OptionError("give resolution between 0 and 1, and switch_prob from 0 to 1")
+        hop = hop_length or frame_length // 4
+        steps = round(FASTEST * 12 * hop / sample_rate), 12 * np.log2(fmax / fmin)
+        if steps[0] >= steps[1]:
+            raise OptionError(
+                f"from one frame to the next a pitch may move {steps[0]} semitones, and {fmin:g} to {fmax:g} Hz have "
+                f"{steps[1]:.1f}; give less hop_length, or more between fmin and fmax"
+            )
         names = "f0", "voiced", "voiced probability"
-        super().__init__(sample_rate, hop_length or frame_length // 4, names, 0.0 if center else frame_length / 2)
+        super().__init__(sample_rate, hop, names, 0.0 if center else frame_length / 2)
         self._track = partial(
             librosa.pyin,
             sr=self.sample_rate,
@@ -76,6 +84,7 @@ class Pyin(Feature):
             pad_mode=cast(Any, pad_mode),
             resolution=resolution,
             switch_prob=switch_prob,
+            max_transition_rate=FASTEST,
         )
         self.reach = "its path is searched through the recording as a whole"
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
+from seqaudio.features.arrays import constant
 from seqaudio.features.framing import map_frames
 
 QUALITY = "soxr_hq"
@@ -75,8 +76,7 @@ class Decimation:
         """(rows, time) -> (rows, ceil(time / factor))."""
         key = samples.dtype, samples.device
         if key not in self._cast:
-            matrices = (torch.tensor(each, dtype=key[0], device=key[1]) for each in (self.matrix, self.begin))
-            self._cast[key] = next(matrices), next(matrices)
+            self._cast[key] = constant(self.matrix, samples), constant(self.begin, samples)
         matrix, begin = self._cast[key]
         hop, length = self.factor * OUTPUTS, samples.shape[-1]
         wanted = -(-length // self.factor)

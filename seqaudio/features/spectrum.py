@@ -26,7 +26,8 @@ class SpectralFeature(Feature):
         self._keep("window", librosa.util.pad_center(window, size=framing.n_fft))
 
     def _rows(self, samples: Tensor) -> Tensor:
-        wide = torch.float64 if self.framing.precise else samples.dtype
+        precise = self.framing.precise and samples.device.type != "mps"  # which has no float64
+        wide = torch.float64 if precise else samples.dtype
         window = self._constant("window", samples.new_empty(0, dtype=wide))
         spectrum = samples.dtype.to_complex()
         padded = pad(samples, self.framing.padding, self.framing.pad_mode)

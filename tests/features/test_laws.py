@@ -155,6 +155,21 @@ def test_silence_has_finite_gradients(name):
         assert torch.isfinite(samples.grad).all()
 
 
+def test_what_was_made_without_gradients_has_gradients_later():
+    """Filters are kept, and those made in inference mode must not stay so; nor does mixed precision reach them."""
+    samples = torch.from_numpy(tones(0.4)).float()
+    for name in ("mel", "cqt"):
+        found = module(name)
+        with torch.inference_mode():
+            found(samples)
+        asked = samples.clone().requires_grad_()
+        found(asked).abs().sum().backward()
+        assert asked.grad.abs().sum() > 0
+        whole = found(samples)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(found(samples), whole)
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize(("name", "preset"), EVERY)
 def test_a_gpu_gives_the_same(name, preset):
@@ -186,9 +201,10 @@ def test_what_cannot_be_is_refused_in_one_line():
         (lambda: feature("spectral_contrast", 8000), "give fewer n_bands"),
         (lambda: feature("hpss", RATE, kernel_size=4), "kernel_size is 4, it must be an odd whole number"),
         (lambda: feature("pyin", RATE, fmin=20.0, frame_length=512), "no period of 20 Hz; give more frame_length"),
+        (lambda: feature("pyin", 8000, fmin=200.0, fmax=500.0), "may move 28 semitones, and 200 to 500 Hz have 15.9"),
         (lambda: feature("mel", RATE, "torchaudio")(torch.zeros(100)), "100 samples are too few to reflect 200"),
         (lambda: feature("mel", RATE, center=False)(torch.zeros(100)), "100 samples are fewer than a frame of 2048"),
-        (lambda: functions.mel(np.zeros(9000, np.int16), RATE), "samples are torch.int16; give floating-point numbers"),
+        (lambda: functions.mel(np.zeros(9000, np.int16), RATE), "samples are torch.int16; give float32 or float64"),
         (lambda: functions.mel(np.zeros((2, 0)), RATE), r"samples of shape \(2, 0\)"),
         (lambda: functions.mel(np.zeros(9000), RATE, fmax=[1]), "an option of mel is neither a number nor a text"),
         (lambda: functions.mu_law(np.full(9, 1.5), RATE), "samples are beyond -1 to 1"),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:n_fft=.* is too large:UserWarning",  # librosa of octaves of a second or less
     "ignore:At least one mel filterbank has all zero values:UserWarning",  # torchaudio's own bands at low rates
 )
-C2, C7 = librosa.note_to_hz(["C2", "C7"])
+LOW, HIGH = 110.0, 700.0  # Hz; what pYIN searches takes the square of their distance
 
 
 def librosa_beats(y, rate):
@@ -47,7 +47,7 @@ LIBROSA = {
     "rms": lambda y, rate: librosa.feature.rms(y=y, dtype=y.dtype),
     "zero_crossing_rate": lambda y, rate: librosa.feature.zero_crossing_rate(y),
     "hpss": lambda y, rate: np.stack(librosa.decompose.hpss(np.abs(librosa.stft(y)))),
-    "pyin": lambda y, rate: np.stack(librosa.pyin(y, sr=rate, fmin=C2, fmax=C7)),
+    "pyin": lambda y, rate: np.stack(librosa.pyin(y, sr=rate, fmin=LOW, fmax=HIGH)),
     "mu_law": lambda y, rate: librosa.mu_compress(y)[None],
 }
 STEPS = {"mu_law": lambda rate: 1, "spectral_rolloff": lambda rate: rate / 2048 * 1.001}
@@ -99,7 +99,7 @@ def assert_as_librosa(name, samples, rate, **few):
         floor = 1e-6 if name == "cqt" else 1e-6 / loudness(samples, rate, **few)
     if name in LEVELS and samples.dtype == np.float32:
         floor = 1e-5  # decibels of bands that are nearly empty
-    ours = {"n_bins": 60} if few and name == "cqt" else few
+    ours = {"n_bins": 60} if few and name == "cqt" else {"fmin": LOW, "fmax": HIGH} if name == "pyin" else few
     made, theirs = getattr(functions, name)(samples, rate, **ours), LIBROSA[name](samples, rate, **few)
     if name in STEPS and samples.dtype == np.float32:  # a number beside a step may fall to its other side
         assert np.sum(made != theirs) <= 1 + 1e-3 * theirs.size
@@ -157,7 +157,7 @@ def sounds_or_skip():
     return [real(path) for path in real_files()]
 
 
-@pytest.mark.parametrize(("rate", "bins"), [(44_100, 84), (44_100, 36), (96_000, 84), (22_050, 1), (8000, 40)])
+@pytest.mark.parametrize(("rate", "bins"), [(44_100, 84), (44_100, 36), (96_000, 84), (22_050, 12), (8000, 40)])
 def test_a_transform_that_ends_low_or_comes_from_a_high_rate(rate, bins):
     """Its rate is lowered before the first octave, by a factor of up to 16."""
     samples = tones(0.7, rate)
