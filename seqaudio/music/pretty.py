@@ -13,10 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.errors import OptionError
 from seqaudio.music.score import IntArray, Score
+from seqaudio.music.waveform import Waveform
 
 if TYPE_CHECKING:
     import pretty_midi
 
+HARMONICS, BRIGHTNESS = 6, 1.3  # of a voice that pretty_midi plays: amplitudes fall with the number to this power
+LEVEL = 0.7  # of full scale, the loudest sample of what is played
 PEDAL = 64  # control number of the sustain pedal, and the value from which it is down
 
 
@@ -141,3 +144,34 @@ def _pedal_spans_s(instrument: pretty_midi.Instrument) -> list[tuple[float, floa
             spans.append((down_s, time_s))
             down_s = None
     return spans
+
+
+def played(score: Score, sample_rate: int = 22_050) -> Waveform:
+    """A piece as sound: by FluidSynth where pyfluidsynth is installed, else by pretty_midi's oscillators, without drums.
+
+    Args:
+        score: the piece.
+        sample_rate: of the sound, in Hz.
+
+    Returns:
+        One channel, its loudest sample at 0.7 of full scale; silence where nothing can be played.
+
+    Raises:
+        OptionError: as :func:`to_pretty_midi`.
+    """
+    midi = to_pretty_midi(score)
+    try:
+        samples = midi.fluidsynth(fs=sample_rate)
+    except ImportError:
+        samples = midi.synthesize(fs=sample_rate, wave=_voice)
+    samples = np.asarray(samples, np.float64)
+    peak = float(np.abs(samples).max(initial=0.0))
+    return Waveform(samples * (LEVEL / peak if peak > 0 else 1.0), sample_rate)
+
+
+def _voice(phase: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A wave with overtones, so that pitches have a colour: (samples,) of phases in radians."""
+    wave = np.zeros_like(phase)
+    for number in range(1, HARMONICS + 1):
+        wave += np.sin(number * phase) / number**BRIGHTNESS
+    return wave

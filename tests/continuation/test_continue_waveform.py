@@ -276,3 +276,38 @@ def test_nothing_to_continue_is_refused(samples, said):
 
 def test_the_usual_temperature_is_below_one():
     assert PLAIN.temperature == 0.5
+
+
+def bands(samples):
+    """Loudness by mel band and tenth of a second, in decibels."""
+    from seqaudio.features.functions import log_mel
+
+    return log_mel(np.asarray(samples, np.float32), RATE, n_mels=40, hop_length=RATE // 10, top_db=60.0)
+
+
+def test_griffinlim_says_what_the_codes_say_at_the_level_of_the_primer():
+    """Loud and silent bars of two pitches: the new sound has the bands of its codes, and no click where it begins."""
+    primer = Waveform(np.stack([loop(4)[: int(7.3 * RATE)]] * 2) * [[1.0], [0.25]], RATE)
+    piece = continue_waveform(primer, 4, decoder="griffinlim", seed=1)[0]
+    told = piece.waveform
+    assert (told.sample_rate, told.channels, len(told)) == (RATE, 2, 4 * RATE)
+    assert piece.joins is None
+    ours, theirs = (np.sqrt(np.square(each.samples).mean(axis=1)) for each in (told, primer))
+    assert np.abs(20 * np.log10(ours / theirs)).max() < 3
+    assert np.abs(told.samples).max() <= np.abs(primer.samples).max() + 1e-6
+    joined = piece.with_primer().samples[0].astype(np.float64)
+    assert clicks(joined, len(primer)) < 1.5
+    assert flux_at_seam(joined, len(primer)) < 1.5
+    same = continue_waveform(primer, 4, seed=1)[0]
+    np.testing.assert_array_equal(piece.codes, same.codes)
+    one, other = bands(told.samples[0]), bands(same.waveform.samples[0])
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.85
+    shuffled = other[:, RNG(0).permutation(other.shape[1])]
+    assert np.corrcoef(one.ravel(), shuffled.ravel())[0, 1] < 0.82, "bands alone say so much"
+
+
+def test_griffinlim_makes_no_noise_of_silence():
+    sound = np.where(np.arange(5 * RATE) // (RATE // 2) % 2 == 0, np.resize(loop(1)[: RATE // 2], 5 * RATE), 0)
+    piece = continue_waveform(Waveform(sound, RATE), 4, decoder="griffinlim", sampling=Sampling(temperature=0))[0]
+    power = np.square(piece.waveform.samples[0, : 80 * 1102]).reshape(80, 1102).mean(axis=1)
+    assert np.sort(power)[: len(power) // 4].mean() < 1e-4 * np.sort(power)[-len(power) // 4 :].mean()

@@ -1,0 +1,212 @@
+"""Is the recipe of continued audio sound? Its frames, its measures, its sampling, and all of it on a small folder."""
+
+import json
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from seqaudio.errors import CheckpointError, NoSoundError
+from seqaudio.files.audio import read_audio, write_audio
+from seqaudio.models.config import ModelConfig, make_memory
+from seqaudio.music.waveform import Waveform
+from tests.continuation.test_continue_waveform import RATE, loop, melody
+from tests.recipes.loading import loaded
+from tests.samples import random_model
+
+RNG = np.random.default_rng
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    with loaded("audio_continuation") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def material(recipe):
+    """What the recipe's neighbour holds."""
+    import audio_material
+
+    return audio_material
+
+
+@pytest.fixture(scope="module")
+def page(recipe):
+    import audio_page
+
+    return audio_page
+
+
+def test_a_frame_has_the_pitch_that_sounds(material):
+    time_s = np.arange(4 * RATE) / RATE
+    for bin_, hertz in ((33, 220.0), (45, 440.0), (52, 659.255)):
+        frames = material.frames_of(Waveform(np.sin(2 * np.pi * hertz * time_s), RATE))
+        assert frames.shape[1] == material.BINS
+        assert (frames[3:-3].argmax(axis=1) == bin_).all()
+        chroma = material.chroma_of(frames)[3:-3]
+        assert (chroma.argmax(axis=1) == bin_ % 12).all()
+
+
+def test_what_returns_in_a_loop_returns_in_its_frames(material):
+    frames = material.frames_of(Waveform(loop(6), RATE))
+    chroma = material.chroma_of(frames)
+    alike = [np.corrcoef(chroma[lag:].ravel(), chroma[:-lag].ravel())[0, 1] for lag in range(1, len(frames) // 2)]
+    period = 1 + int(np.argmax(alike))
+    assert period % 16 == 0, "eight notes, two frames each"
+    again = alike[period - 1]
+    assert again > 0.95
+    assert len(material.frames_of(Waveform(np.zeros(RATE), RATE))) == 0
+
+
+def test_recurrence_is_that_of_a_slow_loop(material):
+    from seqaudio.structure.audio import chroma_recurrence
+
+    chroma, border, passage = RNG(0).random((60, 12)), 33, 7
+    matrix = chroma_recurrence(chroma)
+    slow = [
+        max(np.mean([matrix[t + i, s + i] for i in range(passage)]) for s in range(border - passage + 1))
+        for t in range(border, 60 - passage + 1)
+    ]
+    assert material.recurrence(chroma, border, passage) == pytest.approx(np.mean(slow), abs=1e-5)
+    again = np.concatenate([chroma[:border], chroma[:border]])
+    assert material.recurrence(again, border, passage) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_null_has_the_spectrum_and_returns_no_more(material):
+    piece = material.frames_of(Waveform(loop(12), RATE))
+    heard = len(piece) // 2
+    real = material.kept(piece[:heard], material.chroma_of(piece[heard:]))
+    null = [material.kept(piece[:heard], material.null_of(piece, heard, seed)) for seed in range(3)]
+    assert real["recurrence"] > 0.9
+    assert np.mean([each["recurrence"] for each in null]) < 0.7
+
+
+def test_frames_become_sound_of_their_pitches(material):
+    levels = np.full((10, material.BINS), -material.RANGE_DB)
+    levels[:, 45] = 0
+    sound = material.sound_of(levels).samples[0]
+    strongest = np.abs(np.fft.rfft(sound)).argmax() * material.RATE / len(sound)
+    assert strongest == pytest.approx(440, abs=2)
+    assert not material.sound_of(np.full((10, material.BINS), -material.RANGE_DB)).samples.any()
+
+
+def small_material(material):
+    size = material.Size(pieces=(3, 2, 2), heard=20, written=12, codes=(5, 3))
+    frames = {
+        split: RNG(i).uniform(-50, 0, (3 - (i > 0), 32, 84)).astype(np.float32)
+        for i, split in enumerate(material.SPLITS)
+    }
+    return material.Material(frames, size)
+
+
+@pytest.mark.parametrize("memory", [None, {"match": True}])
+def test_written_codes_are_those_that_the_model_draws_step_by_step(recipe, material, memory):
+    """Each primer by itself, from its start at every step, in place of a carried state."""
+    from seqaudio.continuation.remembering import mixture
+    from seqaudio.continuation.sampling import sample
+
+    data = small_material(material)
+    book = data.codebook
+    config = ModelConfig.model_validate({"cell": "lstm", "hidden_size": 7, "layers": 1, "memory": memory})
+    model = random_model(config, len(book.vocabulary), scale=3.0)
+    notes = make_memory(config, book.vocabulary)
+    found = recipe.continue_tokens(model, notes, data, 5)
+    for number, piece in enumerate(data.tokens("test")):
+        generator, past = np.random.default_rng((5, number)), piece[: 1 + 20 * 2].tolist()
+        for step in range(12 * 2):
+            ids = np.array(past)
+            heard = notes.heard(ids) if notes else ids
+            with torch.no_grad():
+                outputs, _ = model(torch.from_numpy(heard)[None])
+            logits = outputs[:, -1].numpy()
+            if notes:
+                logits = mixture(np.ascontiguousarray(logits), len(book.vocabulary), np.ones(1, np.float32))
+            past.append(sample(logits[0], book.follows(step), recipe.PLAIN, generator))
+        np.testing.assert_allclose(found[number], book.decode(book.codes(past[1:]))[20:], atol=1e-4)
+
+
+def test_frames_of_numbers_go_there_and_back(recipe, material):
+    data = small_material(material)
+    numbers = data.numbers("train")
+    assert np.concatenate(numbers).std() == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(data.levels(numbers[0]), data.splits["train"][0], atol=1e-3)
+    model = random_model(ModelConfig(head="mixture", hidden_size=5, layers=1, components=2, cell="rnn"), keys=84)
+    written = recipe.continue_numbers(model, data, 0)
+    assert [frames.shape for frames in written] == [(12, 84)] * 2
+    assert np.isfinite(written).all()
+
+
+# ---- all of it
+
+
+class AtOnce:
+    """A pool that works in this process."""
+
+    def submit(self, task, *arguments):
+        done = Future()
+        done.set_result(task(*arguments))
+        return done
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Recordings of one tune and another, enough for each side."""
+    (tmp_path / "sounds").mkdir()
+    for number in range(14):
+        write_audio(Waveform(melody(52, seed=number), RATE), tmp_path / "sounds" / f"{number}.wav")
+    (tmp_path / "sounds" / "broken.wav").write_bytes(b"no sound")
+    return tmp_path / "sounds"
+
+
+def test_the_whole_recipe(recipe, material, page, folder, tmp_path, monkeypatch):
+    @contextmanager
+    def at_once(jobs):
+        yield AtOnce()
+
+    monkeypatch.setattr(recipe, "workers", at_once)
+    size = material.Size(pieces=(5, 2, 2), heard=48, written=40, codes=(6, 4))
+    plan = recipe.Plan(units=56, epochs=1, batch_size=2, components=2, memory={"match": True}, size=size, resamples=50)
+    monkeypatch.setattr(recipe, "QUICK", plan)
+    monkeypatch.setattr(recipe, "ORDERS", (1, 2))
+    monkeypatch.setattr(recipe, "GATE_TEMPERATURES", (1.0, 0.5))
+    arguments = [str(folder), "--quick", "--out", str(tmp_path / "out"), "--runs", str(tmp_path / "runs")]
+    result = CliRunner().invoke(recipe.main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    said = (tmp_path / "out" / "sounds.md").read_text(encoding="utf-8")
+    assert said.strip() in result.output
+    assert "left out" in result.output
+    assert "Not finished" not in said
+    log = page.read_log(tmp_path / "out" / "sounds.json")
+    assert sorted(record["row"] for record in log["trainings"]) == sorted(page.NAMES)
+    sizes = [record["parameters"] for record in log["trainings"]]
+    assert max(sizes) < 1.07 * min(sizes)
+    for name in (*page.NAMES.values(), *page.BESIDE.values()):
+        assert f"| {name} |" in said
+    nats = page.of(log, "rnn")[0]["nats"]
+    mean = np.sum(nats) / (len(nats) * 40)
+    assert f"| {mean:.2f} [" in said
+    assert read_audio(tmp_path / "runs" / "sounds" / "sounds" / "lstm+match.wav").seconds == pytest.approx(
+        10.4, abs=0.1
+    )
+    # what stands in the log is not trained again
+    monkeypatch.setattr(recipe, "train", lambda *asked: pytest.fail("trained again"))
+    again = CliRunner().invoke(recipe.main, arguments, catch_exceptions=False)
+    assert again.exit_code == 0
+
+
+def test_too_little_sound_is_refused(recipe, material, tmp_path):
+    (tmp_path / "sounds").mkdir()
+    write_audio(Waveform(melody(20), RATE), tmp_path / "sounds" / "one.wav")
+    with pytest.raises(NoSoundError, match="give longer or more recordings"):
+        material.make_material(str(tmp_path / "sounds"), tmp_path / "runs", material.Size(), 1)
+
+
+def test_a_damaged_log_is_refused(page, tmp_path):
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"trainings": [{"row": "lstm"}]}))
+    with pytest.raises(CheckpointError, match="not a log of audio_continuation"):
+        page.read_log(path)
