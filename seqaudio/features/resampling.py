@@ -1,4 +1,4 @@
-"""How does the rate of sound change? soxr's filters, through librosa; halving also as a torch operation.
+"""How does the rate of sound change? By soxr's filters; by a whole factor also as a torch operation.
 
 A rate that falls by a whole factor is one filter of finite length, and soxr's is found by hearing what it makes of
 single samples. As a matrix product it runs wherever torch does, and gradients pass; the difference is soxr's rounding.
@@ -18,6 +18,8 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.arrays import constant
 from seqaudio.features.framing import map_frames
+from seqaudio.music.resampling import Real
+from seqaudio.music.resampling import resample as resampled
 
 QUALITY = "soxr_hq"
 FAINTEST = 1e-7  # of the filter's middle; weaker ends are rounding
@@ -27,30 +29,27 @@ OUTPUTS = 64  # of one matrix product
 @overload
 def resample(samples: Tensor, from_rate: int, to_rate: int) -> Tensor: ...
 @overload
-def resample(samples: NDArray[np.floating], from_rate: int, to_rate: int) -> NDArray[np.floating]: ...
-def resample(samples: Tensor | NDArray[np.floating], from_rate: int, to_rate: int) -> Tensor | NDArray[np.floating]:
+def resample(samples: NDArray[Real], from_rate: int, to_rate: int) -> NDArray[Real]: ...
+def resample(samples: Tensor | NDArray[Real], from_rate: int, to_rate: int) -> Tensor | NDArray[Real]:
     """The same sound at another rate, by soxr at high quality; on the CPU, and no gradient passes.
 
     Shape:
         (..., time) -> (..., ceil(time * to_rate / from_rate))
 
     Args:
-        samples: floating point.
+        samples: float32 or float64.
         from_rate: theirs, in Hz.
         to_rate: wanted, in Hz.
 
     Raises:
-        OptionError: a rate that is not above 0, or no samples.
+        OptionError: a rate is below 1 Hz, or one is more than a thousand times the other; or there are no samples.
     """
-    if not (from_rate > 0 and to_rate > 0):
-        raise OptionError(f"rates are {from_rate} and {to_rate} Hz; give numbers above 0")
     if isinstance(samples, Tensor):
         made = resample(samples.detach().cpu().numpy(), from_rate, to_rate)
         return torch.from_numpy(made).to(samples.device)
     if not samples.shape[-1]:
         raise OptionError("there are no samples; give one or more")
-    made = librosa.resample(samples, orig_sr=from_rate, target_sr=to_rate, res_type=QUALITY)
-    return np.ascontiguousarray(made)
+    return resampled(samples, from_rate, to_rate)
 
 
 class Decimation:

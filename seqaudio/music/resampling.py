@@ -6,19 +6,22 @@ as in librosa. Source: the SoX Resampler library, whose "HQ" has a precision of 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.errors import OptionError
 
 Samples = NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 
 QUALITY = "HQ"
 MOST_RATIO = 1000  # of two rates; the filter between rates further apart takes minutes and gigabytes
 
 
-def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    """Samples at another rate, shape (..., time) to (..., new time), float32; the same where the rates are.
+def resample(samples: NDArray[Real], from_hz: int, to_hz: int) -> NDArray[Real]:
+    """Samples at another rate, shape (..., time) to (..., new time), as precise; the same where the rates are.
 
     Raises:
         OptionError: a rate is below 1 Hz, or one is more than a thousand times the other.
@@ -30,9 +33,9 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 
     rows = samples.reshape(-1, samples.shape[-1])  # (..., time) -> (rows, time)
     length = resampled_length(rows.shape[1], from_hz, to_hz)
-    made = np.zeros((len(rows), length), np.float32)
+    made = np.zeros((len(rows), length), samples.dtype)
     for row, into in zip(rows, made, strict=True):  # each for itself: soxr would want (time, rows), a copy
-        found = soxr.resample(np.ascontiguousarray(row, np.float32), from_hz, to_hz, QUALITY)[:length]
+        found = soxr.resample(np.ascontiguousarray(row), from_hz, to_hz, QUALITY)[:length]
         into[: len(found)] = found
     return made.reshape(*samples.shape[:-1], length)
 

@@ -40,7 +40,12 @@ def test_kind_shape_and_precision_stay():
     assert made.shape == (2, int(np.ceil(len(sound) * 16_000 / 22_050)))
     assert made.dtype == torch.float32
     assert np.array_equal(made[0].numpy(), resample(sound, 22_050, 16_000))
-    with pytest.raises(OptionError, match="rates are 0 and 16000 Hz"):
+    precise = resample(sound.astype(np.float64), 22_050, 16_000)
+    assert precise.dtype == np.float64
+    np.testing.assert_allclose(
+        precise, librosa.resample(sound.astype(np.float64), orig_sr=22_050, target_sr=16_000), atol=1e-9
+    )
+    with pytest.raises(OptionError, match="cannot resample from 0 to 16,000 Hz"):
         resample(sound, 0, 16_000)
     with pytest.raises(OptionError, match="there are no samples"):
         resample(sound[:0], 22_050, 16_000)
