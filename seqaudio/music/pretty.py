@@ -147,7 +147,7 @@ def _pedal_spans_s(instrument: pretty_midi.Instrument) -> list[tuple[float, floa
 
 
 def played(score: Score, sample_rate: int = 22_050) -> Waveform:
-    """A piece as sound: by FluidSynth where pyfluidsynth is installed, else by pretty_midi's waves, without drums.
+    """A piece as sound: by FluidSynth where pyfluidsynth is installed, else by pretty_midi, without drums.
 
     Args:
         score: the piece.

@@ -189,9 +189,7 @@ def test_the_whole_recipe(recipe, material, page, folder, tmp_path, monkeypatch)
     nats = page.of(log, "rnn")[0]["nats"]
     mean = np.sum(nats) / (len(nats) * 40)
     assert f"| {mean:.2f} [" in said
-    assert read_audio(tmp_path / "runs" / "sounds" / "sounds" / "lstm+match.wav").seconds == pytest.approx(
-        10.4, abs=0.1
-    )
+    assert read_audio(tmp_path / "runs" / "sounds" / "sounds" / "lstm+match.wav").seconds == pytest.approx(8.8, abs=0.1)
     # what stands in the log is not trained again
     monkeypatch.setattr(recipe, "train", lambda *asked: pytest.fail("trained again"))
     again = CliRunner().invoke(recipe.main, arguments, catch_exceptions=False)
