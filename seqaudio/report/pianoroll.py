@@ -76,6 +76,7 @@ def write_picture(figure: Figure, path: str | Path) -> None:
         BadFileError: it cannot be written.
     """
     data = picture_bytes(figure, picture_kind(path))
+    check_writable(path)  # so that a folder that cannot be made is told as a file is
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
 

@@ -45,7 +45,13 @@ def test_refused_suffix(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_folder_that_is_not_there_is_made(tmp_path):
+    draw_continuation(tune(2), tmp_path / "new" / "rolls" / "roll.png")
+    assert (tmp_path / "new" / "rolls" / "roll.png").is_file()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "none").write_text("a file")
     with pytest.raises(BadFileError, match="cannot be written"):
         draw_continuation(tune(2), tmp_path / "none" / "roll.png")
 
