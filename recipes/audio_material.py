@@ -14,7 +14,6 @@ its spectrum at every speed and returns by chance.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -31,7 +30,7 @@ from seqaudio.features.functions import cqt
 from seqaudio.files.atomic import read_bytes, write_bytes
 from seqaudio.files.audio import AUDIO_SUFFIXES, read_audio
 from seqaudio.files.limits import Limits
-from seqaudio.files.npz import read_npz
+from seqaudio.files.npz import npz_bytes, read_npz
 from seqaudio.music.pretty import played
 from seqaudio.music.waveform import Waveform
 from seqaudio.structure.audio import chroma_recurrence, phase_randomised, stripe_energy
@@ -48,6 +47,7 @@ RANGE_DB = 50.0
 PASSAGE = 16  # frames
 SPLITS = ("train", "valid", "test")
 SHARES = {"test": 0.2, "valid": 0.15}  # of recordings of a folder
+LIMITS = Limits(max_bytes=2**31, max_cells=10**9)  # 500 pieces of 320 frames have 54 MB
 LEARNT_FRAMES = 20_000  # a codebook is learnt on so many
 OPTIONS = PrepareOptions(melody=True, test_share=0.1)  # of a source of notes that is prepared here
 
@@ -112,7 +112,7 @@ class Material:
 
 def open_material(path: str, size: Size) -> Material:
     """Read what :func:`make_material` wrote."""
-    found = dict(read_npz(read_bytes(path), Path(path).name, Limits(max_cells=10**9)))
+    found = dict(read_npz(read_bytes(path, LIMITS), Path(path).name, LIMITS))
     return Material({split: found[split] for split in SPLITS}, size)
 
 
@@ -146,10 +146,8 @@ def make_material(source: str, folder: Path, size: Size, jobs: int) -> tuple[str
                 f"{source}: no {' and no '.join(empty)} piece of {size.frames} frames, about "
                 f"{size.frames * FRAME_S:g} s; give longer or more recordings"
             )
-        file = io.BytesIO()
-        np.savez_compressed(file, **{split: np.stack(splits[split]) for split in SPLITS})
         folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, file.getvalue())
+        write_bytes(path, npz_bytes({split: np.stack(splits[split]) for split in SPLITS}))
     return str(path), hashlib.sha256(path.read_bytes()).hexdigest(), what
 
 

@@ -15,7 +15,6 @@ quantization in PCM", 1982.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from seqaudio.errors import CheckpointError, NoNotesError, OptionError, SeqAudioError, VocabularyError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.files.limits import DEFAULT_LIMITS
-from seqaudio.files.npz import read_npz
+from seqaudio.files.npz import npz_bytes, read_npz
 from seqaudio.tokens.vocabulary import Vocabulary
 
 Floats = NDArray[np.float64]
@@ -171,10 +170,8 @@ class AudioCodes:
 
     def save(self, path: str | Path) -> None:
         """Write the codebook as ``.npz``. Raises BadFileError when that cannot be."""
-        file = io.BytesIO()
-        arrays = {f"centres{stage}": centres for stage, centres in enumerate(self.centres)}
-        np.savez(file, allow_pickle=False, mean=self.mean, deviation=self.deviation, **arrays)
-        write_bytes(path, file.getvalue())
+        centres = {f"centres{stage}": centres for stage, centres in enumerate(self.centres)}
+        write_bytes(path, npz_bytes({"mean": self.mean, "deviation": self.deviation, **centres}))
 
     @classmethod
     def load(cls, path: str | Path) -> AudioCodes:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from seqaudio.errors import CheckpointError, NoSoundError
 from seqaudio.files.audio import read_audio, write_audio
+from seqaudio.files.npz import npz_bytes
 from seqaudio.models.config import ModelConfig, make_memory
 from seqaudio.music.waveform import Waveform
 from tests.continuation.test_continue_waveform import RATE, loop, melody
@@ -201,6 +202,18 @@ def test_too_little_sound_is_refused(recipe, material, tmp_path):
     write_audio(Waveform(melody(20), RATE), tmp_path / "sounds" / "one.wav")
     with pytest.raises(NoSoundError, match="give longer or more recordings"):
         material.make_material(str(tmp_path / "sounds"), tmp_path / "runs", material.Size(), 1)
+
+
+def test_frames_of_the_full_plan_are_read(material, tmp_path):
+    """Which are more than a file of music may have."""
+    size = material.Size()
+    frames = {
+        split: np.zeros((count, size.frames, material.BINS), np.float32)
+        for split, count in zip(material.SPLITS, size.pieces, strict=True)
+    }
+    (tmp_path / "frames.npz").write_bytes(npz_bytes(frames))
+    opened = material.open_material(str(tmp_path / "frames.npz"), size)
+    assert {split: len(pieces) for split, pieces in opened.splits.items()} == {"train": 400, "valid": 40, "test": 60}
 
 
 def test_a_damaged_log_is_refused(page, tmp_path):

@@ -1,5 +1,7 @@
 """Do codes stand for the sounds that they were learnt on?"""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -113,6 +115,8 @@ def test_a_codebook_comes_back_from_its_file(tmp_path):
     book = AudioCodes.fit(vectors(), (6, 3))
     book.save(tmp_path / "book.npz")
     again = AudioCodes.load(tmp_path / "book.npz")
+    with zipfile.ZipFile(tmp_path / "book.npz") as file:
+        assert file.namelist() == ["mean.npy", "deviation.npy", "centres0.npy", "centres1.npy"]
     np.testing.assert_array_equal(again.encode(vectors(seed=2)), book.encode(vectors(seed=2)))
     assert again.vocabulary == book.vocabulary
     for data in (b"", b"PK nothing", (tmp_path / "book.npz").read_bytes()[:-60]):
