@@ -7,7 +7,10 @@ of one call on everything, up to rounding.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
@@ -38,6 +41,7 @@ class Stream:
         self._empty: Tensor | None = None
         self._begin = 0  # of what is kept, in frames
         self._given = 0  # frames
+        self._like: Any = None  # of the kind of the blocks
 
     def push(self, samples: Array) -> Array:
         """The next samples (..., time), of the same rows each time; the frames that are certain now, maybe none.
@@ -45,6 +49,7 @@ class Stream:
         Raises:
             OptionError: other rows than before.
         """
+        self._like = samples[..., :0]
         return as_given(self._push(as_tensor(samples)), samples)
 
     def _push(self, block: Tensor) -> Tensor:
@@ -64,8 +69,8 @@ class Stream:
             self._begin = keep_from
         return frames
 
-    def finish(self) -> Tensor:
-        """The frames that were waiting for more sound; then the stream can begin anew.
+    def finish(self) -> Tensor | NDArray[Any]:
+        """The frames that were waiting for more sound, of the kind of the blocks; then the stream can begin anew.
 
         Raises:
             OptionError: no samples came, or too few for the feature.
@@ -73,8 +78,9 @@ class Stream:
         if self._kept is None:
             raise OptionError("nothing was pushed; push a block of samples first")
         frames = self._frames(None)
-        self._kept, self._begin, self._given = None, 0, 0
-        return frames
+        self._kept, self._empty, self._begin, self._given = None, None, 0, 0
+        last: Tensor | NDArray[Any] = as_given(frames, self._like)
+        return last
 
     def _frames(self, stop: int | None) -> Tensor:
         """From the first one not handed out yet."""

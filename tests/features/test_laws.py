@@ -104,12 +104,22 @@ def test_a_stream_hands_out_a_frame_as_soon_as_it_is_certain():
     stream = Stream(feature("mel", RATE))
     sizes = [stream.push(np.zeros(512, np.float32)).shape for _ in range(4)]
     assert sizes == [(128, 0), (128, 1), (128, 1), (128, 1)]
-    assert stream.finish().shape == (128, 2)
+    last = stream.finish()
+    assert isinstance(last, np.ndarray)
+    assert last.shape == (128, 2)
     with pytest.raises(OptionError, match="nothing was pushed"):
         stream.finish()
     stream.push(np.zeros(512, np.float32))
     with pytest.raises(OptionError, match="push the same rows each time"):
         stream.push(np.zeros((2, 512), np.float32))
+
+
+def test_a_stream_that_is_finished_takes_other_rows():
+    stream = Stream(feature("mel", RATE))
+    assert stream.push(np.zeros((2, 512), np.float32)).shape == (2, 128, 0)
+    stream.finish()
+    assert stream.push(torch.zeros(512, dtype=torch.float64)).shape == (128, 0)
+    assert stream.finish().dtype == torch.float64
 
 
 def test_a_stream_keeps_only_what_it_still_needs():
