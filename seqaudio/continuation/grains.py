@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.seams import best_shift, extended, faded, likeness, quietest
+from seqaudio.continuation.seams import FADE_S, best_shift, ended, extended, faded, likeness, quietest
 from seqaudio.continuation.sound_units import HOP, RATE, Units
 from seqaudio.music.waveform import Waveform
 
@@ -28,9 +28,9 @@ Ints = NDArray[np.int64]
 Sound = NDArray[np.float32]
 
 JOIN = 0.3  # of the mean distance between two units
-FADE_S, SHIFT_S, EARLY_S, LATE_S, ALIKE_S = 0.015, 0.012, 0.03, 0.005, 0.05
+SHIFT_S, EARLY_S, LATE_S, ALIKE_S = 0.012, 0.03, 0.005, 0.05
 SHARE = 0.2  # of the shortest unit: no fade, shift or early cut is longer
-LEAST_FADE_S, END_S = 0.001, 0.005  # the last of a sound fades out
+LEAST_FADE_S = 0.001
 
 
 def distances(standardised: Floats) -> Floats:
@@ -137,10 +137,3 @@ def _aligned(mono: Floats, old: int, new: int, most: int, heard: int) -> tuple[i
     before = mono[old - length : old]
     moved = best_shift(before, mono[new - length - most : new + most])
     return moved, min(1.0, max(0.0, likeness(before, mono[new + moved - length : new + moved])))
-
-
-def ended(sound: Sound, sample_rate: int) -> Sound:
-    """The sound with its last moment faded out."""
-    faded_out, fade = sound.copy(), min(max(1, int(END_S * sample_rate)), sound.shape[1])
-    faded_out[:, sound.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return faded_out

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.grains import ended
-from seqaudio.continuation.seams import extended, faded
+from seqaudio.continuation.seams import FADE_S, ended, extended, faded
 from seqaudio.continuation.sound_units import HOP, RATE, SLICES, WINDOW, Units, slices_of
 from seqaudio.features.inversion import mel_to_audio
 from seqaudio.music.waveform import Waveform
@@ -20,8 +19,6 @@ from seqaudio.tokens.audio_codes import AudioCodes
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Sound = NDArray[np.float32]
-
-FADE_S = 0.015
 
 
 def griffinlim(

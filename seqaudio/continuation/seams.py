@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Sound = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
+FADE_S, END_S = 0.015, 0.005  # of one stretch into another, and of the last of a sound
 ORDER = 64  # of the prediction
 HEARD = 4096  # samples that it is made from
 STAYING = 0.1  # of a perfect likeness: what a shift as far as it goes has to bring
@@ -94,3 +95,10 @@ def likeness(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     a, b = one.astype(np.float64).ravel(), other.astype(np.float64).ravel()
     both = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / both if both > 0 else 0.0
+
+
+def ended(sound: Sound, sample_rate: int) -> Sound:
+    """The sound with its last moment faded out."""
+    faded_out, fade = sound.copy(), min(max(1, int(END_S * sample_rate)), sound.shape[1])
+    faded_out[:, sound.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return faded_out

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,10 +49,10 @@ def draw_features(features: Path, kinds: Sequence[str], path: str | Path) -> Non
     figure = Figure(figsize=(11, 0.6 + 1.9 * len(kinds)), layout="constrained")
     rows = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     try:
-        with np.load(features) as arrays:
+        with features.open("rb") as file, np.load(file) as arrays:
             for axes, kind in zip(rows, kinds, strict=True):
                 _draw(figure, axes, kind, *(arrays[f"{kind}{part}"] for part in ("", "_times", "_names")))
-    except (OSError, ValueError, KeyError) as problem:
+    except (OSError, ValueError, KeyError, BadZipFile) as problem:
         raise BadFileError(f"{shown(features)}: no file of features ({problem}); make it anew") from None
     rows[-1].set_xlabel("seconds")
     write_picture(figure, path)

@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from seqaudio.features.functions import log_mel
+from seqaudio.features.mel_bands import Mel
 from seqaudio.music.waveform import Waveform
 from seqaudio.report.pianoroll import NEW, PRIMER, picture_kind, write_picture
 
 RATE, HOP, BANDS = 22_050, 512, 128
 RANGE_DB = 70.0
 COLUMNS = 4000  # of the wave; more cannot be told apart
-MARKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000)
+MARKS_HZ = (200, 500, 1000, 2000, 5000, 10000)
 
 
 def draw_recording(recording: Waveform, path: str | Path, begins_s: float | None = None) -> None:
@@ -39,7 +40,8 @@ def draw_recording(recording: Waveform, path: str | Path, begins_s: float | None
         levels, origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
         extent=(0, recording.seconds, 0, BANDS), vmin=levels.max() - RANGE_DB, vmax=levels.max(),
     )  # fmt: skip
-    places = [_mel(hertz) / _mel(RATE / 2) * BANDS for hertz in MARKS_HZ]
+    middles = Mel(RATE, n_mels=BANDS).frequencies
+    places = np.interp(MARKS_HZ, middles, np.arange(BANDS) + 0.5)
     above.set_yticks(places, [f"{hertz / 1000:g}k" if hertz >= 1000 else str(hertz) for hertz in MARKS_HZ])
     above.set_ylabel("Hz")
     step = max(1, len(samples) // COLUMNS)
@@ -56,8 +58,3 @@ def draw_recording(recording: Waveform, path: str | Path, begins_s: float | None
     below.set_xlim(0, recording.seconds)
     below.set_xlabel("seconds")
     write_picture(figure, path)
-
-
-def _mel(hertz: float) -> float:
-    """Slaney's scale, which the bands have: straight to 1 kHz, then logarithmic."""
-    return hertz * 3 / 200 if hertz < 1000 else 15 + 27 * float(np.log(hertz / 1000)) / float(np.log(6.4))

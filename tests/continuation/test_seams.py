@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
-from seqaudio.continuation.seams import best_shift, burg, extended, faded, quietest
+from seqaudio.continuation.seams import best_shift, burg, ended, extended, faded, quietest
 
 RATE = 22050
 RNG = np.random.default_rng
@@ -75,3 +75,13 @@ def test_no_sample_of_a_fade_is_beyond_the_ceiling():
     assert np.abs(faded(wave, unlike, 0.9)).max() <= 0.9 + 1e-6
     assert faded(wave[:, :0], wave[:, :0], 1.0).shape == (1, 0)
     assert faded(wave, np.zeros_like(wave), 0.9) == pytest.approx(faded(wave, np.zeros_like(wave), 9.0))
+
+
+def test_the_last_moment_fades_out_and_nothing_else_changes():
+    wave = np.ones((2, RATE), np.float32)
+    told, kept = ended(wave, RATE), RATE - int(0.005 * RATE)
+    assert (told[:, :kept] == 1).all()
+    assert (np.diff(told[:, kept:]) < 0).all()
+    assert (told[:, -1] == 0).all()
+    assert (wave == 1).all()
+    assert ended(wave[:, :3], RATE).shape == (2, 3)

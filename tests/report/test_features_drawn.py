@@ -85,5 +85,8 @@ def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
         drawing.draw_features(features(tmp_path), ("mel",), tmp_path / "picture.bmp")
     with pytest.raises(BadFileError, match=r"features\.npz: no file of features"):
         drawing.draw_features(features(tmp_path), ("chroma",), tmp_path / "picture.png")
+    (tmp_path / "torn.npz").write_bytes(features(tmp_path).read_bytes()[:900])
+    with pytest.raises(BadFileError, match=r"torn\.npz: no file of features"):
+        drawing.draw_features(tmp_path / "torn.npz", ("mel",), tmp_path / "picture.png")
     with pytest.raises(BadFileError, match="no file of features"):
         drawing.draw_features(tmp_path / "nowhere.npz", ("mel",), tmp_path / "picture.png")
