@@ -18,13 +18,13 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from seqaudio.corpus.feature_files import Extracted, extract_file, readiness
 from seqaudio.corpus.feature_options import FeatureOptions
 from seqaudio.corpus.ground import MANIFEST, alone, cannot_be_written
+from seqaudio.corpus.journal import TORN, versions_of
 from seqaudio.corpus.recordings import SoundFile, sound_files
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoSoundError, OptionError
@@ -34,7 +34,6 @@ from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 FORMAT = 1
 MAKERS = ("seqaudio", "numpy", "torch", "torchaudio", "librosa", "soundfile", "soxr")  # others may make other numbers
 JOURNAL, MANIFEST_NAME = ".journal.jsonl", "manifest.json"
-TORN = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # of a file that somebody has edited
 
 Facts = dict[str, Any]
 
@@ -161,7 +160,7 @@ class _Shelf:
 
     def __init__(self, folder: Path, options: FeatureOptions) -> None:
         self._folder = folder
-        self._head: Facts = {"format": FORMAT, "options": options.facts, "versions": _versions()}
+        self._head: Facts = {"format": FORMAT, "options": options.facts, "versions": versions_of(MAKERS)}
         self._manifest, self._journal = folder / MANIFEST_NAME, folder / JOURNAL
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -247,14 +246,6 @@ def _change(path: Path) -> tuple[int, int]:
     """Size and time of the last change of a recording."""
     facts = path.stat()
     return facts.st_size, facts.st_mtime_ns
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in MAKERS:
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    return versions
 
 
 def _differs(folder: Path, found: Facts, asked: Facts) -> str:

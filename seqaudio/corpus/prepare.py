@@ -22,10 +22,9 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from seqaudio.corpus.assembly import Head, Placed, place, write_corpus
 from seqaudio.corpus.cluster import run_on_cluster
 from seqaudio.corpus.download import Progress, no_progress
 from seqaudio.corpus.ground import alone, clear_part, clear_unused, ground_of, make_part, put_back, put_in_place
-from seqaudio.corpus.journal import Journal, Key, Record, read_records
+from seqaudio.corpus.journal import Journal, Key, Record, read_records, versions_of
 from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
 from seqaudio.corpus.report import EXAMPLES, nothing_kept, report_text
@@ -246,12 +245,8 @@ def _finish(
 
 def _key(options: PrepareOptions) -> Key:
     """What the ids of a file depend on, beside its bytes."""
-    versions = {}
-    for name in READERS:
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
     tokenizer = hashlib.sha256(options.make_tokenizer().to_json().encode()).hexdigest()
-    return {"versions": versions, "tokenizer": tokenizer, "options": options.of_tokens}
+    return {"versions": versions_of(READERS), "tokenizer": tokenizer, "options": options.of_tokens}
 
 
 def _records_of_corpus(out: Path, key: Key, dtype: np.dtype[np.unsignedinteger]) -> list[Record]:

@@ -159,7 +159,7 @@ def test_changed_options_are_refused(here, music: Path, tmp_path: Path, interrup
 
 def test_another_version_makes_all_anew(here, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extract_features([str(music)], tmp_path / "out", LIGHT)
-    monkeypatch.setattr(extract, "_versions", lambda: {"seqaudio": "another"})
+    monkeypatch.setattr(extract, "versions_of", lambda packages: {"seqaudio": "another"})
     assert extract_features([str(music)], tmp_path / "out", LIGHT).reused == 0
 
 
