@@ -36,6 +36,7 @@ _PUBLIC = {
     "build_model": "seqaudio.models.config",
     "check_experiment": "seqaudio.training.config",
     "continue_score": "seqaudio.continuation",
+    "continue_waveform": "seqaudio.continuation.continue_waveform",
     "degeneracy": "seqaudio.structure",
     "extract_features": "seqaudio.corpus.extract",
     "find_melody": "seqaudio.music",
@@ -63,6 +64,7 @@ __all__ = list(_PUBLIC)
 
 if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.continuation import Continuation, Sampling, continue_score, generate_score, score_likelihood
+    from seqaudio.continuation.continue_waveform import continue_waveform
     from seqaudio.corpus import FrameCorpus, PreparedCorpus, PrepareOptions, prepare
     from seqaudio.corpus.extract import extract_features
     from seqaudio.corpus.feature_options import FeatureOptions

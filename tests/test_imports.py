@@ -82,7 +82,7 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_only_the_public_names_that_train_or_run_a_model_pull_in_torch() -> None:
-    with_torch = {"Run", "open_corpus", "piece_nats", "probe_context", "probe_gradients"} | {
+    with_torch = {"Run", "continue_waveform", "open_corpus", "piece_nats", "probe_context", "probe_gradients"} | {
         "probe_recall",
         "probe_task",
     }
