@@ -42,19 +42,15 @@ def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | 
     if len(given) != 1:
         wanted = "give one primer: a MIDI or ABC file, or a recording"
         raise click.UsageError(wanted if not given else "give one primer, not several")
-    if primer is not None and is_recording(primer):
+    from seqaudio.files.audio import is_recording
+
+    path = primer or primer_midi
+    if path is not None and is_recording(path):
         from seqaudio.cli.continue_audio import continue_recording
 
-        continue_recording(primer, started=started, **options)
+        continue_recording(path, started=started, **options)
     else:
-        continue_file(primer or primer_midi, primer_melody, started=started, **options)
-
-
-def is_recording(path: Path) -> bool:
-    """Whether a file is named as recordings are."""
-    from seqaudio.files.audio import AUDIO_SUFFIXES
-
-    return path.suffix.lower() in AUDIO_SUFFIXES
+        continue_file(path, primer_melody, started=started, **options)
 
 
 def continue_file(

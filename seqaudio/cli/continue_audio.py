@@ -126,7 +126,7 @@ def _heard(piece: SoundContinuation) -> dict[str, Any]:
         "primer_seconds": round(primer.recording.seconds, 3),
         "heard_seconds": round(primer.heard.seconds, 3),
         "units": len(primer.units),
-        "codes": primer.codebook.vocabulary.is_kind("Code0").sum().item(),
+        "codes": len(primer.codebook.centres[0]),
         "beats_per_minute": None if beat_s is None else round(60 / beat_s, 2),
     }
 

@@ -21,9 +21,9 @@ def command(model: str, as_json: bool) -> None:
     Settings that are off, and those of the training that are as by default, are left out; --json has all of them.
     Of a recording (WAV, FLAC, Ogg, MP3, AIFF) it shows format, rate, channels and seconds.
     """
-    from seqaudio.files.audio import AUDIO_SUFFIXES
+    from seqaudio.files.audio import is_recording
 
-    if Path(model).suffix.lower() in AUDIO_SUFFIXES and Path(model).is_file():
+    if is_recording(model) and Path(model).is_file():
         facts = _recording(model)
         click.echo(json.dumps(facts, indent=1) if as_json else "\n".join(_lines(facts)))
         return

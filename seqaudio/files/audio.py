@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 IntArray = NDArray[np.int32]
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+OTHER_SUFFIXES = (".m4a", ".aac", ".wma")  # of recordings that libsndfile does not read
 FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF"}  # libsndfile knows stranger ones
 BLOCK = 2**20  # samples that are read or written together
 UNKNOWN = 2**62  # frames that libsndfile tells where a file declares none
@@ -97,6 +98,11 @@ def read_audio(
         raise BadFileError(f"{name}: {problem}") from None
     limits.check("max_samples", len(samples) * resampled_length(samples.shape[1], own, wanted), name)
     return Waveform(resample(samples, own, wanted), wanted)
+
+
+def is_recording(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is named as recordings are, those among them that :func:`read_audio` has to refuse."""
+    return Path(path).suffix.lower() in AUDIO_SUFFIXES + OTHER_SUFFIXES
 
 
 def audio_facts(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Recording:

@@ -106,3 +106,11 @@ def test_silence_and_files_that_are_no_sound_are_one_line(seqaudio, tmp_path: Pa
     fails(seqaudio("continue", "short.wav"), 3, "short.wav", "0.00 s")
     (tmp_path / "text.mp3").write_text("no sound at all")
     fails(seqaudio("continue", "text.mp3"), 1, "text.mp3")
+
+
+@pytest.mark.parametrize(
+    "command", [("continue", "song.m4a"), ("continue", "--primer_midi", "song.m4a"), ("info", "song.m4a")]
+)
+def test_other_recordings_are_told_from_notes(seqaudio, tmp_path: Path, command) -> None:  # noqa: F811
+    (tmp_path / "song.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(200))
+    fails(seqaudio(*command), 1, "song.m4a: no sound that can be read", "give WAV, FLAC, Ogg, MP3 or AIFF")
