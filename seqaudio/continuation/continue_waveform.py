@@ -183,14 +183,14 @@ def write_codes(
         allowed = np.zeros(len(primer.codebook.vocabulary), bool)
         allowed[primer.codes[there]] = True
         logits = primer.model.log_probabilities(past)
-        told = logits if nats else logits + _told_by_tail(primer)
+        told = logits if nats else logits + told_by_tail(primer)
         past.append(sample(told, allowed, sampling, generator))
         nats.append(-float(logits[past[-1]]))
         filled += float(lengths[there][primer.codes[there] == past[-1]].mean())
     return np.array(past[len(primer.codes) :]), nats
 
 
-def _told_by_tail(primer: SoundPrimer) -> Floats:
+def told_by_tail(primer: SoundPrimer) -> Floats:
     """What the beginning of a unit says of its code, (vocabulary,): minus its distance to the nearest of each."""
     apart = tail_distances(primer.units, len(primer.heard))
     told = np.full(len(primer.codebook.vocabulary), -apart.max(initial=0.0))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seqaudio.continuation import continue_waveform as module
-from seqaudio.continuation.continue_waveform import PLAIN, continue_waveform, hear_primer
-from seqaudio.continuation.grains import JOIN, cheapest_path, grains
+from seqaudio.continuation.continue_waveform import PLAIN, continue_waveform, hear_primer, told_by_tail
+from seqaudio.continuation.grains import JOIN, cheapest_path, grains, tail_distances
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.continuation.sound_units import find_units, repeat_s
 from seqaudio.errors import NoSoundError, OptionError
@@ -233,6 +233,17 @@ def test_behind_a_note_that_has_died_away_something_begins():
         assert piece.path.max() < heard.units.sounding
         power = np.square(piece.waveform.samples).mean() / np.square(primer.samples[:, : 4 * RATE]).mean()
         assert 0.2 < power < 5
+
+
+def test_the_beginning_of_a_unit_says_which_it_will_be():
+    """The end of a loop is the beginning of the unit that it always was there."""
+    primer = hear_primer(Waveform(loop()[: int(7.35 * RATE)], RATE))
+    apart = tail_distances(primer.units, len(primer.heard))
+    nearest = int(apart.argmin())
+    off = (primer.units.bounds[-1] - primer.units.bounds[nearest]) / RATE % 2.0
+    assert min(off, 2.0 - off) < 0.02
+    assert apart.max() > 4 * apart.min()
+    assert told_by_tail(primer).argmax() == primer.codes[nearest]
 
 
 def test_a_short_primer_is_enough():

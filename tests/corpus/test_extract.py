@@ -132,6 +132,16 @@ def test_only_what_changed_is_read_again(here, music: Path, tmp_path: Path) -> N
     assert after["a.npz"] != before["a.npz"]
 
 
+def test_features_that_were_cut_off_are_made_anew(here, music: Path, tmp_path: Path) -> None:
+    """As a loss of power leaves them."""
+    out = tmp_path / "out"
+    extract_features([str(music)], out, LIGHT)
+    before = bytes_of(out)
+    (out / "c.npz").write_bytes(before["c.npz"][:100])
+    assert extract_features([str(music)], out, LIGHT).reused == 2
+    assert bytes_of(out)["c.npz"] == before["c.npz"]
+
+
 def test_other_recordings_join_those_that_are_there(here, music: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     extract_features([str(music / "a.wav")], out, LIGHT)
