@@ -113,9 +113,9 @@ def check_options(path: Path, options: dict[str, Any]) -> None:
                 f"{shown(path)} is a recording: {what}, and sound learns from its primer alone; leave --{name} out"
             )
     if options["plot"] is not None:
-        from seqaudio.report.pianoroll import picture_kind
+        from seqaudio.report.pianoroll import check_picture_path
 
-        picture_kind(options["plot"])
+        check_picture_path(options["plot"])
 
 
 def _heard(piece: SoundContinuation) -> dict[str, Any]:

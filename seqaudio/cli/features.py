@@ -95,9 +95,9 @@ def command(
 
     checked, budgets = _checked(options), Limits.parse(limits)
     if plot is not None:
-        from seqaudio.report.pianoroll import picture_kind
+        from seqaudio.report.pianoroll import check_picture_path
 
-        picture_kind(plot)
+        check_picture_path(plot)
     try:
         with _progress() as show:
             work: dict[str, Any] = {"jobs": jobs, "timeout_s": timeout, "memory_mb": memory, "limits": budgets}
@@ -119,9 +119,10 @@ def _checked(options: dict[str, Any]) -> FeatureOptions:
     from seqaudio.corpus.feature_options import FeatureOptions, parse_settings
 
     settings = parse_settings(settings_of(options.pop("settings"), "hop_length=256"))
-    kinds = [kind.strip() for text in options.pop("kinds") for kind in text.split(",") if kind.strip()]
+    named = options.pop("kinds")
+    kinds = tuple(kind.strip() for text in named for kind in text.split(",") if kind.strip())
     try:
-        return FeatureOptions(**options, settings=settings, **({"kinds": tuple(kinds)} if kinds else {}))
+        return FeatureOptions(**options, settings=settings, **({"kinds": kinds} if named else {}))
     except ValidationError as problem:
         raise usage_error(problem, kinds="kind", settings="set") from None
 

@@ -55,7 +55,9 @@ def alone(out: Path, path: Path, command: str) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if os.path.lexists(path) and not (_is_file(path) and path.stat().st_size == 0):
+        if not os.path.lexists(path):
+            path.touch()  # where nothing can be made, FileLock waits as if another held it
+        elif not (_is_file(path) and path.stat().st_size == 0):
             raise OptionError(f"{shown(path)}: exists and is no lock of ours; move it away")
         lock = FileLock(path)
         lock.acquire(timeout=0)

@@ -99,6 +99,11 @@ def test_what_makes_no_sense_for_sound_is_one_line(seqaudio, primer, arguments, 
     assert [path.name for path in tmp_path.iterdir()] == ["loop.flac"]
 
 
+def test_a_picture_that_cannot_be_written_is_told_before_any_work(seqaudio, primer, tmp_path: Path) -> None:  # noqa: F811
+    fails(seqaudio("continue", primer, "--plot", "loop.flac/a.png"), 1, "loop.flac/a.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["loop.flac"]
+
+
 def test_silence_and_files_that_are_no_sound_are_one_line(seqaudio, tmp_path: Path) -> None:  # noqa: F811
     write_audio(Waveform(np.zeros(RATE), RATE), tmp_path / "nothing.wav")
     fails(seqaudio("continue", "nothing.wav"), 3, "nothing.wav", "silence")

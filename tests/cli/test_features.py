@@ -71,6 +71,7 @@ def test_a_folder_with_a_picture_and_again(seqaudio, music: Path, tmp_path: Path
     ("options", "words"),
     [
         (["--kind", "mell"], "--kind: 'mell' is no feature; there are"),
+        (["--kind", ","], "--kind: no feature is named; there are"),
         (["--preset", "torchaudio", "--kind", "cqt"], "torchaudio has no cqt"),
         (["--preset", "essentia"], "'essentia' is not one of"),
         (["--set", "hop"], "--set hop: give KEY=VALUE, such as --set hop_length=256"),
@@ -82,6 +83,11 @@ def test_a_folder_with_a_picture_and_again(seqaudio, music: Path, tmp_path: Path
 )
 def test_wrong_usage_is_one_line_and_exit_2(seqaudio, music: Path, options: list[str], words: str) -> None:  # noqa: F811
     fails(seqaudio("features", "music", "-o", "out", *options), 2, words)
+    assert not Path("out").exists()
+
+
+def test_a_picture_that_cannot_be_written_is_told_before_any_work(seqaudio, music: Path) -> None:  # noqa: F811
+    fails(seqaudio("features", "music", "-o", "out", "--plot", "music/broken.wav/a.png"), 1, "broken.wav")
     assert not Path("out").exists()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from seqaudio.cli.main import run
 from seqaudio.corpus import PreparedCorpus, ground, prepare
+from seqaudio.corpus.ground import alone
 from seqaudio.errors import OptionError
 from seqaudio.files import write_midi
 from tests.samples import tune
@@ -135,6 +136,13 @@ def test_where_no_corpus_can_be_it_is_said_before_any_work(
     assert ".part" not in said
     assert ".lock" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "music"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="asks Linux for a folder in which nothing can be made")
+def test_where_nothing_can_be_made_nobody_is_said_to_write() -> None:
+    with pytest.raises(OptionError, match="/proc/out: cannot be written: No such file"):
+        with alone(Path("/proc/out"), Path("/proc/.out.lock"), "seqaudio features"):
+            pass
 
 
 def test_a_folder_that_refuses_is_named_as_it_was_given(
