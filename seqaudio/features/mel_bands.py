@@ -28,6 +28,8 @@ from seqaudio.features.spectrum import (
 )
 from seqaudio.features.torchaudio_import import import_torchaudio
 
+MOST_BANDS = 2**14  # more have filters of gigabytes
+
 
 class Mel(SpectralFeature):
     """Energies (or amplitudes, with power 1) in mel bands, (..., n_mels, frames).
@@ -62,6 +64,8 @@ class Mel(SpectralFeature):
     ) -> None:
         framing = framing or Framing()
         check_positive("n_mels", n_mels)
+        if n_mels > MOST_BANDS:
+            raise OptionError(f"n_mels is {n_mels}, it must be at most {MOST_BANDS}")
         top = float(sample_rate / 2 if fmax is None else fmax)
         if not 0 <= fmin < top:
             raise OptionError(f"fmin is {fmin} and fmax {top:g} Hz; give 0 <= fmin < fmax")

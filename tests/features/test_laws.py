@@ -198,6 +198,7 @@ def test_what_cannot_be_is_refused_in_one_line():
         (lambda: feature("mel", RATE, n_mel=3), "mel has no option 'n_mel'; it has center, fmax, "),
         (lambda: feature("rms", RATE, window="hann"), "rms has no option 'window'; it has center, frame_length, "),
         (lambda: feature("mel", RATE, n_mels=0), "n_mels is 0, it must be a whole number of 1 or more"),
+        (lambda: feature("mel", RATE, n_mels=10**8), "n_mels is 100000000, it must be at most 16384"),
         (lambda: feature("mel", RATE, fmin=9000.0, fmax=100.0), "give 0 <= fmin < fmax"),
         (lambda: feature("mel", 0), "sample_rate is 0"),
         (lambda: feature("mfcc", RATE, n_mfcc=200), "n_mfcc is 200, it must be at most n_mels .128."),
