@@ -11,6 +11,7 @@ Output i of several depends on the seed and on i alone, not on how many are aske
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -173,6 +174,7 @@ def write_codes(
     """Codes that fill so many samples behind the tail, and how surprising each was, in nats."""
     units = primer.units
     lengths, phases = np.diff(units.bounds)[: units.sounding], units.phases[: units.sounding]
+    longest = _longest_runs(primer.codes)
     needed = SLACK * (samples + len(primer.heard) - int(units.bounds[-1]))
     past: list[int] = primer.codes.tolist()
     nats: list[float] = []
@@ -182,12 +184,24 @@ def write_codes(
         there = np.flatnonzero(phases == phase) if (phases == phase).any() else np.arange(units.sounding)
         allowed = np.zeros(len(primer.codebook.vocabulary), bool)
         allowed[primer.codes[there]] = True
+        run = next((n for n, code in enumerate(reversed(past)) if code != past[-1]), len(past))
+        if run >= longest[past[-1]] and allowed.sum() > allowed[past[-1]]:
+            allowed[past[-1]] = False  # a closing note is how a piece ends, not how it goes on
         logits = primer.model.log_probabilities(past)
         told = logits if nats else logits + told_by_tail(primer)
         past.append(sample(told, allowed, sampling, generator))
         nats.append(-float(logits[past[-1]]))
         filled += float(lengths[there][primer.codes[there] == past[-1]].mean())
     return np.array(past[len(primer.codes) :]), nats
+
+
+def _longest_runs(codes: Ints) -> dict[int, int]:
+    """How many units in a row each code has at most; the last run counts only where its code has no other."""
+    runs = [(code, sum(1 for _ in run)) for code, run in itertools.groupby(codes.tolist())]
+    longest: dict[int, int] = {}
+    for code, count in runs[:-1]:
+        longest[code] = max(longest.get(code, 0), count)
+    return dict(runs[-1:]) | longest
 
 
 def told_by_tail(primer: SoundPrimer) -> Floats:

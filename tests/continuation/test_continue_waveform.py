@@ -1,6 +1,6 @@
 """Does sound go on in its own sound, on its beat, at its level, and without a click?"""
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -233,6 +233,20 @@ def test_behind_a_note_that_has_died_away_something_begins():
         assert piece.path.max() < heard.units.sounding
         power = np.square(piece.waveform.samples).mean() / np.square(primer.samples[:, : 4 * RATE]).mean()
         assert 0.2 < power < 5
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5])
+def test_a_last_note_that_is_long_ends(temperature):
+    """No code is written more often in a row than the primer has it before its end, and the last note is over."""
+    last = np.sin(2 * np.pi * 523.25 * np.arange(3 * RATE) / RATE).astype(np.float32) / 4
+    sound = Waveform(np.concatenate([melody(24), last]), RATE)
+    for piece in continue_waveform(sound, 8, num_outputs=3, seed=1, sampling=Sampling(temperature=temperature)):
+        runs = [(code, len(list(run))) for code, run in groupby(piece.primer.codes.tolist())]
+        heard = {code: max(count for other, count in runs[:-1] if other == code) for code, _ in runs[:-1]}
+        assert runs[-1][1] > 3 * heard[runs[-1][0]]
+        assert piece.codes[0] != piece.primer.codes[-1]
+        assert all(len(list(run)) <= heard[code] for code, run in groupby(piece.codes.tolist()))
+        assert len(set(piece.codes.tolist())) > 1
 
 
 def test_the_beginning_of_a_unit_says_which_it_will_be():
