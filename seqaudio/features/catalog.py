@@ -114,21 +114,21 @@ def _made(name: str, rate: int, options: Options) -> Feature:
             raise AssertionError(name)
 
 
-def _mel(rate: int, options: Options) -> Mel:
+def _mel(rate: int, options: Options, precise: bool = False) -> Mel:
     mine = options.take(Mel)
     if options.preset == "torchaudio":
         mine = {"htk": True, "norm": None, "peer": "torchaudio"} | mine
-    return Mel(rate, framing=options.framing(), **mine)
+    return Mel(rate, framing=options.framing(precise=precise), **mine)
 
 
-def _levels(rate: int, options: Options, top_db: float | None = 80.0) -> LogMel:
+def _levels(rate: int, options: Options, top_db: float | None = 80.0, precise: bool = False) -> LogMel:
     mine = options.take(LogMel, top_db=top_db)
-    return LogMel(_mel(rate, options), **mine)
+    return LogMel(_mel(rate, options, precise), **mine)
 
 
 def _onsets(rate: int, options: Options, aggregate: str = "mean") -> OnsetStrength:
     mine = options.take(OnsetStrength, aggregate=aggregate)
-    return OnsetStrength(_levels(rate, options), **mine)
+    return OnsetStrength(_levels(rate, options, precise=True), **mine)
 
 
 def _cqt(rate: int, options: Options, tuning: float | None = 0.0, **scale: int) -> Cqt:

@@ -17,7 +17,7 @@ from seqaudio.errors import OptionError
 
 BLOCK = 1 << 17  # samples of the frames that are worked on at once; with what is made of them they stay in a cache
 LARGE_BLOCK = 1 << 27  # of a GPU, so that a batch of long files does not fill it
-PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}  # numpy's names, torch's names
+PAD_MODES = ("constant", "reflect", "edge")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,14 @@ def pad(samples: Tensor, width: int, mode: str) -> Tensor:
     if mode == "reflect" and samples.shape[-1] <= width:
         have = samples.shape[-1]
         raise OptionError(f"{have} samples are too few to reflect {width}; give more, or pad_mode='constant'")
-    return torch.nn.functional.pad(samples, (width, width), PAD_MODES[mode])
+    match mode:  # each a copy of memory, where torch's own padding goes sample by sample
+        case "reflect":
+            before, behind = samples[:, 1 : width + 1].flip(-1), samples[:, -width - 1 : -1].flip(-1)
+        case "edge":
+            before, behind = (end.expand(-1, width) for end in (samples[:, :1], samples[:, -1:]))
+        case _:
+            before = behind = samples.new_zeros(len(samples), width)
+    return torch.cat([before, samples, behind], -1)
 
 
 def map_frames(samples: Tensor, length: int, hop_length: int, function: Callable[[Tensor], Tensor]) -> Tensor:

@@ -89,15 +89,17 @@ class MuLaw(Feature):
         self.mu, self.peer, self.reach = mu, peer, (0, 1)
 
     def _rows(self, samples: Tensor) -> Tensor:
-        blocks = [self._codes(block) for block in torch.split(samples.detach(), CODED, -1)]
+        at_once = CODED if samples.is_cpu else samples.shape[-1]
+        blocks = [self._codes(block) for block in torch.split(samples.detach(), at_once, -1)]
         return torch.cat(blocks, -1)[:, None]
 
     def _codes(self, samples: Tensor) -> Tensor:
         if self.peer == "torchaudio":
             codes: Tensor = import_torchaudio().functional.mu_law_encoding(samples, self.mu + 1)
             return codes
-        if float(samples.abs().max()) > 1:
+        size = samples.abs()
+        if float(size.max()) > 1:
             raise OptionError("samples are beyond -1 to 1; scale them down")
-        level = torch.log1p(samples.abs().mul_(self.mu)).copysign_(samples).double()  # so that steps are where they are
-        above = level.mul_(self.mu / 2 / math.log1p(self.mu)).add_(self.mu / 2).ceil_().clamp_(max=self.mu)
+        level = size.mul_(self.mu).log1p_().copysign_(samples).mul_(self.mu / 2 / math.log1p(self.mu))
+        above = level.add_(self.mu / 2).ceil_().clamp_(max=self.mu)
         return above.to(torch.int64) - (self.mu + 1) // 2

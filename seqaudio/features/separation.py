@@ -15,7 +15,7 @@ from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature
 from seqaudio.features.spectrum import Spectrogram, check_power
 
-TILE = 256, 64  # outputs of a block along the filter and across it, which with their runs stay in the caches
+ALONG, TILE = 256, 1 << 14  # numbers of a block along the filter, and in all; with their runs they stay in the caches
 
 
 class Hpss(Feature):
@@ -75,7 +75,8 @@ def running_median(lines: Tensor, size: int) -> Tensor:
     around = size // 2
     mirrored = np.pad(np.arange(len(lines)), around, mode="symmetric")
     padded = lines[torch.from_numpy(mirrored).to(lines.device)]
-    along, across = TILE if lines.is_cpu else (len(lines), lines.shape[1])
+    along = min(ALONG, len(lines)) if lines.is_cpu else len(lines)
+    across = max(1, TILE // (along + size - 1)) if lines.is_cpu else lines.shape[1]
     made = [
         torch.cat(
             [
