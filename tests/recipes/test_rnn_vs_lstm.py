@@ -513,6 +513,7 @@ def test_a_damaged_log_is_refused(answers, log, tmp_path, damage):
 RESULTS = sorted((ROOT / "docs" / "results" / "rnn_vs_lstm").glob("*.json"))
 
 
+@pytest.mark.slow  # intervals of 10,000 samples for every figure
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_the_committed_page_is_what_its_log_says(answers, page, path):
     assert page.table(answers.read_log(path)) == path.with_suffix(".md").read_text(encoding="utf-8")
