@@ -12,10 +12,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import numpy as np
 from numpy.typing import NDArray
-from trainings import Record, damaged, made_by, run_recipe, wrapped
+from trainings import Record, damaged, made_by, page_command, run_recipe, wrapped
 
 from seqaudio.files.atomic import read_bytes
 from seqaudio.report.page import Table
@@ -30,13 +29,6 @@ NAMES = {f"{cell}{way}": f"{name}, {told}" for way, told in WAYS.items() for cel
 COUNTS = {"ppm": "PPM", "copy": "PPM and copies"}
 BESIDE = {"real": "real continuation", "codes": "real continuation, as codes", "null": "real, random phases"}
 FIGURES = {"recurrence": "recurrence of the primer", "stripes": "stripe energy"}
-
-
-@click.command()
-@click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(log: Path) -> None:
-    """Print the page of a LOG that audio_continuation.py keeps."""
-    click.echo(markdown(read_log(log)), nl=False)
 
 
 def read_log(path: Path) -> Record:
@@ -165,4 +157,4 @@ def markdown(log: Record) -> str:
 
 
 if __name__ == "__main__":
-    run_recipe(main, "audio_page")
+    run_recipe(page_command("audio_continuation.py", lambda log: markdown(read_log(log))), "audio_page")

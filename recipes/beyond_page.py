@@ -15,10 +15,9 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import numpy as np
 from numpy.typing import NDArray
-from trainings import Record, damaged, made_by, run_recipe, wrapped
+from trainings import Record, damaged, made_by, page_command, run_recipe, wrapped
 
 from seqaudio.files.atomic import read_bytes
 from seqaudio.report.page import Page, Table
@@ -30,13 +29,6 @@ CELLS = {"rnn": "tanh RNN", "gru": "GRU", "lstm": "LSTM"}
 COUNTS = {"ngram": "n-gram", "ppm": "PPM", "copy": "PPM + copy"}
 TITLES = {"weather": "The weather of Seattle", "stocks": "Five shares"}
 MIN_SEEDS = 3
-
-
-@click.command()
-@click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(log: Path) -> None:
-    """Print the page of a LOG that beyond_music.py keeps."""
-    click.echo(markdown(read_log(log)), nl=False)
 
 
 def read_log(path: Path) -> Record:
@@ -349,4 +341,4 @@ def beyond_page(log: Record) -> Page:
 
 
 if __name__ == "__main__":
-    run_recipe(main, "beyond_page")
+    run_recipe(page_command("beyond_music.py", lambda log: markdown(read_log(log))), "beyond_page")

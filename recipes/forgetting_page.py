@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
-from trainings import Record, damaged, run_recipe, wrapped
+from trainings import Record, damaged, page_command, run_recipe, wrapped
 
 from seqaudio.files.atomic import read_bytes
 from seqaudio.memory.fading import Fading, fading, ratio_words
@@ -32,13 +31,6 @@ FADING, WORDS = "1. The gradient fades", "2. The last word of a long sentence"
 GATES, MOTIF, ALL = "The gates along one sentence", "3. The same as music", "4. What is recalled"
 SOLVED = 0.01  # squared error in the adding problem
 SHOWN_LAGS = (2, 4, 8, 16, 32, 64, 128, 192)
-
-
-@click.command()
-@click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(log: Path) -> None:
-    """Print the page of a LOG that forgetting.py keeps."""
-    click.echo(markdown(read_log(log)), nl=False)
 
 
 def read_log(path: Path) -> Record:
@@ -310,4 +302,4 @@ def percents(shares: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    run_recipe(main, "forgetting_page")
+    run_recipe(page_command("forgetting.py", lambda log: markdown(read_log(log))), "forgetting_page")

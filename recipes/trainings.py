@@ -165,6 +165,17 @@ def training_options(name: str, kept: str) -> Callable[[Callable[..., None]], Ca
     return with_options
 
 
+def page_command(recipe: str, page: Callable[[Path], str]) -> click.Command:
+    """The command of a module of tables: print the page of a LOG that a recipe keeps, without doing anything else."""
+
+    @click.command(help=f"Print the page of a LOG that {recipe} keeps.")
+    @click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    def main(log: Path) -> None:
+        click.echo(page(log), nl=False)
+
+    return main
+
+
 MADE_BY = {  # what stands in the logs of each recipe and of no other
     "forgetting.py": {"networks", "cells"},
     "beyond_music.py": {"text", "series"},

@@ -30,7 +30,7 @@ def off(made, wanted):
 
 @pytest.mark.parametrize("preset", ["librosa", "torchaudio"])
 def test_the_spectrum_is_the_one_that_was_asked_for(preset):
-    sound = tones(0.8).astype(np.float32)
+    sound = tones(1.5).astype(np.float32)
     wanted = spectrogram(sound, RATE, preset)
     made = griffin_lim(wanted, preset, length=len(sound))
     assert made.shape == sound.shape
@@ -39,7 +39,7 @@ def test_the_spectrum_is_the_one_that_was_asked_for(preset):
     random = np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32) * sound.std()
     assert found < 0.15 < 1 < off(spectrogram(random, RATE, preset), wanted)
     theirs = librosa.griffinlim(wanted**0.5, length=len(sound), random_state=0) if preset == "librosa" else None
-    assert theirs is None or found < 2 * off(spectrogram(theirs, RATE), wanted)
+    assert theirs is None or found < 1.2 * off(spectrogram(theirs, RATE), wanted)
     assert off(spectrogram(griffin_lim(wanted**0.5, preset, power=1.0), RATE, preset), wanted) == pytest.approx(
         found, rel=0.3
     )
