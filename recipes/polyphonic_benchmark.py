@@ -240,8 +240,7 @@ def experiment(corpus: FrameCorpus, cell: str, head: str, setting: Record, plan:
         "decay": 0.99,
         "transpose": TRANSPOSE,
         "transpose_share": plan.transpose_share[head],
-        # in training; figures are computed in fp32. On a GPU such small models gain nothing by bf16
-        "precision": "bf16" if Devices().device.type == "cpu" else "fp32",
+        "precision": Devices().fast_precision,  # in training; figures are computed in fp32
         "threads": 1,
         "seed": 0,
     }

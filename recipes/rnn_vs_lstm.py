@@ -235,8 +235,7 @@ def experiment(corpus: PreparedCorpus, row: str, setting: Record, plan: Plan, ep
         "averaging": "ema",
         "decay": 0.99,
         "transpose": TRANSPOSE,
-        # in training; figures are computed in fp32. On a GPU such small models gain nothing by bf16
-        "precision": "bf16" if Devices().device.type == "cpu" else "fp32",
+        "precision": Devices().fast_precision,  # in training; figures are computed in fp32
         "threads": 1,
         "seed": 0,
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -120,13 +120,26 @@ def run_fused(
     return outputs, tuple(part.index_select(1, back) for part in end)
 
 
+@cache
+def has_bf16_lstm() -> bool:
+    """Whether this CPU has oneDNN's LSTM in bf16; without AVX-512 it has none, and torch fails there under autocast."""
+    zeros = torch.zeros(1, 1, 1)
+    try:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            nn.LSTM(1, 1)(zeros)
+    except RuntimeError:
+        return False
+    return True
+
+
 def _kernel(cell: Cell, layer: nn.RNNBase, recurrent: Tensor, begin: State, *inputs: Tensor) -> tuple[Tensor, ...]:
     """Outputs and state parts; inputs are (batch, time, features), or packed data and their batch sizes.
 
     Autocast is left to the LSTM on a CPU: oneDNN's kernel is twice as fast in bf16, while the others would gain nothing
     and carry a state of 8 bits from step to step.
     """
-    if inputs[0].device.type == "cpu" and cell != "lstm" and torch.is_autocast_enabled("cpu"):
+    whole = cell != "lstm" or not has_bf16_lstm()
+    if inputs[0].device.type == "cpu" and whole and torch.is_autocast_enabled("cpu"):
         with torch.autocast("cpu", enabled=False):
             return _run_kernel(cell, layer, recurrent, begin, inputs[0].float(), *inputs[1:])
     return _run_kernel(cell, layer, recurrent, begin, *inputs)

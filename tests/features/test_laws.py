@@ -91,7 +91,8 @@ def test_blocks_give_the_frames_of_one_call(name, preset, size):
     if module(name, preset).reach != found.reach:
         with pytest.raises(OptionError, match=r"cannot be streamed: .*give t"):
             Stream(module(name, preset))
-    samples = torch.from_numpy(np.stack([tones(1.9), chirp(1.9)]))
+    # a chirp leaves the bins of chroma: what is all but silent is divided by itself there, rounding included
+    samples = torch.from_numpy(np.stack([tones(1.9), chirp(1.9) + 0.01 * tones(1.9)]))
     whole, stream = found(samples), Stream(found)
     for _ in range(2):  # a stream that is finished begins anew
         made = [stream.push(block) for block in samples.split(size, -1)]

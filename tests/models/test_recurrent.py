@@ -232,6 +232,16 @@ def test_half_precision_is_near(cell):
     assert all(part.dtype == torch.float32 for part in end)
 
 
+def test_where_the_cpu_has_no_lstm_in_bf16_it_is_run_in_full(monkeypatch):
+    monkeypatch.setattr(fused, "has_bf16_lstm", lambda: False)
+    stack, inputs = RecurrentStack("lstm", INPUTS, HIDDEN, 2).eval(), torch.randn(3, 20, INPUTS)
+    expected, _ = stack(inputs, stack.initial_state(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, end = stack(inputs, stack.initial_state(3))
+    assert {part.dtype for part in (outputs, *end)} == {torch.float32}
+    assert torch.equal(outputs, expected)
+
+
 @pytest.mark.parametrize("cell", FUSED)
 @pytest.mark.parametrize("steps", [1, 4, 8, 9])
 def test_long_sequences_are_read_in_parts_and_learnt_from_as_a_whole(monkeypatch, cell, steps):
