@@ -123,10 +123,10 @@ def run_fused(
 @cache
 def has_bf16_lstm() -> bool:
     """Whether this CPU has oneDNN's LSTM in bf16; without AVX-512 it has none, and torch fails there under autocast."""
-    zeros = torch.zeros(1, 1, 1)
+    row, weights = torch.zeros(1, 1, 1), [torch.zeros(4, 1), torch.zeros(4, 1), torch.zeros(4), torch.zeros(4)]
     try:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            nn.LSTM(1, 1)(zeros)
+            torch.lstm(row, (row, row), weights, True, 1, 0.0, False, False, False)
     except RuntimeError:
         return False
     return True
@@ -138,8 +138,8 @@ def _kernel(cell: Cell, layer: nn.RNNBase, recurrent: Tensor, begin: State, *inp
     Autocast is left to the LSTM on a CPU: oneDNN's kernel is twice as fast in bf16, while the others would gain nothing
     and carry a state of 8 bits from step to step.
     """
-    whole = cell != "lstm" or not has_bf16_lstm()
-    if inputs[0].device.type == "cpu" and whole and torch.is_autocast_enabled("cpu"):
+    halved = inputs[0].device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    if halved and (cell != "lstm" or not has_bf16_lstm()):
         with torch.autocast("cpu", enabled=False):
             return _run_kernel(cell, layer, recurrent, begin, inputs[0].float(), *inputs[1:])
     return _run_kernel(cell, layer, recurrent, begin, *inputs)

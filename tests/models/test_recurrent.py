@@ -232,6 +232,13 @@ def test_half_precision_is_near(cell):
     assert all(part.dtype == torch.float32 for part in end)
 
 
+def test_looking_for_an_lstm_in_bf16_draws_nothing():
+    before = torch.get_rng_state()
+    fused.has_bf16_lstm.cache_clear()
+    fused.has_bf16_lstm()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_where_the_cpu_has_no_lstm_in_bf16_it_is_run_in_full(monkeypatch):
     monkeypatch.setattr(fused, "has_bf16_lstm", lambda: False)
     stack, inputs = RecurrentStack("lstm", INPUTS, HIDDEN, 2).eval(), torch.randn(3, 20, INPUTS)
