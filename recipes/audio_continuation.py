@@ -8,7 +8,8 @@ recordings, or notes played by pretty_midi (FluidSynth where it is installed) ->
 ways for each cell: codes of a residual k-means codebook as tokens, which a memory of the piece reads too, and the
 frames themselves under a mixture of Gaussians -> nats of the held-back half of test pieces, what continuations keep,
 beside counts, the real halves, and the real halves with random phases -> Markdown and JSON. All networks have the same
-number of parameters within 3 %; validation chooses their weights, the test pieces are looked at once.
+number of parameters within 3 %; validation chooses their weights and the temperature of each row, at which what it
+keeps is nearest to what real halves keep, above or below; the test pieces are looked at once.
 
 The JSON is the log of all trainings and the journal of the recipe: what stands there is not trained again. The sound of
 the first test piece as each row goes on with it is written beside the frames, in --runs. audio_material.py makes frames
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -67,16 +68,15 @@ CLOSE = 0.03  # of the number of parameters
 CHUNK = 128  # steps
 RATES = {"rnn": 3e-3, "lstm": 1e-2}  # by eye, on validation
 ORDERS = (1, 2, 3, 4, 6, 8)  # of counts; validation chooses
-GATE_TEMPERATURES = (1.0, 0.7, 0.5, 0.35)  # of a memory; validation chooses
-PLAIN = Sampling()
+TEMPERATURES = (1.0, 0.7, 0.5, 0.4, 0.3, 0.2)  # of continuations; validation chooses for each row
 
 
 @dataclass(frozen=True)
 class Plan:
     """How large, how long, how often."""
 
-    units: int = 256  # of the LSTM of tokens without a memory, whose number of parameters all networks have
-    epochs: int = 20
+    units: int = 160  # of the LSTM of tokens without a memory, whose number of parameters all networks have
+    epochs: int = 10
     batch_size: int = 8
     components: int = 8  # Gaussians
     memory: dict[str, Any] = field(default_factory=lambda: {"match": True, "lags": [32, 64, 128, 256]})
@@ -225,11 +225,10 @@ def train(record: Record, path: str, plan: Plan, sounds: str) -> Record:
     nats = [float(each[-written_steps:].sum()) for each in piece_nats(model, pieces("test"), memory)]
     if row.endswith(MIXTURE):  # of decibels, as they are
         nats = [each + plan.size.written * float(np.log(material.scale[1]).sum()) for each in nats]
-        frames = continue_numbers(model, material, record["seed"])
-    else:
-        cooled = best_gate_temperature(model, memory, material, record["seed"]) if memory else 1.0
-        found["gate_temperature"] = cooled
-        frames = continue_tokens(model, memory, material, record["seed"], cooled)
+    go_on = continue_numbers if row.endswith(MIXTURE) else partial(continue_tokens, memory=memory)
+    write = partial(go_on, model, material, seed=record["seed"])
+    found["temperature"] = best_temperature(material, write)
+    frames = write("test", found["temperature"])
     return {**record, **found, "nats": nats, "kept": measured(material, frames, row, record["seed"], sounds)}
 
 
@@ -242,20 +241,25 @@ def measured(material: Material, written: Sequence[Frames], row: str, seed: int,
     return [kept(primer, chroma_of(frames)) for primer, frames in zip(primers, written, strict=True)]
 
 
+def best_temperature(material: Material, write: Callable[[str, float], Sequence[Frames]]) -> float:
+    """The temperature at which what is written behind primers of validation keeps what the real halves do."""
+    pieces, heard = material.splits["valid"], material.size.heard
+
+    def keeping(written: Sequence[Frames]) -> NDArray[np.float64]:
+        rows = [kept(piece[:heard], chroma_of(frames)) for piece, frames in zip(pieces, written, strict=True)]
+        return np.mean([[*row.values()] for row in rows], axis=0)
+
+    real = keeping([*pieces[:, heard:]])
+    apart = {each: float(np.abs(keeping(write("valid", each)) - real).sum()) for each in TEMPERATURES}
+    return min(apart, key=lambda each: apart[each])
+
+
 @torch.no_grad()
 def continue_tokens(
-    model: SequenceModel,
-    memory: Memory | None,
-    material: Material,
-    seed: int,
-    gate_temperature: float = 1.0,
-    split: str = "test",
+    model: SequenceModel, material: Material, split: str, temperature: float, *, memory: Memory | None, seed: int
 ) -> list[Frames]:
-    """Frames (steps, BINS) that a model of codes writes behind each primer of a split.
-
-    The gate of a memory is cooled where it holds something; see :mod:`seqaudio.continuation.remembering`.
-    """
-    book, size = material.codebook, material.size
+    """Frames (steps, BINS) that a model of codes writes behind each primer of a split."""
+    book, size, sampling = material.codebook, material.size, Sampling(temperature=temperature)
     heard = np.stack(material.tokens(split))[:, : 1 + size.heard * book.stages]
     notebooks = [memory.begin() for _ in heard] if memory else []
     generators = [np.random.default_rng((seed, number)) for number in range(len(heard))]
@@ -272,40 +276,25 @@ def continue_tokens(
     for step in range(size.written * book.stages):
         logits = np.ascontiguousarray(outputs[:, -1].numpy())
         if memory:
-            cooled = [gate_temperature if notebook.holds else 1.0 for notebook in notebooks]
-            logits = mixture(logits, len(book.vocabulary), np.array(cooled, np.float32))
+            logits = mixture(logits, len(book.vocabulary), np.ones(len(heard), np.float32))
         allowed = book.follows(step)
-        drawn = [sample(row, allowed, PLAIN, generator) for row, generator in zip(logits, generators, strict=True)]
+        drawn = [sample(row, allowed, sampling, generator) for row, generator in zip(logits, generators, strict=True)]
         written = np.append(written, np.array(drawn)[:, None], axis=1)
         outputs, state = model(rows_of(written[:, -1:]), state)
     return [book.decode(book.codes(ids)).astype(np.float32) for ids in written]
 
 
-def best_gate_temperature(model: SequenceModel, memory: Memory, material: Material, seed: int) -> float:
-    """The temperature at which continuations of validation pieces keep what the real ones do, above or below."""
-    pieces, heard = material.splits["valid"], material.size.heard
-
-    def keeping(written: Sequence[Frames]) -> NDArray[np.float64]:
-        rows = [kept(piece[:heard], chroma_of(frames)) for piece, frames in zip(pieces, written, strict=True)]
-        return np.mean([[*row.values()] for row in rows], axis=0)
-
-    real = keeping([*pieces[:, heard:]])
-    apart = {
-        temperature: np.abs(keeping(continue_tokens(model, memory, material, seed, temperature, "valid")) - real).sum()
-        for temperature in GATE_TEMPERATURES
-    }
-    return min(apart, key=lambda each: float(apart[each]))
-
-
 @torch.no_grad()
-def continue_numbers(model: SequenceModel, material: Material, seed: int) -> list[Frames]:
-    """Frames (steps, BINS) that a model of frames writes behind each primer of the test pieces."""
+def continue_numbers(
+    model: SequenceModel, material: Material, split: str, temperature: float, *, seed: int
+) -> list[Frames]:
+    """Frames (steps, BINS) that a model of frames writes behind each primer of a split."""
     size, generator = material.size, torch.Generator().manual_seed(seed)
-    heard = torch.from_numpy(np.stack(material.numbers("test"))[:, : size.heard])
+    heard = torch.from_numpy(np.stack(material.numbers(split))[:, : size.heard])
     outputs, state = model(heard, model.initial_state(len(heard)))
     written = []
     for _ in range(size.written):
-        frames = model.sample(outputs[:, -1:], generator)
+        frames = model.sample(outputs[:, -1:], generator, temperature)
         written.append(frames)
         outputs, state = model(frames, state)
     return [*material.levels(torch.cat(written, dim=1).numpy())]
@@ -336,23 +325,27 @@ def measure(row: str, path: str, plan: Plan, sounds: str, seeds: int) -> Record:
     }
     order = min(valid, key=lambda each: valid[each])
     model, begin = made(order), 1 + heard * book.stages
+    write = partial(count_on, model, material)
+    temperature = best_temperature(material, partial(write, seed=0))
+    written = [write("test", temperature, seed=seed) for seed in range(seeds)]
     return {
         "order": order,
+        "temperature": temperature,
         "valid": float(valid[order]),
         "nats": [float(model.nats(piece)[begin:].sum()) for piece in material.tokens("test")],
-        "kept": [measured(material, count_on(model, material, seed), row, seed, sounds) for seed in range(seeds)],
+        "kept": [measured(material, frames, row, seed, sounds) for seed, frames in enumerate(written)],
     }
 
 
-def count_on(model: Any, material: Material, seed: int) -> list[Frames]:
-    """Frames that counts write behind each primer of the test pieces."""
-    book, size = material.codebook, material.size
+def count_on(model: Any, material: Material, split: str, temperature: float, *, seed: int) -> list[Frames]:
+    """Frames that counts write behind each primer of a split."""
+    book, size, sampling = material.codebook, material.size, Sampling(temperature=temperature)
     found = []
-    for number, piece in enumerate(material.tokens("test")):
+    for number, piece in enumerate(material.tokens(split)):
         generator = np.random.default_rng((seed, number))
         past = piece[: 1 + size.heard * book.stages].tolist()
         for step in range(size.written * book.stages):
-            past.append(sample(model.log_probabilities(past), book.follows(step), PLAIN, generator))
+            past.append(sample(model.log_probabilities(past), book.follows(step), sampling, generator))
         found.append(book.decode(book.codes(past[1:]))[size.heard :].astype(np.float32))
     return found
 

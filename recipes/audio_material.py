@@ -47,7 +47,7 @@ RANGE_DB = 50.0
 PASSAGE = 16  # frames
 SPLITS = ("train", "valid", "test")
 SHARES = {"test": 0.2, "valid": 0.15}  # of recordings of a folder
-LIMITS = Limits(max_bytes=2**31, max_cells=10**9)  # 500 pieces of 320 frames have 54 MB
+LIMITS = Limits(max_bytes=2**31, max_cells=10**9)  # 400 pieces of 320 frames have 43 MB
 LEARNT_FRAMES = 20_000  # a codebook is learnt on so many
 OPTIONS = PrepareOptions(melody=True, test_share=0.1)  # of a source of notes that is prepared here
 
@@ -62,7 +62,7 @@ class Size:
         codes: of each stage of the codebook.
     """
 
-    pieces: tuple[int, int, int] = (400, 40, 60)
+    pieces: tuple[int, int, int] = (300, 40, 60)
     heard: int = 160
     written: int = 160
     codes: tuple[int, ...] = (128, 64)

@@ -38,6 +38,7 @@ def read_log(path: Path) -> Record:
         log["pieces"]["test"], log["frames"][1], log["plan"]["resamples"], log["rows"], log["told"]
         for record in log["trainings"]:
             record["row"], record["seed"], record["seconds"], record["device"], record["kept"][0]["stripes"]
+            record["temperature"]
             if not np.isfinite(np.array(record["nats"], dtype=np.float64)).all():
                 raise ValueError("nats that are no numbers")
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as problem:
@@ -130,14 +131,23 @@ def tables(log: Record) -> Iterator[Table]:
     note = "Of the density of 84 levels in decibels; not to be compared with nats of codes, which are of probabilities."
     yield Table("Frames: nats per frame of the real continuation", ["row", "parameters", "nats"], rows, note)
     rows = [
-        [name, *(shown(pooled(log, figures(log, row, figure))) for figure in FIGURES)]
+        [name, temperatures(log, row), *(shown(pooled(log, figures(log, row, figure))) for figure in FIGURES)]
         for row, name in (BESIDE | NAMES | COUNTS).items()
     ]
     note = (
+        "Temperature: of 1 to 0.2, the one at which a row keeps on validation what real halves do (of each seed). "
         "Chroma. Recurrence: the likeness of passages of 16 frames to the most similar one of the primer. Stripe "
         "energy: of primer and continuation together. Read both beside the real one, on both sides: a loop has more."
     )
-    yield Table("What continuations keep", ["row", *FIGURES.values()], rows, note)
+    yield Table("What continuations keep", ["row", "temperature", *FIGURES.values()], rows, note)
+
+
+def temperatures(log: Record, row: str) -> str:
+    """At which a row was written: each that a seed has."""
+    if row in BESIDE:
+        return ""
+    found = {record["temperature"] for record in of(log, row)} if row in NAMES else {log["rows"][row]["temperature"]}
+    return ", ".join(f"{each:g}" for each in sorted(found, reverse=True))
 
 
 def markdown(log: Record) -> str:

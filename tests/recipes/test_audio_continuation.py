@@ -108,14 +108,14 @@ def small_material(material):
 def test_written_codes_are_those_that_the_model_draws_step_by_step(recipe, material, memory):
     """Each primer by itself, from its start at every step, in place of a carried state."""
     from seqaudio.continuation.remembering import mixture
-    from seqaudio.continuation.sampling import sample
+    from seqaudio.continuation.sampling import Sampling, sample
 
     data = small_material(material)
     book = data.codebook
     config = ModelConfig.model_validate({"cell": "lstm", "hidden_size": 7, "layers": 1, "memory": memory})
     model = random_model(config, len(book.vocabulary), scale=3.0)
     notes = make_memory(config, book.vocabulary)
-    found = recipe.continue_tokens(model, notes, data, 5)
+    found = recipe.continue_tokens(model, data, "test", 0.7, memory=notes, seed=5)
     for number, piece in enumerate(data.tokens("test")):
         generator, past = np.random.default_rng((5, number)), piece[: 1 + 20 * 2].tolist()
         for step in range(12 * 2):
@@ -126,7 +126,7 @@ def test_written_codes_are_those_that_the_model_draws_step_by_step(recipe, mater
             logits = outputs[:, -1].numpy()
             if notes:
                 logits = mixture(np.ascontiguousarray(logits), len(book.vocabulary), np.ones(1, np.float32))
-            past.append(sample(logits[0], book.follows(step), recipe.PLAIN, generator))
+            past.append(sample(logits[0], book.follows(step), Sampling(temperature=0.7), generator))
         np.testing.assert_allclose(found[number], book.decode(book.codes(past[1:]))[20:], atol=1e-4)
 
 
@@ -136,9 +136,23 @@ def test_frames_of_numbers_go_there_and_back(recipe, material):
     assert np.concatenate(numbers).std() == pytest.approx(1, abs=0.02)
     np.testing.assert_allclose(data.levels(numbers[0]), data.splits["train"][0], atol=1e-3)
     model = random_model(ModelConfig(head="mixture", hidden_size=5, layers=1, components=2, cell="rnn"), keys=84)
-    written = recipe.continue_numbers(model, data, 0)
+    written = recipe.continue_numbers(model, data, "test", 1.0, seed=0)
     assert [frames.shape for frames in written] == [(12, 84)] * 2
     assert np.isfinite(written).all()
+
+
+def test_the_temperature_is_the_one_that_keeps_what_real_halves_keep(recipe, material):
+    size = material.Size(pieces=(3, 2, 2), heard=40, written=40, codes=(5, 3))
+    data = material.Material({"valid": RNG(0).uniform(-50, 0, (2, 80, 84)).astype(np.float32)}, size)
+    asked = []
+
+    def write(split, temperature):
+        asked.append((split, temperature))
+        real = data.splits["valid"][:, 40:]
+        return [*(real if temperature == 0.4 else real + RNG(1).uniform(-30, 0, real.shape))]
+
+    assert recipe.best_temperature(data, write) == 0.4
+    assert asked == [("valid", each) for each in recipe.TEMPERATURES]
 
 
 # ---- all of it
@@ -173,7 +187,7 @@ def test_the_whole_recipe(recipe, material, page, folder, tmp_path, monkeypatch)
     plan = recipe.Plan(units=56, epochs=1, batch_size=2, components=2, memory={"match": True}, size=size, resamples=50)
     monkeypatch.setattr(recipe, "QUICK", plan)
     monkeypatch.setattr(recipe, "ORDERS", (1, 2))
-    monkeypatch.setattr(recipe, "GATE_TEMPERATURES", (1.0, 0.5))
+    monkeypatch.setattr(recipe, "TEMPERATURES", (1.0, 0.5))
     arguments = [str(folder), "--quick", "--out", str(tmp_path / "out"), "--runs", str(tmp_path / "runs")]
     result = CliRunner().invoke(recipe.main, arguments, catch_exceptions=False)
     assert result.exit_code == 0
@@ -213,7 +227,7 @@ def test_frames_of_the_full_plan_are_read(material, tmp_path):
     }
     (tmp_path / "frames.npz").write_bytes(npz_bytes(frames))
     opened = material.open_material(str(tmp_path / "frames.npz"), size)
-    assert {split: len(pieces) for split, pieces in opened.splits.items()} == {"train": 400, "valid": 40, "test": 60}
+    assert tuple(len(opened.splits[split]) for split in material.SPLITS) == size.pieces
 
 
 def test_a_damaged_log_is_refused(page, tmp_path):
