@@ -316,8 +316,8 @@ def serve(folder: str, kind: str) -> None:
     import torch  # noqa: F401  # measured by itself
 
     torch_mb = peak_mb()
-    from seqaudio.corpus import PreparedCorpus
     from seqaudio.corpus.loader import CorpusLoader, PieceBatches, StreamBatches
+    from seqaudio.corpus.prepared import PreparedCorpus
 
     corpus = PreparedCorpus.open(folder)
     match kind:

@@ -34,7 +34,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqaudio.corpus import PreparedCorpus
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.files.rolls import read_rolls
 from seqaudio.models.fused import has_bf16_lstm
 from seqaudio.models.recurrent import RecurrentStack

@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.continuation.sound_units import find_units
-from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import NoSoundError, SeqAudioError
 from seqaudio.features.functions import cqt
 from seqaudio.files.atomic import read_bytes, write_bytes

@@ -40,8 +40,9 @@ from trainings import Journal, Record, run_recipe, trained, training_options, wh
 
 from seqaudio.continuation import load_engine
 from seqaudio.continuation.counts import CountedModel, CountingEngine
-from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare
-from seqaudio.corpus.options import prepare_command
+from seqaudio.corpus.options import PrepareOptions, prepare_command
+from seqaudio.corpus.prepare import prepare
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import DivergedError, NoNotesError, OptionError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.baselines import PPM, MatchCopy, NGram

@@ -28,7 +28,7 @@ from score_parts import loop, part
 
 from seqaudio.continuation import Sampling, continue_score
 from seqaudio.continuation.engines import Predictor
-from seqaudio.corpus import PreparedCorpus
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import NoNotesError
 from seqaudio.models.suffix_match import longest_matches
 from seqaudio.music.score import Score

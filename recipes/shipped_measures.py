@@ -26,7 +26,7 @@ from seqaudio.continuation import Sampling, load_engine
 from seqaudio.continuation.counts import CountedModel, CountingEngine
 from seqaudio.continuation.engines import Engine, Predictor
 from seqaudio.continuation.likelihood import token_nats
-from seqaudio.corpus import PreparedCorpus
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError
 from seqaudio.models.baselines import PPM, MatchCopy, NGram
 from seqaudio.models.checkpoint import WEIGHTS

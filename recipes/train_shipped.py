@@ -30,7 +30,7 @@ from shipped_models import SHIPPED
 from shipped_page import model_card, read_log, table
 from trainings import run_recipe
 
-from seqaudio.corpus import PreparedCorpus
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import OptionError
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint

@@ -13,7 +13,7 @@ _PUBLIC = {
     "Checkpoint": "seqaudio.models.checkpoint",
     "Continuation": "seqaudio.continuation",
     "FeatureOptions": "seqaudio.corpus.feature_options",
-    "FrameCorpus": "seqaudio.corpus",
+    "FrameCorpus": "seqaudio.corpus.frames",
     "FramePPM": "seqaudio.models.baselines",
     "Limits": "seqaudio.files",
     "MarkovKeys": "seqaudio.models.baselines",
@@ -25,8 +25,8 @@ _PUBLIC = {
     "PPM": "seqaudio.models.baselines",
     "PerformanceTokenizer": "seqaudio.tokens",
     "PianorollTokenizer": "seqaudio.tokens",
-    "PrepareOptions": "seqaudio.corpus",
-    "PreparedCorpus": "seqaudio.corpus",
+    "PrepareOptions": "seqaudio.corpus.options",
+    "PreparedCorpus": "seqaudio.corpus.prepared",
     "Run": "seqaudio.training.run",
     "Sampling": "seqaudio.continuation",
     "Score": "seqaudio.music",
@@ -46,7 +46,7 @@ _PUBLIC = {
     "load_model": "seqaudio.pretrained",
     "open_corpus": "seqaudio.training.material",
     "piece_nats": "seqaudio.training.evaluate",
-    "prepare": "seqaudio.corpus",
+    "prepare": "seqaudio.corpus.prepare",
     "probe_context": "seqaudio.memory.context_probe",
     "probe_gates": "seqaudio.memory.gate_probe",
     "probe_gradients": "seqaudio.memory.gradient_probe",
@@ -65,9 +65,12 @@ __all__ = list(_PUBLIC)
 if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.continuation import Continuation, Sampling, continue_score, generate_score, score_likelihood
     from seqaudio.continuation.continue_waveform import continue_waveform
-    from seqaudio.corpus import FrameCorpus, PreparedCorpus, PrepareOptions, prepare
     from seqaudio.corpus.extract import extract_features
     from seqaudio.corpus.feature_options import FeatureOptions
+    from seqaudio.corpus.frames import FrameCorpus
+    from seqaudio.corpus.options import PrepareOptions
+    from seqaudio.corpus.prepare import prepare
+    from seqaudio.corpus.prepared import PreparedCorpus
     from seqaudio.errors import SeqAudioError
     from seqaudio.files import Limits, audio_facts, read_abc, read_audio, read_midi, write_audio, write_midi
     from seqaudio.memory.context_probe import probe_context

@@ -1,8 +1,4 @@
-"""Folders of music -> a prepared corpus on disk -> batches."""
+"""Folders of music -> a prepared corpus on disk -> batches; folders of recordings -> files of features.
 
-from seqaudio.corpus.frames import FrameCorpus
-from seqaudio.corpus.options import PrepareOptions
-from seqaudio.corpus.prepare import prepare
-from seqaudio.corpus.prepared import PreparedCorpus
-
-__all__ = ["FrameCorpus", "PrepareOptions", "PreparedCorpus", "prepare"]
+Import modules one by one: whoever extracts features of sound needs nothing of notes.
+"""

@@ -24,7 +24,7 @@ from typing import Any
 from seqaudio.corpus.feature_files import Extracted, extract_file, readiness
 from seqaudio.corpus.feature_options import FeatureOptions
 from seqaudio.corpus.ground import MANIFEST, alone, cannot_be_written
-from seqaudio.corpus.journal import TORN, versions_of
+from seqaudio.corpus.provenance import TORN, versions_of
 from seqaudio.corpus.recordings import SoundFile, sound_files
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoSoundError, OptionError

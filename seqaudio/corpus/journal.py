@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.corpus.pieces import PreparedFile, PreparedPiece
+from seqaudio.corpus.provenance import TORN
 from seqaudio.corpus.splits import SPLITS
 from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import shown
 
 Key = dict[str, Any]  # what the ids depend on, as JSON values
-TORN = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # what parsing a damaged line can raise
 
 
 @dataclass(frozen=True)
@@ -85,15 +83,6 @@ def read_records(lines: Path, data: Path, key: Key, dtype: np.dtype[Any], start:
                 return
             end += len(line)
             yield record, end
-
-
-def versions_of(packages: Sequence[str]) -> dict[str, str]:
-    """The versions of those packages that are installed."""
-    found = {}
-    for name in packages:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def key_line(key: Key) -> bytes:

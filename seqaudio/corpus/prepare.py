@@ -34,9 +34,10 @@ from seqaudio.corpus.assembly import Head, Placed, place, write_corpus
 from seqaudio.corpus.cluster import run_on_cluster
 from seqaudio.corpus.download import Progress, no_progress
 from seqaudio.corpus.ground import alone, clear_part, clear_unused, ground_of, make_part, put_back, put_in_place
-from seqaudio.corpus.journal import Journal, Key, Record, read_records, versions_of
+from seqaudio.corpus.journal import Journal, Key, Record, read_records
 from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
+from seqaudio.corpus.provenance import versions_of
 from seqaudio.corpus.report import EXAMPLES, nothing_kept, report_text
 from seqaudio.corpus.sources import SourceFile, passed_over, source_files
 from seqaudio.corpus.warming import preparation

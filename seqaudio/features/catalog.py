@@ -1,36 +1,23 @@
-"""Which features are there, and how is one made by its name?"""
+"""Which features are there, and how is one made by its name?
+
+What a feature is made with is imported when one is made: the libraries behind all of them together take seconds.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqaudio.errors import OptionError
-from seqaudio.features.chroma import ChromaCens, ChromaCqt, ChromaStft, Tonnetz
-from seqaudio.features.constant_q import Cqt, Scale
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import check_positive
-from seqaudio.features.level import MuLaw, Rms, ZeroCrossingRate
-from seqaudio.features.mel_bands import LogMel, Mel, Mfcc
 from seqaudio.features.names import FEATURES, IN_TORCHAUDIO
-from seqaudio.features.pitch import Pyin
 from seqaudio.features.presets import Options, Preset
-from seqaudio.features.rhythm import Beats, OnsetStrength, Tempogram
-from seqaudio.features.separation import Hpss
-from seqaudio.features.spectral_shape import (
-    SpectralBandwidth,
-    SpectralCentroid,
-    SpectralContrast,
-    SpectralFlatness,
-    SpectralRolloff,
-)
-from seqaudio.features.spectrum import SpectralFeature, Spectrogram, Stft
 
-SHAPES: dict[str, type[SpectralFeature]] = {
-    "spectral_bandwidth": SpectralBandwidth,
-    "spectral_contrast": SpectralContrast,
-    "spectral_rolloff": SpectralRolloff,
-    "spectral_flatness": SpectralFlatness,
-}
+if TYPE_CHECKING:
+    from seqaudio.features.chroma import ChromaCqt
+    from seqaudio.features.constant_q import Cqt
+    from seqaudio.features.mel_bands import LogMel, Mel
+    from seqaudio.features.rhythm import OnsetStrength
 
 
 def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Feature:
@@ -58,63 +45,82 @@ def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: 
 
 def _made(name: str, rate: int, options: Options) -> Feature:
     match name:
-        case "stft":
-            return Stft(rate, framing=options.framing(options.window_length(2048) // 4, precise=False))
-        case "spectrogram":
-            mine = options.take(Spectrogram)
-            return Spectrogram(rate, framing=options.framing(precise=False), **mine)
-        case "mel":
-            return _mel(rate, options)
-        case "log_mel":
-            return _levels(rate, options, None if options.preset == "torchaudio" else 80.0)
-        case "mfcc":
-            mine = options.take(Mfcc, n_mfcc=40 if options.preset == "torchaudio" else 20)
-            options.rename("mel_norm", "norm")
-            return Mfcc(_levels(rate, options), **mine)
+        case "stft" | "spectrogram":
+            return _of_spectra(name, rate, options)
+        case "mel" | "log_mel" | "mfcc":
+            return _of_mel_bands(name, rate, options)
         case "cqt":
             return _cqt(rate, options)
-        case "chroma_stft":
-            mine = options.take(ChromaStft)
-            return ChromaStft(rate, framing=options.framing(), **mine)
-        case "chroma_cqt":
-            return _chroma(rate, options, options.take(ChromaCqt))
-        case "chroma_cens":
-            mine = options.take(ChromaCens)
-            return ChromaCens(_chroma(rate, options, options.take(ChromaCqt) | {"norm": None}), **mine)
-        case "tonnetz":
-            return Tonnetz(_chroma(rate, options, options.take(ChromaCqt)))
-        case "onset_strength":
-            return _onsets(rate, options)
-        case "tempogram":
-            mine = options.take(Tempogram)
-            return Tempogram(_onsets(rate, options), **mine)
-        case "beats":
-            mine = options.take(Beats)
-            return Beats(_onsets(rate, options, "median"), **mine)
+        case "chroma_stft" | "chroma_cqt" | "chroma_cens" | "tonnetz":
+            return _of_pitch_classes(name, rate, options)
+        case "onset_strength" | "tempogram" | "beats":
+            return _of_rhythm(name, rate, options)
         case "hpss":
+            from seqaudio.features.separation import Hpss
+            from seqaudio.features.spectrum import Spectrogram
+
             mine = options.take(Hpss)
             return Hpss(Spectrogram(rate, power=1.0, framing=options.framing()), **mine)
-        case "spectral_centroid":
-            return SpectralCentroid(
-                rate, **options.take(SpectralCentroid, peer=options.preset), framing=options.framing(precise=False)
-            )
-        case "spectral_bandwidth" | "spectral_contrast" | "spectral_rolloff" | "spectral_flatness":
-            shape: Any = SHAPES[name]
-            made: Feature = shape(rate, **options.take(shape), framing=options.framing())
-            return made
-        case "rms":
-            return Rms(rate, framing=options.plain_framing("constant"))
-        case "zero_crossing_rate":
-            return ZeroCrossingRate(rate, **options.take(ZeroCrossingRate), framing=options.plain_framing("edge"))
-        case "mu_law":
-            return MuLaw(rate, **options.take(MuLaw, peer=options.preset))
+        case "rms" | "zero_crossing_rate" | "mu_law":
+            return _of_samples(name, rate, options)
         case "pyin":
+            from seqaudio.features.pitch import Pyin
+
             return Pyin(rate, **options.take(Pyin))
         case _:
-            raise AssertionError(name)
+            return _of_shape(name, rate, options)
+
+
+def _of_spectra(name: str, rate: int, options: Options) -> Feature:
+    from seqaudio.features.spectrum import Spectrogram, Stft
+
+    if name == "stft":
+        return Stft(rate, framing=options.framing(options.window_length(2048) // 4, precise=False))
+    mine = options.take(Spectrogram)
+    return Spectrogram(rate, framing=options.framing(precise=False), **mine)
+
+
+def _of_samples(name: str, rate: int, options: Options) -> Feature:
+    from seqaudio.features.level import MuLaw, Rms, ZeroCrossingRate
+
+    if name == "mu_law":
+        return MuLaw(rate, **options.take(MuLaw, peer=options.preset))
+    if name == "rms":
+        return Rms(rate, framing=options.plain_framing("constant"))
+    return ZeroCrossingRate(rate, **options.take(ZeroCrossingRate), framing=options.plain_framing("edge"))
+
+
+def _of_shape(name: str, rate: int, options: Options) -> Feature:
+    from seqaudio.features import spectral_shape
+
+    if name == "spectral_centroid":
+        mine = options.take(spectral_shape.SpectralCentroid, peer=options.preset)
+        return spectral_shape.SpectralCentroid(rate, **mine, framing=options.framing(precise=False))
+    shapes: dict[str, Any] = {
+        "spectral_bandwidth": spectral_shape.SpectralBandwidth,
+        "spectral_contrast": spectral_shape.SpectralContrast,
+        "spectral_rolloff": spectral_shape.SpectralRolloff,
+        "spectral_flatness": spectral_shape.SpectralFlatness,
+    }
+    made: Feature = shapes[name](rate, **options.take(shapes[name]), framing=options.framing())
+    return made
+
+
+def _of_mel_bands(name: str, rate: int, options: Options) -> Feature:
+    if name == "mel":
+        return _mel(rate, options)
+    if name == "log_mel":
+        return _levels(rate, options, None if options.preset == "torchaudio" else 80.0)
+    from seqaudio.features.mel_bands import Mfcc
+
+    mine = options.take(Mfcc, n_mfcc=40 if options.preset == "torchaudio" else 20)
+    options.rename("mel_norm", "norm")
+    return Mfcc(_levels(rate, options), **mine)
 
 
 def _mel(rate: int, options: Options, precise: bool = False) -> Mel:
+    from seqaudio.features.mel_bands import Mel
+
     mine = options.take(Mel)
     if options.preset == "torchaudio":
         mine = {"htk": True, "norm": None, "peer": "torchaudio"} | mine
@@ -122,21 +128,55 @@ def _mel(rate: int, options: Options, precise: bool = False) -> Mel:
 
 
 def _levels(rate: int, options: Options, top_db: float | None = 80.0, precise: bool = False) -> LogMel:
+    from seqaudio.features.mel_bands import LogMel
+
     mine = options.take(LogMel, top_db=top_db)
     return LogMel(_mel(rate, options, precise), **mine)
 
 
+def _of_rhythm(name: str, rate: int, options: Options) -> Feature:
+    from seqaudio.features.rhythm import Beats, Tempogram
+
+    if name == "onset_strength":
+        return _onsets(rate, options)
+    if name == "tempogram":
+        mine = options.take(Tempogram)
+        return Tempogram(_onsets(rate, options), **mine)
+    mine = options.take(Beats)
+    return Beats(_onsets(rate, options, "median"), **mine)
+
+
 def _onsets(rate: int, options: Options, aggregate: str = "mean") -> OnsetStrength:
+    from seqaudio.features.rhythm import OnsetStrength
+
     mine = options.take(OnsetStrength, aggregate=aggregate)
     return OnsetStrength(_levels(rate, options, precise=True), **mine)
 
 
+def _of_pitch_classes(name: str, rate: int, options: Options) -> Feature:
+    from seqaudio.features.chroma import ChromaCens, ChromaCqt, ChromaStft, Tonnetz
+
+    if name == "chroma_stft":
+        mine = options.take(ChromaStft)
+        return ChromaStft(rate, framing=options.framing(), **mine)
+    if name == "chroma_cqt":
+        return _chroma(rate, options, options.take(ChromaCqt))
+    if name == "chroma_cens":
+        mine = options.take(ChromaCens)
+        return ChromaCens(_chroma(rate, options, options.take(ChromaCqt) | {"norm": None}), **mine)
+    return Tonnetz(_chroma(rate, options, options.take(ChromaCqt)))
+
+
 def _cqt(rate: int, options: Options, tuning: float | None = 0.0, **scale: int) -> Cqt:
+    from seqaudio.features.constant_q import Cqt, Scale
+
     mine = options.take(Cqt, tuning=tuning)
     return Cqt(rate, scale=Scale(**options.take(Scale, **scale)), **mine)
 
 
 def _chroma(rate: int, options: Options, mine: dict[str, Any]) -> ChromaCqt:
+    from seqaudio.features.chroma import ChromaCqt
+
     bins = options.take(_octaves)
     per_octave = bins.get("bins_per_octave", 36)
     cqt = _cqt(rate, options, None, n_bins=per_octave * bins.get("n_octaves", 7), bins_per_octave=per_octave)

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import librosa
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
@@ -86,6 +89,18 @@ def plain_frames(
 ) -> Framing:
     """Frames that no window is put on; of what has no spectrum."""
     return Framing(n_fft=frame_length, hop_length=hop_length, center=center, pad_mode=pad_mode)
+
+
+def window_of(framing: Framing) -> NDArray[np.float64]:
+    """The window of a frame, (n_fft,), with zeros around it where it is shorter."""
+    length = framing.win_length or framing.n_fft
+    if framing.window == "hann":  # by far the most usual, and no reason to import what knows all others
+        window = torch.hann_window(length, dtype=torch.float64).numpy()
+    else:
+        window = librosa.filters.get_window(framing.window, length)
+    before = (framing.n_fft - length) // 2
+    padded: NDArray[np.float64] = np.pad(window, (before, framing.n_fft - length - before))
+    return padded
 
 
 def check_positive(name: str, value: int) -> None:

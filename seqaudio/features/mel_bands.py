@@ -1,6 +1,6 @@
 """How loud is it in bands that lie as hearing has them? Mel spectra, their level in decibels, and its cepstrum.
 
-Sources: the filters are those of librosa and torchaudio themselves.
+Sources: the filters are torchaudio's own, and librosa's by :mod:`seqaudio.features.mel_scale`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature, hertz
 from seqaudio.features.framing import Framing, check_positive
+from seqaudio.features.mel_scale import mel_corners, mel_triangles
 from seqaudio.features.presets import Preset
 from seqaudio.features.spectrum import (
     SpectralFeature,
@@ -71,7 +72,7 @@ class Mel(SpectralFeature):
             raise OptionError(f"fmin is {fmin} and fmax {top:g} Hz; give 0 <= fmin < fmax")
         if norm not in ("slaney", None):
             raise OptionError(f"norm is {norm!r}, it must be 'slaney' or None")
-        centres = librosa.mel_frequencies(n_mels + 2, fmin=fmin, fmax=top, htk=htk)[1:-1]
+        centres = mel_corners(n_mels, fmin, top, htk)[1:-1]
         super().__init__(sample_rate, framing, hertz(centres))
         self.power, self.frequencies = check_power(power), centres
         bank = mel_filters(sample_rate, framing.n_fft, n_mels, fmin, fmax, htk, norm, peer)
@@ -151,8 +152,8 @@ def mel_filters(
     """Triangles over the frequencies of a spectrum, (n_mels, 1 + n_fft // 2)."""
     match peer:
         case "librosa":
-            bank: NDArray[np.floating] = librosa.filters.mel(
-                sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm
+            bank: NDArray[np.floating] = mel_triangles(
+                sample_rate, n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm
             )
         case "torchaudio":
             top = float(sample_rate // 2) if fmax is None else fmax

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature, hertz
-from seqaudio.features.framing import Framing, map_frames, pad
+from seqaudio.features.framing import Framing, map_frames, pad, window_of
 
 
 class SpectralFeature(Feature):
@@ -22,8 +21,7 @@ class SpectralFeature(Feature):
         framing = framing or Framing()
         super().__init__(sample_rate, framing.hop_length, names, framing.offset)
         self.framing, self.reach = framing, framing.reach
-        window = librosa.filters.get_window(framing.window, framing.win_length or framing.n_fft)
-        self._keep("window", librosa.util.pad_center(window, size=framing.n_fft))
+        self._keep("window", window_of(framing))
 
     def _rows(self, samples: Tensor) -> Tensor:
         precise = self.framing.precise and samples.device.type != "mps"  # which has no float64
@@ -69,7 +67,7 @@ class Spectrogram(SpectralFeature):
 
 def frequency_names(sample_rate: int, framing: Framing | None) -> tuple[str, ...]:
     """Names of the bins of a spectrum."""
-    return hertz(librosa.fft_frequencies(sr=sample_rate, n_fft=(framing or Framing()).n_fft))
+    return hertz(np.fft.rfftfreq((framing or Framing()).n_fft, 1 / sample_rate))
 
 
 def check_power(power: float) -> float:

@@ -13,7 +13,9 @@ import pytest
 from seqaudio.cli import terminal
 from seqaudio.cli.main import run
 from seqaudio.cli.prepare import TOKENIZERS, command
-from seqaudio.corpus import PrepareOptions, prepare, sources
+from seqaudio.corpus import sources
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
 from seqaudio.files import write_midi
 from seqaudio.tokens.loading import NAMES
 from tests.samples import tune

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seqaudio.cli.main import run
-from seqaudio.corpus import prepare
 from seqaudio.corpus.cluster import run_on_cluster
+from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import MissingDependencyError, OptionError
 from seqaudio.files import write_midi

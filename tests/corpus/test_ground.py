@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from seqaudio.cli.main import run
-from seqaudio.corpus import PreparedCorpus, ground, prepare
+from seqaudio.corpus import ground
 from seqaudio.corpus.ground import alone
+from seqaudio.corpus.prepare import prepare
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import OptionError
 from seqaudio.files import write_midi
 from tests.samples import tune

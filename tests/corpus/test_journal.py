@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seqaudio.corpus import PrepareOptions, prepare
+from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.pieces import prepare_file
+from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.sources import source_files
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files import write_midi
@@ -52,7 +53,9 @@ DIE_AT_EVERY_LINE = """
 import os, resource, shutil, signal, sys
 from pathlib import Path
 import numpy as np
-from seqaudio.corpus import PrepareOptions, assembly, ground, journal, prepare
+from seqaudio.corpus import assembly, ground, journal
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
 
 module = sys.modules["seqaudio.corpus.prepare"]
 folder, with_old = Path(sys.argv[1]), sys.argv[2] == "old"
@@ -145,7 +148,7 @@ def test_dying_anywhere_changes_no_byte(music: Path, tmp_path: Path, before: str
 def test_killed_again_and_again_with_two_workers(tmp_path: Path) -> None:
     write_music(tmp_path / "music", range(12))
     code = (
-        "import sys\nfrom seqaudio.corpus import prepare, PrepareOptions\n"
+        "import sys\nfrom seqaudio.corpus.prepare import prepare\nfrom seqaudio.corpus.options import PrepareOptions\n"
         "options = PrepareOptions(min_notes=4, min_bars=1, valid_share=0.3, test_share=0.3)\n"
         "show = lambda counts: print(counts.done, counts.reused, flush=True)\n"
         "done = prepare([sys.argv[1]], sys.argv[2], options, jobs=2, show=show)\n"
@@ -354,7 +357,7 @@ def test_what_hung_or_crashed_is_dropped_and_tried_again(
 @posix
 def test_two_runs_do_not_write_one_corpus(music: Path, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom seqaudio.corpus import prepare\n"
+        "import sys\nfrom seqaudio.corpus.prepare import prepare\n"
         "prepare([sys.argv[1]], sys.argv[2], show=lambda counts: (print('began', flush=True), sys.stdin.read()))"
     )
     command = [sys.executable, "-c", code, str(music), str(tmp_path / "out")]
@@ -398,7 +401,8 @@ def test_two_threads_do_not_write_one_corpus(music: Path, tmp_path: Path, monkey
 
 
 def test_the_room_can_be_imported_where_there_is_no_fcntl() -> None:
-    code = "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None; import seqaudio.corpus"
+    code = "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None; "
+    code += "import seqaudio.corpus.prepare, seqaudio.corpus.extract"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqaudio.corpus import PreparedCorpus
 from seqaudio.corpus.loader import CorpusLoader, PieceBatches, StreamBatches
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.corpus.streams import deal
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from tests.samples import MELODY, write_corpus

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqaudio.corpus import PreparedCorpus
 from seqaudio.corpus.loader import CorpusLoader, StreamBatches
+from seqaudio.corpus.prepared import PreparedCorpus
 from tests.samples import MELODY, write_corpus
 
 pytestmark = [

@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare, sources
+from seqaudio.corpus import sources
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.files import write_midi
 from seqaudio.music import Score
 from seqaudio.tokens import BarsTokenizer

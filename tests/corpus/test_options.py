@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from seqaudio.corpus import PrepareOptions
+from seqaudio.corpus.options import PrepareOptions
 from seqaudio.errors import OptionError
 from seqaudio.files import Limits
 from seqaudio.tokens import BarsTokenizer, make_tokenizer

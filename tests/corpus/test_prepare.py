@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare, walk
+from seqaudio.corpus import walk
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.corpus.sources import SourceFile
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files import write_midi
@@ -304,7 +307,7 @@ def test_named_corpora_are_found_without_importing_music21() -> None:
 def test_workers_end_with_a_killed_run(music: Path, tmp_path: Path) -> None:
     """Nobody is left behind, waiting for work that never comes."""
     code = (
-        "import sys, time\nfrom seqaudio.corpus import prepare\n"
+        "import sys, time\nfrom seqaudio.corpus.prepare import prepare\n"
         "def slow(counts):\n    print('began', flush=True)\n    time.sleep(60)\n"
         "prepare([sys.argv[1]], sys.argv[2], jobs=2, show=slow)"
     )

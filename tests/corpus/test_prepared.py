@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqaudio.corpus import PreparedCorpus, PrepareOptions, prepare
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import BadFileError
 from seqaudio.files import write_midi
 from seqaudio.music import Score

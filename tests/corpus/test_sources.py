@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seqaudio.corpus import prepare, sources, walk
+from seqaudio.corpus import sources, walk
+from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.sources import files_of, source_files
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files import write_midi

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from seqaudio.corpus import PrepareOptions, prepare, walk
+from seqaudio.corpus import walk
+from seqaudio.corpus.options import PrepareOptions
+from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.sources import files_of, passed_over, source_files
 from seqaudio.errors import OptionError, OverLimitError
 from seqaudio.files import Limits, write_midi

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqaudio.corpus import PrepareOptions, warming
+from seqaudio.corpus import warming
+from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.sources import SourceFile
 from seqaudio.corpus.warming import FEW_BYTES, FEW_FILES, preparation
 from seqaudio.files import write_midi
@@ -19,7 +20,7 @@ from tests.samples import tune
 AFTER_WARMING = """
 import gc, sys
 from seqaudio import compiled
-from seqaudio.corpus import PrepareOptions
+from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.pieces import prepare_file
 from seqaudio.corpus.sources import source_files
 from seqaudio.corpus.warming import warm_up

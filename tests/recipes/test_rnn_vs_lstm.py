@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from seqaudio.continuation.counts import CountedModel, CountingEngine
 from seqaudio.continuation.likelihood import token_nats
-from seqaudio.corpus import PreparedCorpus
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError, DivergedError, NoNotesError, OptionError
 from seqaudio.files import write_midi
 from seqaudio.models.baselines import PPM

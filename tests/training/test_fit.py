@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqaudio.corpus import PreparedCorpus
+from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.models.checkpoint import Checkpoint, weights_of
 from seqaudio.models.config import ModelConfig, build_model
