@@ -1,27 +1,49 @@
-"""The only room that opens music files. Damaged and hostile files end in a BadFileError."""
+"""The only room that opens music files. Damaged and hostile files end in a BadFileError.
 
-from seqaudio.files.abc import Tune, read_abc
-from seqaudio.files.audio import AUDIO_SUFFIXES, Recording, audio_facts, read_audio, write_audio
-from seqaudio.files.limits import DEFAULT_LIMITS, Limits
-from seqaudio.files.midi import midi_bytes, read_midi, read_midi_bytes, write_midi
-from seqaudio.files.musicxml import read_musicxml
-from seqaudio.files.reader import Piece, read_pieces
+The names below are loaded when they are first used: readers of notes and of sound need different libraries.
+"""
 
-__all__ = [
-    "AUDIO_SUFFIXES",
-    "DEFAULT_LIMITS",
-    "Limits",
-    "Piece",
-    "Recording",
-    "Tune",
-    "audio_facts",
-    "midi_bytes",
-    "read_abc",
-    "read_audio",
-    "read_midi",
-    "read_midi_bytes",
-    "read_musicxml",
-    "read_pieces",
-    "write_audio",
-    "write_midi",
-]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_PUBLIC = {
+    "AUDIO_SUFFIXES": "seqaudio.files.audio",
+    "DEFAULT_LIMITS": "seqaudio.files.limits",
+    "Limits": "seqaudio.files.limits",
+    "Piece": "seqaudio.files.reader",
+    "Recording": "seqaudio.files.audio",
+    "Tune": "seqaudio.files.abc",
+    "audio_facts": "seqaudio.files.audio",
+    "midi_bytes": "seqaudio.files.midi",
+    "read_abc": "seqaudio.files.abc",
+    "read_audio": "seqaudio.files.audio",
+    "read_midi": "seqaudio.files.midi",
+    "read_midi_bytes": "seqaudio.files.midi",
+    "read_musicxml": "seqaudio.files.musicxml",
+    "read_pieces": "seqaudio.files.reader",
+    "write_audio": "seqaudio.files.audio",
+    "write_midi": "seqaudio.files.midi",
+}
+__all__ = list(_PUBLIC)
+
+if TYPE_CHECKING:  # the same names, for type checkers and editors
+    from seqaudio.files.abc import Tune, read_abc
+    from seqaudio.files.audio import AUDIO_SUFFIXES, Recording, audio_facts, read_audio, write_audio
+    from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+    from seqaudio.files.midi import midi_bytes, read_midi, read_midi_bytes, write_midi
+    from seqaudio.files.musicxml import read_musicxml
+    from seqaudio.files.reader import Piece, read_pieces
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'seqaudio.files' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])
