@@ -25,6 +25,8 @@ from seqaudio.memory.bootstrap import LEVEL, RESAMPLES
 
 Floats = NDArray[np.float64]
 
+BLOCK = 2**15  # numbers drawn at a time
+
 
 class Interval(NamedTuple):
     """A pooled figure and the ends of its 95 % interval, nats per unit of weight."""
@@ -84,12 +86,15 @@ def interval(
         weights = np.bincount(label, weights=weights)
     generator = np.random.default_rng(seed)
     seeds, pieces = nats.shape
+    choices = np.repeat([pieces, seeds], [pieces, seeds])  # of one resample: its pieces, then its seeds
+    block = max(1, BLOCK // len(choices))
     drawn = np.empty(resamples)
-    for i in range(resamples):  # one at a time: all together would take gigabytes on a large set
-        piece = generator.integers(0, pieces, pieces)
-        row = generator.integers(0, seeds, seeds)
-        times = np.bincount(row, minlength=seeds) / seeds
-        drawn[i] = (times @ nats)[piece].sum() / weights[piece].sum()
+    for begin in range(0, resamples, block):  # not all together, which would take gigabytes on a large set
+        few = generator.integers(0, np.tile(choices, (min(block, resamples - begin), 1)))
+        piece, row = few[:, :pieces], few[:, pieces:]
+        times = (row[:, :, None] == np.arange(seeds)).mean(axis=1)  # (resamples, seeds)
+        sums = np.take_along_axis(times @ nats, piece, axis=1).sum(axis=1)
+        drawn[begin : begin + block] = sums / weights[piece].sum(axis=1)
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(pooled(nats, weights), float(low), float(high))
 

@@ -429,7 +429,6 @@ def test_the_rule_of_the_sentences(page):
     assert units.verdict(one[:2], one[:2] + 1)[0] == "undecided"
 
 
-@pytest.mark.slow
 def test_the_committed_page_is_what_its_log_says(page):
     folder = ROOT / "docs" / "results" / "beyond_music"
     text = (folder / "beyond_music.md").read_text(encoding="utf-8")

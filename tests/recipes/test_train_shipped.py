@@ -46,9 +46,8 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "name", ["folk", pytest.param("chorales", marks=pytest.mark.slow), pytest.param("drums", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # corpora are prepared anew; the law itself is tested below on a small folder
+@pytest.mark.parametrize("name", NAMES)
 def test_evaluate_gives_the_table_again(name: str, tmp_path: Path) -> None:
     pytest.importorskip("music21", reason="the corpora come with music21")
     if name == "drums" and not GROOVE.is_dir():

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from seqaudio.errors import OptionError
+from seqaudio.report import statistics
 from seqaudio.report.statistics import difference, holm, interval, pooled
 
 
@@ -100,3 +101,17 @@ def test_holm_is_as_by_hand() -> None:
 def test_what_does_not_fit_is_refused(nats: object, weights: object) -> None:
     with pytest.raises(OptionError, match="of the same pieces"):
         pooled(nats, weights)
+
+
+@pytest.mark.parametrize(("seeds", "pieces"), [(1, 7), (5, 30), (2, 1), (3, 400)])
+def test_intervals_are_those_of_resamples_drawn_one_by_one(monkeypatch, seeds: int, pieces: int) -> None:
+    nats, weights = np.random.default_rng(1).random((seeds, pieces)), np.random.default_rng(2).random(pieces) + 0.1
+    generator, drawn = np.random.default_rng(3), []
+    for _ in range(301):
+        piece, row = generator.integers(0, pieces, pieces), generator.integers(0, seeds, seeds)
+        drawn.append(nats[row].mean(axis=0)[piece].sum() / weights[piece].sum())
+    expected = np.quantile(drawn, [0.025, 0.975])
+    for block in (1, 1000):
+        monkeypatch.setattr(statistics, "BLOCK", block)
+        found = interval(nats, weights, resamples=301, seed=3)
+        np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-12)
