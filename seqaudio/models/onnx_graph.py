@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -58,6 +58,15 @@ def write_graph(folder: str | Path) -> Path | None:
     return folder / GRAPH
 
 
+class _Told(NamedTuple):
+    """Names of the columns of the rows that a model with a memory reads, (batch, time, columns)."""
+
+    symbols: str
+    guesses: str
+    strengths: str
+    counters: str
+
+
 class _Graph:
     """The graph under construction: nodes and initializers, in order."""
 
@@ -94,11 +103,11 @@ class _Graph:
         config, states = self.config, state_names(self.config)
         embedding = self.weights["encoder.weight"]
         scale = self.constant(np.float32((config.embedding_size or config.hidden_size) ** 0.5))
-        ids = "ids" if config.memory is None else self.node("Squeeze", self._columns(0, 1), self.constant([2]))
-        vectors = self.node("Mul", self.node("Gather", embedding, ids, axis=0), scale)  # (batch, time, features)
-        remembered = self._remembered(config.memory) if config.memory else None
+        told = self._told(config.memory) if config.memory else None
+        vectors = self.node("Gather", self.node("Mul", embedding, scale), told.symbols if told else "ids", axis=0)
+        remembered = self._remembered(config.memory, told) if config.memory and told else []
         if remembered:
-            vectors = self.node("Concat", vectors, remembered, axis=2)
+            vectors = self.node("Concat", self.node("Squeeze", vectors, self.constant([2])), *remembered, axis=2)
         hidden = self.node("Transpose", vectors, perm=[1, 0, 2])  # (time, batch, features)
         begins = {part: self._layers_of(part) for part in states}
         ends: dict[str, list[str]] = {part: [] for part in states}
@@ -114,48 +123,60 @@ class _Graph:
         if "head.projection.weight" in self.weights:
             projected = self._linear(hidden, "head.projection.weight", "head.projection.bias")
         scores = self.node("MatMul", projected, self.node("Transpose", embedding, perm=[1, 0]))
-        if config.memory is None or remembered is None:
+        if config.memory is None or told is None:
             self.node("Add", scores, self.weights["head.bias"], outputs=("logits",))
         else:
             own = self.node("Add", scores, self.weights["head.bias"])
-            gate = self._gate(config.memory, self.node("Concat", hidden, remembered, axis=2))
-            guesses = self.node("Cast", self._columns(1, 1 + config.memory.sources), to=TensorProto.FLOAT)
+            gate = self._gate(config.memory, self.node("Concat", hidden, *remembered, axis=2), told.strengths)
+            guesses = self.node("Cast", told.guesses, to=TensorProto.FLOAT)
             self.node("Concat", own, gate, guesses, outputs=("logits",), axis=2)
         return self._with_ports(states)
 
-    def _columns(self, begin: int, end: int) -> str:
-        """Some of the numbers of each row, (batch, time, end - begin)."""
-        return self.node("Slice", "ids", self.constant([begin]), self.constant([end]), self.constant([2]))
+    def _told(self, memory: MemoryConfig) -> _Told:
+        """The numbers of the rows by what they tell, made rows of tables in one go: a node costs more than its work."""
+        sources, cycles = memory.sources, memory.counters
+        sizes = dict(zip(_Told._fields, (1, sources, sources, len(cycles)), strict=True))
+        first = np.zeros(sum(sizes.values()), np.int64)
+        first[1 + sources : 1 + 2 * sources] = STRENGTHS * np.arange(sources)
+        first[1 + 2 * sources :] = np.cumsum([0, *cycles])[:-1]
+        rows, parts = self.node("Add", "ids", self.constant(first)), [name for name, size in sizes.items() if size]
+        sizes_of_parts = self.constant([sizes[name] for name in parts])
+        self.node("Split", rows, sizes_of_parts, outputs=tuple(parts), axis=2)
+        return _Told(*_Told._fields)
 
-    def _strengths(self, sources: int) -> tuple[str, str]:
-        """The strength of each source, and a number for each source and strength, (batch, time, sources)."""
-        strengths = self._columns(1 + sources, 1 + 2 * sources)
-        return strengths, self.node("Add", strengths, self.constant(STRENGTHS * np.arange(sources)))
+    def _remembered(self, memory: MemoryConfig, told: _Told) -> list[str]:
+        """What the network hears of the memory: parts (batch, time, features)."""
+        guess, strength = self.weights["gate.guess.weight"], self.weights["gate.strength.weight"]
+        # where a source has no guess its row says 0, whose vector is taken off again
+        without = self.node("Sub", strength, self.node("Gather", guess, self.constant(0), axis=0))
+        column = self.node("Unsqueeze", self._no_guess(memory), self.constant([1]))
+        strength = self.node("Where", column, without, strength)
+        vectors = [self.node("Gather", guess, told.guesses, axis=0)]  # (batch, time, sources, features)
+        vectors += [self.node("Gather", strength, told.strengths, axis=0)]
+        row_by_row = self.constant([0, 0, -1])
+        parts = [self.node("Reshape", self.node("Add", *vectors), row_by_row)]
+        if memory.counters:
+            names = [f"gate.counter.{i}.weight" for i in range(len(memory.counters))]
+            table = self.node("Concat", *(self.weights[name] for name in names), axis=0)
+            places = self.node("Gather", table, told.counters, axis=0)  # (batch, time, counters, features)
+            parts.append(self.node("Reshape", places, row_by_row))
+        return parts
 
-    def _remembered(self, memory: MemoryConfig) -> str:
-        """What the network hears of the memory, (batch, time, features)."""
-        sources = memory.sources
-        strengths, numbers = self._strengths(sources)
-        known = self.node("Cast", self.node("Greater", strengths, self.constant(0)), to=TensorProto.FLOAT)
-        vectors = self.node("Gather", self.weights["gate.guess.weight"], self._columns(1, 1 + sources), axis=0)
-        vectors = self.node("Mul", vectors, self.node("Unsqueeze", known, self.constant([3])))
-        vectors = self.node("Add", vectors, self.node("Gather", self.weights["gate.strength.weight"], numbers, axis=0))
-        parts = [self.node("Reshape", vectors, self.constant([0, 0, sources * memory.features]))]
-        for i in range(len(memory.counters)):
-            place = self.node("Squeeze", self._columns(1 + 2 * sources + i, 2 + 2 * sources + i), self.constant([2]))
-            parts.append(self.node("Gather", self.weights[f"gate.counter.{i}.weight"], place, axis=0))
-        return self.node("Concat", *parts, axis=2)
+    def _no_guess(self, memory: MemoryConfig) -> str:
+        """Which rows of a table of sources and strengths are of strength 0."""
+        return self.node("Equal", self.constant(np.arange(memory.sources * STRENGTHS) % STRENGTHS), self.constant(0))
 
-    def _gate(self, memory: MemoryConfig, said: str) -> str:
+    def _gate(self, memory: MemoryConfig, said: str, strengths: str) -> str:
         """Logarithms of the gate, (batch, time, 1 + sources)."""
-        strengths, numbers = self._strengths(memory.sources)
-        logits = self._linear(said, "gate.logits.weight", "gate.logits.bias")
-        new, of_sources = (f"gate_{part}" for part in ("new", "sources"))
-        self.node("Split", logits, self.constant([1, memory.sources]), outputs=(new, of_sources), axis=2)
-        trusted = self.node("Add", of_sources, self.node("Gather", self.weights["gate.trust"], numbers, axis=0))
-        none = self.node("Equal", strengths, self.constant(0))
-        left = self.node("Where", none, self.constant(np.float32(LEFT_OUT)), trusted)
-        return self.node("LogSoftmax", self.node("Concat", new, left, axis=2), axis=2)
+        weight, bias = self.weights["gate.logits.weight"], self.weights["gate.logits.bias"]
+        new = self.node("Gather", bias, self.constant(0), axis=0)
+        of_sources = self.node("Gather", bias, self.constant(1 + np.arange(memory.sources * STRENGTHS) // STRENGTHS))
+        trust = self.node("Add", self.weights["gate.trust"], of_sources)
+        trust = self.node("Where", self._no_guess(memory), self.constant(np.float32(LEFT_OUT)), trust)
+        trust = self.node("Gather", trust, strengths, axis=0)  # (batch, time, sources)
+        trust = self.node("Pad", trust, self.constant([0, 0, 1, 0, 0, 0]), new)  # in front: that of what is new
+        product = self.node("MatMul", said, self.node("Transpose", weight, perm=[1, 0]))
+        return self.node("LogSoftmax", self.node("Add", product, trust), axis=2)
 
     def _layers_of(self, part: str) -> list[str]:
         """The state part of each layer, (1, batch, hidden)."""

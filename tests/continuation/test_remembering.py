@@ -12,6 +12,7 @@ from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.models.cells import FUSED
 from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
+from seqaudio.models.match_memory.memory import LEFT_OUT
 from seqaudio.training.adaptive import Cache, Dynamic
 from seqaudio.training.evaluate import piece_nats
 from tests.samples import MELODY, model_folder, random_model, tune
@@ -55,6 +56,24 @@ class TestEngines:
             for row in range(BATCH):
                 found = -logits[row, np.arange(59), ids[row, 1:]]
                 np.testing.assert_allclose(found, expected[row], **CLOSE)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=["fp32", "fp16"])
+    @pytest.mark.parametrize("memory", [MEMORY, MemoryConfig(), MemoryConfig(match=False, lags=(2,), counters=(3,))])
+    def test_the_networks_say_the_same_of_every_row(self, tmp_path, memory, dtype):
+        """Logits, gate and guesses behind each row; a source without a guess is left out to the bit on both."""
+        config = ModelConfig(hidden_size=16, layers=1, memory=memory)
+        folder, vocabulary = model_folder(tmp_path / "model", config, dtype=dtype), len(MELODY.vocabulary)
+        rows = np.stack([Checkpoint.load(folder).memory().heard(piece) for piece in pieces()])
+        strengths = rows[..., 1 + memory.sources : 1 + 2 * memory.sources]
+        found = []
+        for name in ("torch", "onnx"):
+            network = load_engine(folder, name).network
+            outputs, _ = network.run(rows, network.initial_state(BATCH))
+            gate = outputs[..., vocabulary + 1 : vocabulary + 1 + memory.sources]
+            np.testing.assert_array_equal(gate == np.float32(LEFT_OUT), strengths == 0)
+            found.append(outputs)
+        assert 0 < (strengths == 0).sum() < strengths.size
+        np.testing.assert_allclose(*found, **CLOSE)
 
     def test_chunks_and_steps_are_one_call(self, folder):
         engine, ids = load_engine(folder), pieces()

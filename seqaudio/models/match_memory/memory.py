@@ -10,7 +10,8 @@ A strength is 0 where a source has no guess, else 1 plus the bucket of the lengt
 of m tells the place of what comes in a cycle of m: of steps, or of bars where tokens tell of bars.
 
 A step as the network hears it is one row of numbers, int64 of tokens and uint8 of frames: the symbol, the guess of each
-source, the strength of each source, the counters. A symbol is one id, or as many keys as a frame has.
+source, the strength of each source, the counters. A symbol is one id, or as many keys as a frame has; the guess of a
+source that has none is 0, or all keys 0.
 
 Sources: M. Mahoney, "Adaptive weighing of context models for lossless data compression", 2005 (PAQ's match model, its
 trust by the length); E. Grave et al., "Improving neural language models with a continuous cache", 2017.
