@@ -58,12 +58,12 @@ class RememberingEngine:
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[Logits, EngineState]:
         """Logarithms of probabilities (batch, time, vocabulary) behind each id (batch, time), and the next state."""
         *parts, _, notebooks = state
-        told = [notebook.after(row) for notebook, row in zip(notebooks, ids, strict=True)]
-        after = np.empty(len(told), object)
-        after[:] = [notebook for _, notebook in told]
-        outputs, ends = self._network.run(np.stack([rows for rows, _ in told]), tuple(parts))
-        flat = np.ascontiguousarray(outputs.reshape(-1, outputs.shape[-1]))
-        logits = mixture(flat, self._vocabulary, np.ones(len(flat), np.float32))
+        heard, after = [], np.empty_like(notebooks)
+        for i, (notebook, said) in enumerate(zip(notebooks, ids, strict=True)):
+            rows, after[i] = notebook.after(said)
+            heard.append(rows)
+        outputs, ends = self._network.run(np.array(heard), tuple(parts))
+        logits = mixture(outputs.reshape(-1, outputs.shape[-1]), self._vocabulary, 1.0)
         return logits.reshape(*ids.shape, self._vocabulary), (*ends, outputs[:, -1], after)
 
     def cooled(self, state: EngineState, gate_temperature: float) -> Logits:
@@ -71,8 +71,9 @@ class RememberingEngine:
         if not gate_temperature > 0:
             raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
         *_, outputs, notebooks = state
-        temperatures = np.array([gate_temperature if notebook.holds else 1.0 for notebook in notebooks], np.float32)
-        return mixture(np.ascontiguousarray(outputs), self._vocabulary, temperatures)
+        temperatures = (float(gate_temperature) if notebook.holds else 1.0 for notebook in notebooks)
+        rows = [mixture(outputs[row : row + 1], self._vocabulary, each) for row, each in enumerate(temperatures)]
+        return np.concatenate(rows)
 
     def shares(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Where each token but the first came from: how much of its probability is new, and how much each guess's.
@@ -111,8 +112,8 @@ def _shares(outputs: NDArray[np.float64], targets: NDArray[np.int64], vocabulary
 
 
 @compiled
-def mixture(outputs: Logits, vocabulary: int, temperatures: Logits) -> Logits:
-    """Log probabilities (rows, vocabulary) of outputs (rows, n), with the gate at the temperature of each row.
+def mixture(outputs: Logits, vocabulary: int, gate_temperature: float) -> Logits:
+    """Log probabilities (rows, vocabulary) of outputs (rows, n), with the gate at a temperature of its own.
 
     Outputs are logits, then logarithms of the gate, then guesses.
     """
@@ -120,7 +121,7 @@ def mixture(outputs: Logits, vocabulary: int, temperatures: Logits) -> Logits:
     mixed = np.empty((len(outputs), vocabulary), np.float32)
     for row in range(len(outputs)):
         own = outputs[row, :vocabulary]
-        gate = outputs[row, vocabulary : vocabulary + 1 + sources] / temperatures[row]
+        gate = outputs[row, vocabulary : vocabulary + 1 + sources] / gate_temperature
         most, likeliest = own.max(), gate.max()
         gate -= likeliest + np.log(np.exp(gate - likeliest).sum())
         mixed[row] = own - (most + np.log(np.exp(own - most).sum()) - gate[0])

@@ -401,9 +401,15 @@ def test_compiled_and_interpreted_rows_are_the_same(kind, options, monkeypatch):
     found = []
     for form in ("interpreted", "machine_code"):
         with monkeypatch.context() as patch:
-            for name in ("_rows_of_tokens", "_strengths_and_counters"):
-                patch.setattr(memory_module, name, getattr(getattr(memory_module, name), form))
-            patch.setattr(pages_module, "_write", getattr(pages_module._write, form))
-            found.append(memory_of(kind, options).heard(piece))
+            names = ("_rows_of_tokens", "_strengths_and_counters", "_write_and_tell", "write_ids")
+            forms = {name: getattr(getattr(memory_module, name), form) for name in names}
+            for name, function in forms.items():
+                patch.setattr(memory_module, name, function)
+            patch.setattr(pages_module, "write_ids", forms["write_ids"])
+            memory = memory_of(kind, options)
+            rows = memory.heard(piece)
+            told, _ = memory.begin(KEYS if kind == "frames" else None).after(piece)
+            np.testing.assert_array_equal(told, rows)
+            found.append(rows)
     np.testing.assert_array_equal(*found)
     assert found[0].any()

@@ -26,7 +26,7 @@ import numpy as np
 from seqaudio.compiled import compiled
 from seqaudio.errors import OptionError
 from seqaudio.models.match_memory.lag_pointers import clock_of
-from seqaudio.models.match_memory.pages import IntArray, Pages, Recall, Symbols
+from seqaudio.models.match_memory.pages import IDS, LENGTHS, SOURCES, TIME, IntArray, Pages, Recall, Symbols, write_ids
 from seqaudio.models.suffix_match import NO_MATCH
 from seqaudio.tokens.vocabulary import Vocabulary
 
@@ -110,13 +110,40 @@ class Memory:
         cycles = self._cycles
         if piece.ndim == 1:
             ids = (said.astype(np.int64, copy=False), piece.astype(np.int64, copy=False))
-            return _rows_of_tokens(*ids, *recall, LENGTH_EDGES, cycles)
+            return _rows_of_tokens(*ids, *recall, cycles)
         sources = recall.sources
         guesses = piece[np.maximum(sources, 0)]  # (steps, sources, keys)
         guesses &= (sources != NO_MATCH)[..., None]
         flat = guesses.reshape(len(said), sources.shape[1] * piece.shape[1])
-        numbers = _strengths_and_counters(*recall, LENGTH_EDGES, cycles)
+        numbers = _strengths_and_counters(*recall, cycles)
         return np.concatenate([said.view(np.uint8), flat.view(np.uint8), numbers.astype(np.uint8)], axis=1)
+
+    def _written(self, said: Symbols, pages: Pages) -> Symbols:
+        """Write symbols into pages; returns the rows of them."""
+        if said.ndim == 1:
+            return pages.write_by(_write_and_tell, said, self._cycles)
+        begin = pages.steps
+        pages.write(said)
+        return self._rows(said, pages.symbols, pages.read(begin, pages.steps))
+
+
+@compiled
+def _write_and_tell(
+    said: IntArray,
+    begin: int,
+    lags: IntArray,
+    clock: IntArray,
+    now: IntArray,
+    numbers: IntArray,
+    children: IntArray,
+    found: IntArray,
+    cycles: IntArray,
+) -> IntArray:
+    """Write ids as :func:`write_ids` does; returns the rows of them, in the same call."""
+    write_ids(said, begin, lags, clock, now, numbers, children, found)
+    end = begin + len(said)
+    sources, lengths, time = found[SOURCES, begin:end], found[LENGTHS, begin:end], numbers[TIME, begin:end]
+    return _rows_of_tokens(said, numbers[IDS], sources, lengths, time, cycles)
 
 
 @compiled
@@ -126,13 +153,12 @@ def _rows_of_tokens(
     sources: IntArray,
     lengths: IntArray,
     time: IntArray,
-    edges: IntArray,
     cycles: IntArray,
 ) -> IntArray:
     """Rows of ids: the symbol, the guess of each source, its strength, the counters."""
     steps, count = sources.shape
     rows = np.zeros((steps, 1 + 2 * count + len(cycles)), np.int64)
-    _number(rows[:, 1 + count :], sources, lengths, time, edges, cycles)
+    _number(rows[:, 1 + count :], sources, lengths, time, cycles)
     for t in range(steps):
         rows[t, 0] = said[t]
         for s in range(count):
@@ -142,24 +168,20 @@ def _rows_of_tokens(
 
 
 @compiled
-def _strengths_and_counters(
-    sources: IntArray, lengths: IntArray, time: IntArray, edges: IntArray, cycles: IntArray
-) -> IntArray:
+def _strengths_and_counters(sources: IntArray, lengths: IntArray, time: IntArray, cycles: IntArray) -> IntArray:
     """The strength of each source and the place in each cycle, (steps, sources + cycles)."""
     numbers = np.zeros((sources.shape[0], sources.shape[1] + len(cycles)), np.int64)
-    _number(numbers, sources, lengths, time, edges, cycles)
+    _number(numbers, sources, lengths, time, cycles)
     return numbers
 
 
-def _number(
-    numbers: IntArray, sources: IntArray, lengths: IntArray, time: IntArray, edges: IntArray, cycles: IntArray
-) -> None:
+def _number(numbers: IntArray, sources: IntArray, lengths: IntArray, time: IntArray, cycles: IntArray) -> None:
     """Fill zeros (steps, sources + cycles) with them."""
     steps, count = sources.shape
     for t in range(steps):
         for s in range(count):
             if sources[t, s] != NO_MATCH:
-                numbers[t, s] = 1 + np.searchsorted(edges, lengths[t, s], side="right")
+                numbers[t, s] = 1 + np.searchsorted(LENGTH_EDGES, lengths[t, s], side="right")
         for c in range(len(cycles)):
             numbers[t, count + c] = time[t] % cycles[c]
 
@@ -185,13 +207,14 @@ class Notebook:
             return False
         step = self.steps - 1
         changed = self._pages.last_change(step)
-        sources, lengths, _ = self._pages.read(step, self.steps)
-        back = (sources != NO_MATCH) & (sources < changed) & (lengths > step - changed + 1)
-        return bool((back & (lengths >= HELD)).any())
+        least = max(HELD, step - changed + 2)
+        (sources,), (lengths,) = (found.tolist() for found in self._pages.read(step, self.steps)[:2])
+        return any(
+            source != NO_MATCH and source < changed and length >= least
+            for source, length in zip(sources, lengths, strict=True)
+        )
 
     def after(self, said: Symbols) -> tuple[Symbols, Notebook]:
         """Rows for the network of the symbols said now, as :meth:`Memory.heard` gives them, and the next notebook."""
         pages = self._pages if self._pages.steps == self.steps else self._pages.up_to(self.steps)
-        pages.write(said)
-        rows = self.memory._rows(said, pages.symbols, pages.read(self.steps, pages.steps))
-        return rows, Notebook(self.memory, pages, pages.steps)
+        return self.memory._written(said, pages), Notebook(self.memory, pages, pages.steps)

@@ -1,12 +1,14 @@
 """How does the memory of a piece grow? Symbols are written behind each other, and each is looked up once.
 
 Conventions: symbols are ids (steps,) or bool frames (steps, keys). All arrays double when they are full, so a step
-costs the same however long the piece is, but for the depth of the tree that matches are found in.
+costs the same however long the piece is, but for the depth of the tree that matches are found in. They are few, as each
+that is handed to compiled code costs as much as looking a step up: what is one number a step stands in rows of one.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +19,12 @@ from seqaudio.models.suffix_match import MAX_LENGTH, NO_MATCH, match_on, spread_
 
 IntArray = NDArray[np.int64]
 Symbols = NDArray[Any]
+Told = TypeVar("Told")
+
+IDS, SPREAD, MATCHED, FOLLOWERS, LINES, PLACES, BARS, TIME, CHANGED = range(9)  # rows of what is one number a step
+SOURCES, LENGTHS = range(2)  # of what is found
 
 _NO_CLOCK = np.zeros((0, 2), np.int64)
-# arrays are kept in the order in which _write takes them
-_OF_STEPS = ("matched", "followers", "lines", "places", "bars", "time", "changed")
 
 
 class Recall(NamedTuple):
@@ -54,35 +58,42 @@ class Pages:
         self._clock = _NO_CLOCK if clock is None else clock
         self._now = np.zeros(3, np.int64)  # of the clock
         self._names: dict[bytes, int] = {}  # a number for each frame met
-        self._symbols = like[:0]
-        self._arrays: dict[str, NDArray[Any]] = {"ids": np.zeros(0, np.int64), "spread": np.zeros(0, np.uint64)}
-        self._arrays["children"] = np.zeros((0, 2), np.int64)
-        self._arrays |= {name: np.zeros(0, np.int64) for name in _OF_STEPS}
-        self._arrays |= {name: np.zeros((0, match + len(lags)), np.int64) for name in ("sources", "lengths")}
+        self._frames = None if like.ndim == 1 else like[:0]
+        self._numbers = np.zeros((CHANGED + 1, 0), np.int64)
+        self._children = np.zeros((0, 2), np.int64)
+        self._found = np.zeros((2, 0, match + len(lags)), np.int64)
         self._make_room(room)
 
     @property
     def symbols(self) -> Symbols:
         """What was written."""
-        return self._symbols[: self.steps]
+        return (self._numbers[IDS] if self._frames is None else self._frames)[: self.steps]
 
     def write(self, said: Symbols) -> None:
         """Write symbols behind the others, and look each of them up."""
+        self.write_by(write_ids, said)
+
+    def write_by(self, write: Callable[..., Told], said: Symbols, *more: IntArray) -> Told:
+        """The same by a function that takes what :func:`write_ids` does and more; returns what it returns."""
         begin, end = self.steps, self.steps + len(said)
-        if end > len(self._arrays["ids"]) - 1:
+        if end >= len(self._children):
             self._make_room(2 * end)
-        self._symbols[begin:end] = said
-        ids = said if said.ndim == 1 else self._numbered(said)
-        _write(ids, begin, self._match, self._lags, self._clock, self._now, *self._arrays.values())
+        if self._frames is not None:
+            self._frames[begin:end] = said
+            said = self._numbered(said)
+        ids = said.astype(np.int64, copy=False)
+        told = write(ids, begin, self._lags, self._clock, self._now, self._numbers, self._children, self._found, *more)
         self.steps = end
+        return told
 
     def read(self, begin: int, end: int) -> Recall:
         """What was found at the steps from ``begin`` to ``end``."""
-        return Recall(*(self._arrays[name][begin:end] for name in Recall._fields))
+        sources, lengths = self._found[:, begin:end]
+        return Recall(sources, lengths, self._numbers[TIME, begin:end])
 
     def last_change(self, step: int) -> int:
         """The step at which the symbol of a step was written, not counting repetitions of it in a row."""
-        return int(self._arrays["changed"][step])
+        return int(self._numbers[CHANGED, step])
 
     def up_to(self, steps: int) -> Pages:
         """Other pages with the first so many steps written."""
@@ -98,75 +109,58 @@ class Pages:
 
     def _make_room(self, steps: int) -> None:
         """Let all arrays hold so many steps, and one row behind them."""
-        self._arrays = {name: _longer(array, steps + 1) for name, array in self._arrays.items()}
-        self._symbols = _longer(self._symbols, steps + 1)
+        self._numbers, self._found = (_longer(array, steps + 1, axis=1) for array in (self._numbers, self._found))
+        self._children = _longer(self._children, steps + 1)
+        self._frames = None if self._frames is None else _longer(self._frames, steps + 1)
 
 
 @compiled
-def _write(
+def write_ids(
     said: IntArray,
     begin: int,
-    match: bool,
     lags: IntArray,
     clock: IntArray,
     now: IntArray,
-    ids: IntArray,
-    spread: NDArray[np.uint64],
+    numbers: IntArray,
     children: IntArray,
-    matched: IntArray,
-    followers: IntArray,
-    lines: IntArray,
-    places: IntArray,
-    bars: IntArray,
-    time: IntArray,
-    changed: IntArray,
-    sources: IntArray,
-    lengths: IntArray,
+    found: IntArray,
 ) -> None:
-    """Write ids from step ``begin`` on, and look each of them up: one call, for a call costs more than a step."""
-    end = begin + len(said)
+    """Write ids from step ``begin`` on, and look each of them up: one call, for a call costs more than a step.
+
+    ``numbers``, ``children`` and ``found`` are arrays of :class:`Pages`, with room for the ids and one step more.
+    """
+    end, match = begin + len(said), int(found.shape[2] > len(lags))
+    ids, changed = numbers[IDS], numbers[CHANGED]
     ids[begin:end] = said
     for t in range(begin, end):
         changed[t] = changed[t - 1] if t > 0 and ids[t] == ids[t - 1] else t
-    pointers, agreements = sources[:, int(match) :], lengths[:, int(match) :]
+    pointers, agreements = found[SOURCES, :, match:], found[LENGTHS, :, match:]
     if len(clock):
+        lines, places, bars = numbers[LINES], numbers[PLACES], numbers[BARS]
         point_by_bars(ids, begin, end, lags, clock, now, lines, places, bars, pointers, agreements)
     else:
         point_by_steps(ids, begin, end, lags, pointers, agreements)
     if match:
+        spread = numbers[SPREAD].view(np.uint64)
         spread[begin:end] = spread_ids(said)
-        match_on(spread, begin, end, MAX_LENGTH, children.reshape(-1), matched, followers)
-    _tell(ids, begin, end, match, clock, bars, matched, followers, sources, lengths, time)
+        match_on(spread, begin, end, MAX_LENGTH, children.reshape(-1), numbers[MATCHED], numbers[FOLLOWERS])
+        _tell_matches(begin, end, clock, numbers, found)
+    for t in range(begin, end):
+        numbers[TIME, t] = max(numbers[BARS, t] - 1, 0) if len(clock) else t + 1
 
 
-def _tell(
-    ids: IntArray,
-    begin: int,
-    end: int,
-    match: bool,
-    clock: IntArray,
-    bars: IntArray,
-    matched: IntArray,
-    followers: IntArray,
-    sources: IntArray,
-    lengths: IntArray,
-    time: IntArray,
-) -> None:
-    """The longest match at each step, and the time; row t + 1 of the matches tells what may follow step t.
+def _tell_matches(begin: int, end: int, clock: IntArray, numbers: IntArray, found: IntArray) -> None:
+    """The longest match at each step; row t + 1 of the matches tells what may follow step t.
 
     Of metres and tempos, written only where they change, what stands behind is the guess.
     """
     for t in range(begin, end):
-        time[t] = max(bars[t] - 1, 0) if len(clock) else t + 1
-        if match:
-            source = followers[t + 1]
-            if len(clock) and source != NO_MATCH and clock[ids[source], 0] == TIMELESS:
-                source = source + 1 if source < t else NO_MATCH
-            sources[t, 0], lengths[t, 0] = source, matched[t + 1]
+        source = numbers[FOLLOWERS, t + 1]
+        if len(clock) and source != NO_MATCH and clock[numbers[IDS, source], 0] == TIMELESS:
+            source = source + 1 if source < t else NO_MATCH
+        found[SOURCES, t, 0], found[LENGTHS, t, 0] = source, numbers[MATCHED, t + 1]
 
 
-def _longer(array: NDArray[Any], length: int) -> NDArray[Any]:
+def _longer(array: NDArray[Any], length: int, axis: int = 0) -> NDArray[Any]:
     """The array with zeros behind it."""
-    longer = np.zeros((length, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer
+    return np.pad(array, [(0, length - size if number == axis else 0) for number, size in enumerate(array.shape)])
