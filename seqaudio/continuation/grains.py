@@ -4,7 +4,7 @@ For each code one of the units that have it is taken, so that the whole path is 
 costs nothing; to leave it costs ``JOIN``, and as much more as what came before the new unit is unlike the one that is
 left (dynamic programming, exact). So what flowed in the primer flows again. At each join the new stretch is moved by
 some milliseconds until its wave lies on that of the old one, both are cut where they are quiet, shortly before the
-beat, and one is faded into the other.
+beat, and one is faded into the other. The next join begins where the beat is due, so that moves do not add up.
 
 Sources: A. Hunt and A. Black, "Unit selection in a concatenative speech synthesis system", 1996; D. Schwarz,
 "Corpus-based concatenative synthesis", 2007.
@@ -101,9 +101,12 @@ def grains(primer: Waveform, units: Units, path: Ints, samples: int) -> Sound:
     mono = source.mean(axis=0).astype(np.float64)
     ceiling = float(np.abs(primer.samples).max())
     end, written, at = len(primer), [], len(primer)
-    for number, (old, new) in enumerate(_joins(units, path, end)):
+    early_by = 0  # samples that beats come too early by, as earlier joins moved them; the next makes it good
+    for number, (old, bound) in enumerate(_joins(units, path, end)):
+        new = max(0, bound - early_by)
         moved, alike = _aligned(mono, old, new, shift, int(ALIKE_S * units.sample_rate))
         new += moved
+        early_by += new - bound
         if number:
             low = max(at - old, -early - fade, -new)
             high = max(low, late - fade)

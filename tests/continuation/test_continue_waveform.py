@@ -1,5 +1,6 @@
 """Does sound go on in its own sound, on its beat, at its level, and without a click?"""
 
+import dataclasses
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from seqaudio.continuation import continue_waveform as module
 from seqaudio.continuation.continue_waveform import PLAIN, continue_waveform, hear_primer, told_by_tail
-from seqaudio.continuation.grains import JOIN, cheapest_path, grains, tail_distances
+from seqaudio.continuation.grains import JOIN, SHIFT_S, cheapest_path, grains, tail_distances
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.continuation.sound_units import find_units, repeat_s
 from seqaudio.errors import NoSoundError, OptionError
@@ -178,6 +179,25 @@ def test_beats_stay_where_they_are():
         new = found[found > heard] / step
         assert len(new) >= 28
         assert np.abs(new - np.rint(new)).max() * 250 < 12, "milliseconds from the grid"
+
+
+def test_however_often_it_is_joined_a_beat_is_not_moved_further():
+    """Two units again and again over a hum whose wave fits at one side only: each join moves, and the sum does not."""
+    step, hum_hz = int(0.25 * RATE), 33.0
+    sound = 0.3 * np.sin(2 * np.pi * hum_hz * np.arange(36 * step) / RATE)
+    knock = RNG(3).normal(size=400) * np.exp(-np.arange(400) / 80)
+    for place in range(36):
+        sound[place * step : place * step + 400] += 0.6 * knock / np.abs(knock).max()
+    primer = Waveform(sound, RATE)
+    units = dataclasses.replace(find_units(primer), bounds=np.arange(36) * step, phases=np.zeros(36, np.int64))
+    new = grains(primer, units, np.array([4, 5] * 80), 30 * RATE)[0].astype(np.float64)
+    bend = np.abs(np.diff(new, 2))  # without the hum
+    found = np.flatnonzero(bend > 0.3 * bend.max())
+    found = found[np.append(True, np.diff(found) > step // 2)]
+    off = (found + step / 2) % step - step / 2
+    assert len(found) >= 115
+    assert np.ptp(off) > 0.002 * RATE, "no join moves anything: this tests nothing"
+    assert np.abs(off - off[0]).max() < (2 * SHIFT_S + 0.003) * RATE
 
 
 def test_the_path_is_the_cheapest_of_all():
