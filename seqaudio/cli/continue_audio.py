@@ -148,24 +148,36 @@ def _remarks(piece: SoundContinuation, facts: dict[str, Any]) -> list[str]:
 def _written(piece: SoundContinuation, path: Path, bits: int | None, *, include_primer: bool) -> dict[str, Any]:
     """Write a file; what it holds."""
     sound = piece.with_primer() if include_primer else piece.waveform
-    quieter = sound.within()
-    data = audio_bytes(quieter, path, None if path.suffix.lower() == ".ogg" else bits)
+    kind = path.suffix.lower()
+    floats = kind == ".wav" and piece.primer.recording.peak > 1  # which alone go beyond full scale
+    kept = sound if floats else sound.within()
+    data = audio_bytes(kept, path, 32 if floats else None if kind == ".ogg" else bits)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
-    beyond = [f"the primer goes up to {sound.peak:.3g} of full scale: all is written as much quieter"]
+    quieter_db = 0.0 if floats else 20 * math.log10(max(sound.peak, 1.0))
     return {
         "file": str(path),
         "sha256": hashlib.sha256(data).hexdigest(),
         "seconds": round(piece.waveform.seconds, 3),
         "sample_rate": sound.sample_rate,
         "channels": sound.channels,
-        "peak": round(quieter.peak, 4),
-        "level_db": _level_db(piece.waveform),
+        "peak": round(kept.peak, 4),
+        "level_db": round(_level_db(piece.waveform) - quieter_db, 2),
         "primer_level_db": _level_db(piece.primer.recording),
         "joins": piece.joins,
         "nats_per_code": round(piece.nats_per_code, 4),
-        "warnings": beyond if sound.peak > 1 else [],
+        "warnings": _level_warnings(sound, kind, quieter_db),
     }
+
+
+def _level_warnings(sound: Waveform, kind: str, quieter_db: float) -> list[str]:
+    """What to tell of samples beyond full scale."""
+    if sound.peak <= 1:
+        return []
+    reached = f"it goes up to {sound.peak:.3g} of full scale, as the primer does"
+    if not quieter_db:
+        return [f"{reached}: written in floats, which keep that; players may clip it"]
+    return [f"{reached}, which no {kind} holds: all is {quieter_db:.1f} dB quieter; a .wav keeps the level"]
 
 
 def _level_db(sound: Waveform) -> float:

@@ -66,12 +66,25 @@ def test_ten_seconds_unless_told_otherwise(seqaudio, primer: Path, tmp_path: Pat
     assert read_audio(tmp_path / "out.ogg").seconds == pytest.approx(10)
 
 
-def test_bits_are_kept_and_full_scale_is(seqaudio, tmp_path: Path) -> None:  # noqa: F811
-    write_audio(Waveform(loop(3) * (1.5 / np.abs(loop(3)).max()), RATE), tmp_path / "loud.wav", bits=32)
-    result = seqaudio("continue", "loud.wav", "-o", "out.wav", "--seconds", 2, "--include-primer")
-    assert "warning: the primer goes up to 1.5 of full scale" in result.out
-    assert read_audio(tmp_path / "out.wav").peak == pytest.approx(1.0)
+def test_bits_are_kept(seqaudio, tmp_path: Path) -> None:  # noqa: F811
+    write_audio(Waveform(loop(3), RATE), tmp_path / "deep.wav", bits=32)
+    assert seqaudio("continue", "deep.wav", "-o", "out.wav", "--seconds", 2).code == 0
     assert audio_facts(tmp_path / "out.wav").coding == "PCM_24"
+
+
+@pytest.mark.parametrize("name", ["out.wav", "out.flac", "out.ogg"])
+def test_beyond_full_scale_the_level_is_kept_where_the_file_can(seqaudio, tmp_path: Path, name: str) -> None:  # noqa: F811
+    loud = loop(3) * (1.5 / np.abs(loop(3)).max())
+    write_audio(Waveform(loud, RATE), tmp_path / "loud.wav", bits=32)
+    result = seqaudio("continue", "loud.wav", "-o", name, "--seconds", 2, "--include-primer", "--json")
+    told, written = json.loads(result.out)["outputs"][0], read_audio(tmp_path / name).samples[0]
+    gain = 1 if name == "out.wav" else 1 / 1.5
+    tolerance = 0.15 if name == "out.ogg" else 1e-6  # Vorbis keeps no samples
+    assert np.abs(written[: len(loud)] - gain * loud).max() < tolerance
+    level = 10 * np.log10(np.square(written[len(loud) :], dtype=np.float64).mean())
+    assert told["level_db"] == pytest.approx(level, abs=0.1)
+    assert told["peak"] == pytest.approx(1.5 * gain, abs=1e-3)
+    assert ("players may clip" if name == "out.wav" else "3.5 dB quieter; a .wav keeps") in told["warnings"][0]
 
 
 @pytest.mark.parametrize(
