@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqaudio.cli.continue_audio import DEFAULT_SECONDS
+from seqaudio.continuation.continue_waveform import PLAIN
 from seqaudio.files.audio import audio_facts, read_audio, write_audio
 from seqaudio.music.waveform import Waveform
 from tests.cli.test_commands import fails, seqaudio  # noqa: F401
@@ -59,6 +61,12 @@ def test_without_a_name_it_stands_beside_as_the_primer_is(seqaudio, primer: Path
     assert [piece["sha256"] for piece in json.loads(again.out)["outputs"]] == [
         piece["sha256"] for piece in facts["outputs"]
     ]
+
+
+def test_help_says_what_options_are_of_a_recording(seqaudio) -> None:  # noqa: F811
+    told = " ".join(seqaudio("continue", "--help").out.split())
+    assert f"--temperature is {PLAIN.temperature:g} unless given, --plot draws a spectrogram" in told
+    assert f"--seconds says how much ({DEFAULT_SECONDS:g})" in told
 
 
 def test_ten_seconds_unless_told_otherwise(seqaudio, primer: Path, tmp_path: Path) -> None:  # noqa: F811
