@@ -51,7 +51,11 @@ DISGUISES = (  # what a file with the wrong suffix really is, and what to do the
     (rb"\x1f\x8b", "gzip data", "unpack it with gunzip first"),
     (rb"PK\x03\x04", "a zip archive (compressed MusicXML is one)", "name it .mxl if it is MusicXML, else unpack it"),
     (rb"SMF2CLIP", "a MIDI 2.0 clip file", "export it as a Standard MIDI File (MIDI 1.0)"),
-    (rb"RIFF....(?!RMID)|fLaC|OggS|ID3|FORM", "an audio file", "audio cannot be read yet, give MIDI or ABC"),
+    (
+        rb"RIFF....(?!RMID)|fLaC|OggS|ID3|FORM",
+        "an audio file",
+        "give MIDI or ABC (recordings: continue, features, info)",
+    ),
     (rb"\s*(<!DOCTYPE html|<html)", "a web page, not the file behind it", "download the file itself"),
     (rb"(\xef\xbb\xbf)?\s*<\?xml", "XML text, perhaps MusicXML", "name it .musicxml"),
     (rb"(\xef\xbb\xbf)?\s*(%abc|X:\s*\d)", "ABC text", "name it .abc"),

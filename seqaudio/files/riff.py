@@ -28,7 +28,8 @@ def check_lengths(path: str | os.PathLike[str], size: int) -> None:
     """Look at the chunks of a file up to its samples; any other file passes.
 
     Raises:
-        BadFileError: it ends before its samples do, or its header contradicts itself on how wide they are.
+        BadFileError: it ends before its samples do, or its header contradicts itself on how wide they are, or
+            declares no channels or no rate.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
@@ -64,7 +65,11 @@ def _width(path: str | os.PathLike[str], file: BinaryIO, order: str, length: int
     file.seek(here)
     if len(content) < 16:
         return 1
-    coding, channels, _, _, width, bits = struct.unpack(order + "HHIIHH", content)
+    coding, channels, sample_rate, _, width, bits = struct.unpack(order + "HHIIHH", content)
+    if not (channels and sample_rate):
+        raise BadFileError(
+            f"{shown(path)}: its header declares {channels} channels at {sample_rate} Hz; export the recording anew"
+        )
     if coding == PLAIN and width < channels * -(-bits // 8):
         raise BadFileError(
             f"{shown(path)}: its header contradicts itself: {channels} channels of {bits} bits in {width} bytes; "

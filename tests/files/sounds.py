@@ -59,7 +59,7 @@ def broken(folder: Path) -> dict[str, tuple[bytes, str]]:
         "magic.flac": (b"fLaC", "no sound that can be read"),
         "nan.wav": (riff(floats.tobytes(), coding=3, bits=32), "sample 100 is no finite number"),
         "infinite.wav": (riff(infinite.tobytes(), coding=3, bits=32), "sample 15,999 is no finite number"),
-        "rate_0.wav": (riff(pcm(tone()), rate=0), "no sound that can be read"),
+        "rate_0.wav": (riff(pcm(tone()), rate=0), "its header declares 1 channels at 0 Hz; export"),
         "rate_2e9.wav": (riff(pcm(tone()), rate=2_000_000_000), "2,000,000,000 sample_rate, over the budget"),
         "channels.wav": (riff(pcm(tone()), channels=65535, align=65534), "contradicts itself: 65535 channels"),
         "channels_alone.wav": (riff(pcm(tone()), channels=65535, align=2), "contradicts itself"),
