@@ -99,9 +99,12 @@ def features_of(waveform: Waveform, options: FeatureOptions) -> dict[str, NDArra
     samples = torch.from_numpy(waveform.samples[0].copy() if options.mono else waveform.samples.copy())
     arrays: dict[str, NDArray[Any]] = {}
     for kind in options.kinds:
-        module, _ = _feature(kind, waveform.sample_rate, options)
-        with torch.inference_mode():
-            frames = module(samples).numpy()
+        try:
+            module, _ = _feature(kind, waveform.sample_rate, options)
+            with torch.inference_mode():
+                frames = module(samples).numpy()
+        except OptionError as problem:
+            raise OptionError(f"{kind}: {str(problem).removeprefix(f'{kind}: ')}") from None
         if not np.isfinite(frames).all() and kind not in MAY_LACK:
             raise OptionError(f"{kind} has numbers that are not finite; is the recording louder than full scale?")
         arrays[kind] = frames

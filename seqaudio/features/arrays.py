@@ -9,14 +9,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqaudio.errors import OptionError
+
 Array = TypeVar("Array", Tensor, NDArray[Any])
 
 
 def as_tensor(samples: Tensor | NDArray[Any]) -> Tensor:
-    """Samples for torch, which knows no array that cannot be written to."""
+    """Samples for torch, which knows no array that cannot be written to. Raises OptionError for what are no numbers."""
     if isinstance(samples, Tensor):
         return samples
-    samples = np.asarray(samples)
+    given, samples = samples, np.asarray(samples)
+    if samples.dtype.kind not in "biufc":
+        raise OptionError(
+            f"samples are of type {type(given).__name__}, which is no array of numbers; give an array or a tensor "
+            "(..., time), of a Waveform its .samples"
+        )
     return torch.from_numpy(samples if samples.flags.writeable else samples.copy())
 
 

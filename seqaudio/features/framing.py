@@ -106,7 +106,7 @@ def window_of(framing: Framing) -> NDArray[np.float64]:
 def check_positive(name: str, value: int) -> None:
     """Raises OptionError unless it is a whole number above 0."""
     if int(value) != value or value < 1:
-        raise OptionError(f"{name} is {value}, it must be a whole number of 1 or more")
+        raise OptionError(f"{name} is {value!r}, it must be a whole number of 1 or more")
 
 
 def check_pad_mode(mode: str) -> None:

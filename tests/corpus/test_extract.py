@@ -215,6 +215,7 @@ def test_an_unknown_setting_stops_the_run_before_anything_is_made(here, music: P
 def test_a_feature_too_high_for_one_rate_costs_one_recording(here, music: Path, tmp_path: Path) -> None:
     made = extract_features([str(music / "a.wav"), str(music / "b")], tmp_path / "out", FeatureOptions(kinds=("cqt",)))
     assert list(made.refused) == ["a.wav"]
+    assert made.refused["a.wav"].startswith("cqt: "), "which of several features it is"
     assert made.outputs == ["a.flac.npz"]
 
 

@@ -7,6 +7,7 @@ import torch
 from seqaudio.errors import OptionError
 from seqaudio.features import FEATURES, Stream, feature, functions
 from seqaudio.features.names import IN_TORCHAUDIO
+from seqaudio.music.waveform import Waveform
 from tests.features.sounds import RATE, chirp, tones
 
 EVERY = [(name, "librosa") for name in FEATURES] + [(name, "torchaudio") for name in IN_TORCHAUDIO]
@@ -216,6 +217,9 @@ def test_what_cannot_be_is_refused_in_one_line():
         (lambda: feature("pyin", 8000, fmin=200.0, fmax=500.0), "may move 28 semitones, and 200 to 500 Hz have 15.9"),
         (lambda: feature("mel", RATE, "torchaudio")(torch.zeros(100)), "100 samples are too few to reflect 200"),
         (lambda: feature("mel", RATE, center=False)(torch.zeros(100)), "100 samples are fewer than a frame of 2048"),
+        (lambda: functions.mel(Waveform(np.zeros(9000), RATE), RATE), "samples are of type Waveform, .* its .samples"),
+        (lambda: functions.mel(["a"], RATE), "samples are of type list, which is no array of numbers"),
+        (lambda: feature("mel", "22050"), "sample_rate is '22050', it must be a whole number of 1 or more"),
         (lambda: functions.mel(np.zeros(9000, np.int16), RATE), "samples are torch.int16; give float32 or float64"),
         (lambda: functions.mel(np.zeros((2, 0)), RATE), r"samples of shape \(2, 0\)"),
         (lambda: functions.mel(np.zeros(9000), RATE, fmax=[1]), "an option of mel is neither a number nor a text"),
