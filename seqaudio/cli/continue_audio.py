@@ -7,7 +7,7 @@ import json
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from seqaudio.continuation.continue_waveform import (
     PLAIN,
     Decoder,
     SoundContinuation,
-    continue_waveform,
+    continuations,
 )
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import NoSoundError, OptionError
@@ -69,7 +69,7 @@ def continue_recording(
     temperature = PLAIN.temperature if options["temperature"] is None else options["temperature"]
     sampling = Sampling(temperature, options["top_k"], options["top_p"], options["min_p"])
     try:
-        pieces = continue_waveform(
+        pieces = continuations(
             recording,
             DEFAULT_SECONDS if options["seconds"] is None else options["seconds"],
             decoder=decoder or DECODERS[0],
@@ -79,27 +79,58 @@ def continue_recording(
         )
     except (NoSoundError, OptionError) as problem:
         raise type(problem)(f"{shown(path)}: {problem}") from None
-    heard = _heard(pieces[0])
     common = {
         "primer": str(path),
         "primer_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "include_primer": include_primer,
-        **heard,
         "decoder": decoder or DECODERS[0],
         "seed": seed,
     }
-    remarks = _remarks(pieces[0], heard)
-    facts = []
-    for index, (piece, target) in enumerate(zip(pieces, paths, strict=True)):
-        facts.append(_written(piece, target, bits, include_primer=include_primer))
-        manifest = facts[-1] | writing.made_with(seed, index, sampling, PACKAGES) | common
-        write_bytes(target.with_name(target.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
-    if options["plot"] is not None:
-        from seqaudio.report.spectrogram import draw_recording
+    made_with = writing.made_with(seed, 0, sampling, PACKAGES)
+    facts, heard, remarks = _write_each(pieces, paths, made_with | common, bits, options["plot"])
+    common |= heard | {"took_seconds": round(time.perf_counter() - started, 3)}
+    _report(facts, remarks, common, as_json=as_json)
 
-        Path(options["plot"]).parent.mkdir(parents=True, exist_ok=True)
-        draw_recording(pieces[0].with_primer(), options["plot"], begins_s=recording.seconds)
-    _report(facts, remarks, common | {"took_seconds": round(time.perf_counter() - started, 3)}, as_json=as_json)
+
+def _write_each(
+    pieces: Iterable[SoundContinuation],
+    paths: Sequence[Path],
+    made_with: dict[str, Any],
+    bits: int | None,
+    plot: str | None,
+) -> tuple[list[dict[str, Any]], dict[str, Any], list[str]]:
+    """Write each output and its manifest as soon as it is made, and draw the first, so that no two need be kept.
+
+    Returns:
+        What each holds, what was heard in the primer, and what to tell of it.
+    """
+    facts: list[dict[str, Any]] = []
+    heard: dict[str, Any] = {}
+    remarks: list[str] = []
+    try:
+        for index, piece in enumerate(pieces):
+            target = paths[index]
+            written = _written(piece, target, bits, include_primer=made_with["include_primer"])
+            heard, remarks = _heard(piece), _remarks(piece)
+            manifest = written | made_with | {"output": index} | heard
+            write_bytes(target.with_name(target.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+            facts.append(written)
+            if plot is not None and index == 0:
+                _draw(piece, plot)
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"interrupted; {len(facts)} of {len(paths)} outputs are written, and --seed {made_with['seed']} "
+            "makes the same again and the others"
+        ) from None
+    return facts, heard, remarks
+
+
+def _draw(piece: SoundContinuation, plot: str) -> None:
+    """Draw primer and continuation as a spectrogram."""
+    from seqaudio.report.spectrogram import draw_recording
+
+    Path(plot).parent.mkdir(parents=True, exist_ok=True)
+    draw_recording(piece.with_primer(), plot, begins_s=piece.primer.recording.seconds)
 
 
 def check_options(path: Path, options: dict[str, Any]) -> None:
@@ -131,8 +162,9 @@ def _heard(piece: SoundContinuation) -> dict[str, Any]:
     }
 
 
-def _remarks(piece: SoundContinuation, facts: dict[str, Any]) -> list[str]:
+def _remarks(piece: SoundContinuation) -> list[str]:
     """What to tell people of how it was done."""
+    facts = _heard(piece)
     beats, parts = facts["beats_per_minute"], piece.primer.units.parts
     grid = f"beats at {beats:g} a minute" if beats else "no beat was found, so they are even"
     grid += f", {parts} to a beat" if beats and parts > 1 else ""

@@ -12,6 +12,7 @@ Output i of several depends on the seed and on i alone, not on how many are aske
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -132,6 +133,23 @@ def continue_waveform(
         NoSoundError: the primer is silent, or shorter than a quarter of a second.
         OptionError: an argument is out of range.
     """
+    pieces = continuations(recording, seconds, decoder=decoder, num_outputs=num_outputs, seed=seed, sampling=sampling)
+    return list(pieces)
+
+
+def continuations(
+    recording: Waveform,
+    seconds: float = 10.0,
+    *,
+    decoder: Decoder = "grains",
+    num_outputs: int = 1,
+    seed: int = 0,
+    sampling: Sampling = PLAIN,
+) -> Iterator[SoundContinuation]:
+    """As :func:`continue_waveform`, one after the other: each is made when it is asked for, and none is kept.
+
+    The primer is heard, and what is wrong is raised, before the first is asked for.
+    """
     if not 0 < seconds <= MOST_SECONDS:
         raise OptionError(f"seconds is {seconds:g}, it must be above 0 and at most {MOST_SECONDS:g}")
     if decoder not in DECODERS:
@@ -146,7 +164,7 @@ def continue_waveform(
         )
     primer = hear_primer(recording, seed=seed)
     samples = max(1, round(seconds * recording.sample_rate))
-    return [_written(primer, samples, decoder, sampling, (seed, output)) for output in range(num_outputs)]
+    return (_written(primer, samples, decoder, sampling, (seed, output)) for output in range(num_outputs))
 
 
 def _written(

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seqaudio.cli.continue_audio import DEFAULT_SECONDS
+from seqaudio.continuation import continue_waveform
 from seqaudio.continuation.continue_waveform import PLAIN
 from seqaudio.files.audio import audio_facts, read_audio, write_audio
 from seqaudio.music.waveform import Waveform
@@ -67,6 +69,39 @@ def test_help_says_what_options_are_of_a_recording(seqaudio) -> None:  # noqa: F
     told = " ".join(seqaudio("continue", "--help").out.split())
     assert f"--temperature is {PLAIN.temperature:g} unless given, --plot draws a spectrogram" in told
     assert f"--seconds says how much ({DEFAULT_SECONDS:g})" in told
+
+
+def test_each_output_is_written_when_it_is_made_and_kept_when_interrupted(
+    seqaudio,  # noqa: F811
+    primer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = ("continue", primer, "--num-outputs", 3, "--seconds", 1, "--seed", 1)
+    assert seqaudio(*asked, "-o", "whole/").code == 0
+    make, before, alive = continue_waveform._written, [], []
+
+    def counted(*arguments):
+        before.append(sorted(path.name for path in (tmp_path / "cut").glob("*")))
+        alive.append(sum(piece() is not None for piece in made))
+        if len(before) == 3:
+            raise KeyboardInterrupt
+        piece = make(*arguments)
+        made.append(weakref.ref(piece))
+        return piece
+
+    made: list[weakref.ref] = []
+    monkeypatch.setattr(continue_waveform, "_written", counted)
+    fails(seqaudio(*asked, "-o", "cut/", "--plot", "sound.png"), 1, "interrupted", "2 of 3", "--seed 1")
+    names = [f"loop-continued-{number}.flac{end}" for number in (1, 2) for end in ("", ".json")]
+    assert before == [[], names[:2], names], "the one before is written when the next is made"
+    assert max(alive) == 1, "and no other is kept"
+    assert (tmp_path / "sound.png").is_file()
+    for name in names[::2]:
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        facts = json.loads((tmp_path / "cut" / f"{name}.json").read_text())
+        assert facts["sha256"] == hashlib.sha256((tmp_path / "cut" / name).read_bytes()).hexdigest()
+        assert facts["output"] == names.index(name) // 2
 
 
 def test_ten_seconds_unless_told_otherwise(seqaudio, primer: Path, tmp_path: Path) -> None:  # noqa: F811
