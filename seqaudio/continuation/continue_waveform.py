@@ -3,8 +3,9 @@
     recording -> units -> codes -> a model of the codes -> more codes -> grains, or Griffin-Lim
 
 Nothing is trained beforehand: the codebook is learnt on the primer alone, and so is the model, counts of which code
-follows which (PPM) with a copy of what followed the longest match. Both take well below a second. The model writes only
-codes that the primer has at the same part of a beat, so beats stay where they are.
+follows which (PPM) with a copy of what followed the longest match, and of what came a loop ago where the sound
+returns. All take well below a second. Only codes that the primer has at the same part of a beat are written, so beats
+stay where they are.
 
 Output i of several depends on the seed and on i alone, not on how many are asked for.
 """
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.continuation.grains import cheapest_path, distances, first_costs, grains, tail_distances
+from seqaudio.continuation.returning import Returning
 from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.continuation.sound_units import Units, find_units
 from seqaudio.errors import OptionError
@@ -52,7 +54,7 @@ class SoundPrimer:
         units: of ``heard``.
         codebook: learnt on those units that come before a quiet end.
         codes: of the sounding units, ids of the codebook's tokens.
-        model: of the codes.
+        model: of the codes, and of their return where the sound returns.
     """
 
     recording: Waveform
@@ -60,7 +62,7 @@ class SoundPrimer:
     units: Units
     codebook: AudioCodes
     codes: Ints
-    model: MatchCopy
+    model: Returning
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,8 @@ def hear_primer(recording: Waveform, *, seed: int = 0) -> SoundPrimer:
     codes = codebook.ids(codebook.encode(vectors))
     halves = [codes[: len(codes) // 2], codes[len(codes) // 2 :]]  # so that how far a copy is to be trusted can be told
     model = MatchCopy(lambda: PPM(ORDER, vocabulary_size=len(codebook.vocabulary))).fit(halves)
-    return SoundPrimer(recording, heard, units, codebook, codes, model)
+    returning = Returning.of(model, codes, quiet=len(units) - units.sounding, loop=units.loop)
+    return SoundPrimer(recording, heard, units, codebook, codes, returning)
 
 
 def continue_waveform(

@@ -30,6 +30,7 @@ Sound = NDArray[np.float32]
 JOIN = 0.3  # of the mean distance between two units
 SHIFT_S, EARLY_S, LATE_S, ALIKE_S = 0.012, 0.03, 0.005, 0.05
 SHARE = 0.2  # of the shortest unit: no fade, shift or early cut is longer
+ALIKE = 0.3  # two waves, so that one is moved onto the other
 LEAST_FADE_S = 0.001
 
 
@@ -139,4 +140,7 @@ def _aligned(mono: Floats, old: int, new: int, most: int, heard: int) -> tuple[i
         return 0, 0.0
     before = mono[old - length : old]
     moved = best_shift(before, mono[new - length - most : new + most])
-    return moved, min(1.0, max(0.0, likeness(before, mono[new + moved - length : new + moved])))
+    alike = likeness(before, mono[new + moved - length : new + moved])
+    if alike < ALIKE:  # hiss lies on hiss nowhere, and the beat is to stay where it is
+        moved, alike = 0, likeness(before, mono[new - length : new])
+    return moved, min(1.0, max(0.0, alike))

@@ -11,11 +11,11 @@ beat itself, and all 0 without beats. Features are made at 22,050 Hz of the mean
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.continuation.seams import best_shift, likeness
 from seqaudio.errors import NoSoundError
 from seqaudio.features.functions import beat_times, chroma_stft, mel, onset_strength
 from seqaudio.music.waveform import Waveform
@@ -36,6 +36,7 @@ FEWEST_BEATS = 4
 EVENED = 8  # beats to each side
 FINE_HOP, NEAR, DRIFT = 128, 3, 80  # frames of 6 ms: how far apart is near, and by how much a tempo may be off in all
 LEAST_LAG_S, MOST_LAG = 0.5, 0.6  # of a return: seconds, and a share of the whole
+WAVE = 2**18  # samples of a wave that are compared
 ALIKE, AS_ALIKE = 0.7, 0.03  # how much a return is like what it repeats; what is less alike by so little is as alike
 STEADY = 0.75  # of the strength around beats that were followed one by one: a steady beat has it, or is none
 MARKED = 1.8  # onsets are so much stronger at beats than on average where beats are heard; noise has 1.3
@@ -52,6 +53,7 @@ class Units:
         phases: (units + 1,) the part of a beat that begins at each bound, the last of them that of the tail.
         parts: of a beat; 1 without beats.
         beat_s: seconds of a beat; None where none was heard.
+        loop: after how many units the sound returns; None where it does not.
         vectors: (units, SLICES * MELS + CLASSES).
         sounding: how many come before a quiet end, in which nothing is begun any more: a last note that has died away.
         frames: (frames, MELS) of the whole, ``HOP`` at ``RATE`` apart, for what is no whole unit.
@@ -62,6 +64,7 @@ class Units:
     phases: Ints
     parts: int
     beat_s: float | None
+    loop: int | None
     vectors: Floats
     sounding: int
     frames: Floats
@@ -88,13 +91,18 @@ def find_units(recording: Waveform) -> Units:
         raise NoSoundError("silence, no sample above -80 dB; give something that sounds")
     samples = recording.mono().resampled(RATE).samples[0]
     powers = mel(samples, RATE, n_fft=WINDOW, hop_length=HOP, n_mels=MELS).T.astype(np.float64)
-    loud = np.log(np.maximum(powers, powers.max() * np.exp(-FLOOR)))
-    places, phases, parts, beat_s = _grid(samples, loud)
+    floor = powers.max() * np.exp(-FLOOR)
+    loud = np.log(np.maximum(powers, floor))
+    lag = repeat_s(loud)
+    lag = None if lag is None else to_the_sample(lag, samples)
+    places, phases, parts, beat_s = _grid(samples, lag)
+    loop = None if lag is None else round(lag / float(np.median(np.diff(places))))
     classes = chroma_stft(samples, RATE, n_fft=CHROMA_WINDOW, hop_length=HOP, tuning=0.0).T.astype(np.float64)
-    vectors = np.array([_vector(loud, classes, *pair) for pair in pairwise(places.tolist())])
+    classes[powers.max(axis=1) <= floor] = 0.0  # of silence: what hiss has there is no pitch
+    vectors = _vectors(loud, classes, places)
     bounds = np.minimum(np.rint(places * recording.sample_rate).astype(np.int64), len(recording))
     sounding = _sounding(recording, bounds)
-    return Units(bounds, phases, parts, beat_s, vectors, sounding, loud, recording.sample_rate)
+    return Units(bounds, phases, parts, beat_s, loop, vectors, sounding, loud, recording.sample_rate)
 
 
 def slices_of(vectors: Floats) -> Floats:
@@ -103,17 +111,22 @@ def slices_of(vectors: Floats) -> Floats:
 
 
 def _sounding(recording: Waveform, bounds: Ints) -> int:
-    """Units before the quiet end, at least one: the power of what comes behind is that of an echo."""
+    """Units before the quiet end, at least one: the power of what comes behind is that of an echo.
+
+    A rest that is not longer than one before is a rest, and no end.
+    """
     power = np.square(recording.samples, dtype=np.float64).mean(axis=0)
     sums = np.append(0.0, np.cumsum(power))[bounds]
-    heard = np.diff(sums) / np.diff(bounds) > QUIET * power.mean()
-    return int(np.flatnonzero(heard)[-1]) + 1
+    loud = np.flatnonzero(np.diff(sums) / np.diff(bounds) > QUIET * power.mean())
+    ended = len(bounds) - 1 - (int(loud[-1]) + 1)
+    longest = int(np.diff(loud).max(initial=1)) - 1
+    return len(bounds) - 1 if ended <= longest else int(loud[-1]) + 1
 
 
-def _grid(samples: NDArray[np.float32], loud: Floats) -> tuple[Floats, Ints, int, float | None]:
-    """Bounds in seconds, their phases, parts of a beat, and how long a beat is."""
+def _grid(samples: NDArray[np.float32], lag: float | None) -> tuple[Floats, Ints, int, float | None]:
+    """Bounds in seconds, their phases, parts of a beat, and how long a beat is; of what returns after a lag, or not."""
     seconds = len(samples) / RATE
-    lag, found = repeat_s(loud), _marked_beats(samples)
+    found = _marked_beats(samples)
     if found is None:
         unit = min(UNIT_S, seconds / FEWEST)
         unit = lag / round(lag / unit) if lag else unit
@@ -134,7 +147,8 @@ def _grid(samples: NDArray[np.float32], loud: Floats) -> tuple[Floats, Ints, int
 
 def repeat_s(loud: Floats) -> float | None:
     """The time after which loudness (frames, bands) is most like itself, in seconds; None where it is not alike."""
-    apart, count = loud - loud.mean(axis=0), len(loud)
+    near = loud[:-2] + 2 * loud[1:-1] + loud[2:]  # so that a return is told which falls between two frames
+    apart, count = near - near.mean(axis=0), len(near)
     shared = np.fft.irfft(np.square(np.abs(np.fft.rfft(apart, 2 * count, axis=0))).sum(axis=1))[:count]
     squares = np.cumsum(np.append(0.0, np.square(apart).sum(axis=1)))
     lags = np.arange(count)
@@ -150,6 +164,22 @@ def repeat_s(loud: Floats) -> float | None:
         around = round(times * exact) + np.arange(-NEAR, NEAR + 1)
         exact = float(around[alike[around].argmax()]) / times
     return exact * HOP / RATE
+
+
+def to_the_sample(lag: float, samples: NDArray[np.float32]) -> float:
+    """A return in seconds, as exactly as the waves of what returns tell it; as it came where they are not alike.
+
+    Frames tell it to some milliseconds, and a loop that is continued for a minute adds them up.
+    """
+    times = max(1, int(MOST_LAG * len(samples) / RATE / lag))  # of several returns each is told the more exactly
+    far, room = round(times * lag * RATE), NEAR * HOP
+    first = max(len(samples) - WAVE, far + room)
+    now = samples[first : len(samples) - room].astype(np.float64)
+    if len(now) <= room:
+        return lag
+    moved = best_shift(now, samples[first - far - room : len(samples) - far].astype(np.float64))
+    before = samples[first - far + moved :][: len(now)]
+    return (far - moved) / times / RATE if likeness(now, before) > ALIKE else lag
 
 
 def _evened(found: Floats, samples: NDArray[np.float32], lag: float | None) -> Floats:
@@ -205,10 +235,21 @@ def _marked_beats(samples: NDArray[np.float32]) -> Floats | None:
     return found if strength[frames].mean() > MARKED * strength.mean() else None
 
 
-def _vector(loud: Floats, classes: Floats, begin: float, end: float) -> Floats:
-    """What a unit is like, from frames (frames, MELS) and (frames, CLASSES) of the whole."""
-    edges = np.linspace(begin, end, SLICES + 1) * RATE / HOP
-    first = np.minimum(edges[:-1].astype(np.int64), len(loud) - 1)
-    stop = np.maximum(edges[1:].astype(np.int64), first + 1)
-    slices = [loud[a:b].mean(axis=0) for a, b in zip(first, stop, strict=True)]
-    return np.concatenate([*slices, classes[first[0] : stop[-1]].mean(axis=0)])
+def _vectors(loud: Floats, classes: Floats, places: Floats) -> Floats:
+    """What units are like, (units, numbers), from frames (frames, MELS) and (frames, CLASSES) of the whole."""
+    edges = np.linspace(places[:-1], places[1:], SLICES + 1, axis=1) * RATE / HOP  # (units, SLICES + 1)
+    slices = _means(loud, edges)  # (units, SLICES, MELS)
+    return np.hstack([slices.reshape(len(slices), -1), _means(classes, edges[:, [0, -1]])[:, 0]])
+
+
+def _means(frames: Floats, edges: Floats) -> Floats:
+    """Means (rows, parts, numbers) of frames (frames, numbers) between edges (rows, parts + 1), in frames.
+
+    A frame that an edge cuts counts by its share, so that a unit is the same wherever frames fall on it.
+    """
+    sums = np.vstack([np.zeros(frames.shape[1]), np.cumsum(frames, axis=0)])
+    inside = np.clip(edges, 0, len(frames))
+    whole = np.minimum(inside.astype(np.int64), len(frames) - 1)
+    until = sums[whole] + (inside - whole)[..., None] * frames[whole]  # (rows, parts + 1, numbers)
+    means: Floats = np.diff(until, axis=1) / np.maximum(np.diff(inside, axis=1), 1e-9)[..., None]
+    return means

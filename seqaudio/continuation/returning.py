@@ -1,0 +1,66 @@
+"""What comes next in sound that returns: mostly what came a loop ago, and how surely, the recording itself says.
+
+A model of codes knows the last few of them, and in a loop whose hits are alike those do not tell where in it one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Predictor(Protocol):
+    """Whatever says how likely each code is next."""
+
+    def log_probabilities(self, context: ArrayLike) -> Floats:
+        """Log probability of every code after a context, (vocabulary,)."""
+
+
+@dataclass(frozen=True)
+class Returning:
+    """A model of codes mixed with a copy of the code a loop ago: ``p(s) = w [s = copy] + (1 - w) model(s)``.
+
+    Attributes:
+        model: of codes.
+        heard: codes of the recording, one for each sounding unit.
+        quiet: units of a quiet end behind them, which have no code.
+        loop: units from a sound to its return; None: nothing returns, and it is the model alone.
+        weight: w, the share of codes that stood a loop before too, counting one miss more than there was.
+    """
+
+    model: Predictor
+    heard: int
+    quiet: int
+    loop: int | None
+    weight: float
+
+    @classmethod
+    def of(cls, model: Predictor, codes: Ints, *, quiet: int, loop: int | None) -> Returning:
+        """A fitted model of the codes of a recording, and how far these return."""
+        again = codes[loop:] == codes[:-loop] if loop else np.zeros(0, bool)
+        return cls(model, len(codes), quiet, loop, float(again.sum() / (len(again) + 1)))
+
+    def log_probabilities(self, past: Sequence[int]) -> Floats:
+        """Of every code behind those of the recording and what was written since, (vocabulary,)."""
+        told, copy = self.model.log_probabilities(past), self.copy(past)
+        if copy is None or self.weight == 0:
+            return told
+        mixed: Floats = told + np.log1p(-self.weight)
+        mixed[copy] = np.log(self.weight + (1 - self.weight) * np.exp(told[copy]))
+        return mixed
+
+    def copy(self, past: Sequence[int]) -> int | None:
+        """The code of the unit a loop ago; None where that has none, or nothing returns."""
+        if self.loop is None:
+            return None
+        if self.loop <= len(past) - self.heard:
+            return past[-self.loop]
+        place = len(past) + self.quiet - self.loop
+        return past[place] if 0 <= place < self.heard else None
