@@ -3,12 +3,13 @@
     python benchmarks/memory.py [--rounds 12] [--out docs/results/memory_cost.md]
 
 Three tables: a training step with and without memory, of tokens and of frames, split into preparing the batch and the
-network's part; microseconds of a generated token, split likewise, with what the memory adds; and the same as a piece
-grows, beside its error: what was written step by step against the memory of the whole piece, and that against two
+network's part; microseconds of a generated token with and without memory, and of the memory's parts; and the same as a
+piece grows, beside its error: what was written step by step against the memory of the whole piece, and that against two
 loops.
 
-One thread, and seconds of CPU, so that other work on the machine counts little. What is compared takes turns, and
-medians count. The music is a random walk that comes again: every source of guesses has one.
+One thread, and seconds of CPU, so that other work on the machine counts little; but for the parts of a token, which are
+too short for that clock. What is compared takes turns, and medians count. The music is a random walk that comes again:
+every source of guesses has one.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ from seqaudio.training.loop import Trainer
 from seqaudio.training.transposition import FrameTransposition, TokenTransposition
 
 ROWS, CHUNK, CHUNKS, KEYS = 16, 256, 4, 88
-HIDDEN = {"tokens": (384, 2), "frames": (256, 1)}  # the shapes of the shipped models and of the polyphonic benchmark
+HIDDEN = {"tokens": (384, 2), "frames": (256, 1)}  # of configs/folk_lstm.yaml and of the polyphonic benchmark
+FEATURES = (32, 8)  # of a guess: as the shipped models hear it, and as a config has it that names none
 MEMORY = {
     "tokens": {"lags": (1, 2, 4, 8, 16), "counters": (2, 4, 8, 16)},
     "frames": {"lags": (16, 32, 48, 64, 96, 128), "counters": (8, 16, 32, 64)},
@@ -66,7 +68,7 @@ def main(rounds: int, out: Path | None) -> None:
     compile_now()
     lines = ["# What a memory of the piece costs", ""]
     with tempfile.TemporaryDirectory() as scratch:
-        engines = {name: engine(Path(scratch) / name, name == "with") for name in ("without", "with")}
+        engines = {features: engine(Path(scratch) / str(features), features) for features in (None, *FEATURES)}
         for table in (training_table, partial(token_table, engines), growth_table):
             section = table(rounds)
             click.echo("\n".join(section))
@@ -101,17 +103,18 @@ def frames_of_a_walk(length: int, seed: int = 0) -> NDArray[np.bool_]:
     return frames
 
 
-def config_of(kind: str, remembers: bool, features: int = 32) -> ModelConfig:
-    """The model of a kind of pieces, with or without memory."""
+def config_of(kind: str, features: int | None) -> ModelConfig:
+    """The model of a kind of pieces, with so many features of a guess; None: without memory."""
     hidden, layers = HIDDEN[kind]
     head = "categorical" if kind == "tokens" else "notes"
     values: dict[str, Any] = {"head": head, "hidden_size": hidden, "layers": layers, "dropout": 0.3}
-    return ModelConfig.model_validate(values | ({"memory": MEMORY[kind] | {"features": features}} if remembers else {}))
+    memory = {} if features is None else {"memory": MEMORY[kind] | {"features": features}}
+    return ModelConfig.model_validate(values | memory)
 
 
-def trainer(kind: str, remembers: bool, features: int) -> Trainer:
+def trainer(kind: str, features: int | None) -> Trainer:
     """A training of one batch of pieces, that is stepped from outside."""
-    config, make = config_of(kind, remembers, features), tokens_of_a_walk if kind == "tokens" else frames_of_a_walk
+    config, make = config_of(kind, features), tokens_of_a_walk if kind == "tokens" else frames_of_a_walk
     pieces = [make(CHUNK * CHUNKS + 1, seed) for seed in range(ROWS)]
     if kind == "tokens":
         model, moved = build_model(config, len(MELODY.vocabulary)), TokenTransposition(MELODY)
@@ -139,8 +142,8 @@ def training_table(rounds: int) -> list[str]:
         "| | features | batch, without | batch, with | network, without | network, with | more | once |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for kind, features in (("tokens", 32), ("tokens", 8), ("frames", 32), ("frames", 8)):
-        pair = [trainer(kind, remembers, features) for remembers in (False, True)]
+    for kind, features in ((kind, features) for kind in HIDDEN for features in FEATURES):
+        pair = [trainer(kind, each) for each in (None, features)]
         rows = np.array([[seconds for one in pair for seconds in step_seconds(one)] for _ in range(rounds + 1)][1:])
         milliseconds = 1e3 * np.median(rows, axis=0)
         more = np.median(rows[:, 2:].sum(1) / rows[:, :2].sum(1)) - 1
@@ -173,9 +176,9 @@ def cpu_seconds(run: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def engine(folder: Path, remembers: bool) -> Engine:
-    """An ONNX engine of the token model, with random weights."""
-    config = config_of("tokens", remembers)
+def engine(folder: Path, features: int | None) -> Engine:
+    """An ONNX engine of the token model, with random weights; None: without memory."""
+    config = config_of("tokens", features)
     folder.mkdir()
     weights = weights_of(build_model(config, len(MELODY.vocabulary)))
     Checkpoint(config, MELODY, weights).save(folder / WEIGHTS, np.float16)
@@ -183,33 +186,41 @@ def engine(folder: Path, remembers: bool) -> Engine:
     return load_engine(folder, "onnx")
 
 
-def token_table(engines: dict[str, Engine], rounds: int, tokens: int = 200) -> list[str]:
-    """Microseconds of CPU of a generated token without and with memory, and of the memory's parts."""
-    remembering = engines["with"]
-    assert isinstance(remembering, RememberingEngine)
+def token_table(engines: dict[int | None, Engine], rounds: int, tokens: int = 200) -> list[str]:
+    """Microseconds of a generated token without and with memory, and of the memory's parts."""
     ids = tokens_of_a_walk(64 * 8 + tokens)
-    rows = []
-    for _ in range(rounds + 1):
-        rows.append([1e6 * generate_seconds(each, ids, tokens) / tokens for each in engines.values()])
-        rows[-1] += [1e6 * seconds / tokens for seconds in part_seconds(remembering, ids, tokens)]
-    table = np.array(rows[1:])
-    without, with_it, notebook, mixture, network = np.median(table, axis=0)
-    added, more = np.median(table[:, 2] + table[:, 3]), np.median(table[:, 1] - table[:, 0])
-    cells = f"{without:.0f} | {with_it:.0f} | {more:.0f} | {notebook:.1f} | {mixture:.1f} | {network:.0f}"
-    return [
+    remembering = [each for each in engines.values() if isinstance(each, RememberingEngine)]
+    whole = np.array([[generate_seconds(each, ids, tokens) for each in engines.values()] for _ in range(rounds + 1)])
+    whole = 1e6 * whole[1:] / tokens
+    parts = np.array([[part_seconds(each, ids, tokens) for each in remembering] for _ in range(rounds + 1)])[1:]
+    lines = [
         "## A generated token",
         "",
         f"LSTM {HIDDEN['tokens'][1]} x {HIDDEN['tokens'][0]}, ONNX Runtime, behind {len(ids) - tokens} tokens, one at",
-        "a time. Microseconds of CPU, medians. Outside the network the memory adds the notebook (writing and looking",
-        "up) and the mixture of head, gate and guesses; the network itself grows by the gate and what it hears more.",
-        "It reads all of its weights for each token, so what comes behind it finds cold caches; the next table has the",
-        "notebook by itself. Target: at most 50.",
+        "a time, by the features of a guess. Microseconds, medians. Without, with and more are CPU time of all",
+        "tokens; more is the whole of what a memory costs, median of the pairs. The parts are wall time, each the",
+        f"median of the tokens, {1e6 * clock_seconds():.2f} of it for reading the clock: the notebook (writing and",
+        "looking up), the mixture of head, gate and guesses, and the network with its gate and what it hears more.",
+        "Outside the network the memory adds notebook and mixture. The network reads all of its weights for each",
+        "token, so what comes behind it finds cold caches; the next table has the notebook by itself. Target of more:",
+        "at most 50.",
         "",
-        "| without memory | with | more | notebook | mixture | network with gate | memory adds |",
-        "|---|---|---|---|---|---|---|",
-        f"| {cells} | **{added:.1f}** |",
-        "",
+        "| features | without memory | with | more | notebook | mixture | network with gate | outside the network |",
+        "|---|---|---|---|---|---|---|---|",
     ]
+    for i, features in enumerate(FEATURES):
+        without, with_it = np.median(whole[:, 0]), np.median(whole[:, 1 + i])
+        more, outside = np.median(whole[:, 1 + i] - whole[:, 0]), 1e6 * np.median(parts[:, i, :2].sum(axis=1))
+        notebook, mixed, network = 1e6 * np.median(parts[:, i], axis=0)
+        cells = f"{without:.0f} | {with_it:.0f} | **{more:.0f}** | {notebook:.1f} | {mixed:.1f} | {network:.0f}"
+        lines.append(f"| {features} | {cells} | {outside:.1f} |")
+    return [*lines, ""]
+
+
+def clock_seconds(reads: int = 1000) -> float:
+    """What a reading of the clock on the wall takes, median."""
+    times = [time.perf_counter() for _ in range(reads)]
+    return float(np.median(np.diff(times)))
 
 
 def generate_seconds(each: Engine, ids: NDArray[np.int64], tokens: int) -> float:
@@ -221,23 +232,23 @@ def generate_seconds(each: Engine, ids: NDArray[np.int64], tokens: int) -> float
     return time.process_time() - began
 
 
-def part_seconds(each: RememberingEngine, ids: NDArray[np.int64], tokens: int) -> list[float]:
-    """The same of the notebook, the mixture and the network, in turns, as a token needs them."""
+def part_seconds(each: RememberingEngine, ids: NDArray[np.int64], tokens: int) -> NDArray[np.float64]:
+    """Seconds of the notebook, the mixture and the network, in turns, as a token needs them: medians of the tokens."""
     network, memory, vocabulary = each.network, each.checkpoint.memory(), len(MELODY.vocabulary)
     assert memory is not None
     rows, notebook = memory.begin().after(ids[:-tokens])
     _, state = network.run(rows[None], network.initial_state(1))
-    seconds = np.zeros(3)
+    seconds = []
     for token in ids[-tokens:]:
-        times = [time.process_time()]
-        row, notebook = notebook.after(np.array([token]))
-        times.append(time.process_time())
+        said, times = np.array([token]), [time.perf_counter()]
+        row, notebook = notebook.after(said)
+        times.append(time.perf_counter())
         output, state = network.run(row[None], state)
-        times.append(time.process_time())
-        mixture(output[0], vocabulary, np.ones(1, np.float32))
-        times.append(time.process_time())
-        seconds += np.diff(times)[[0, 2, 1]]
-    return seconds.tolist()
+        times.append(time.perf_counter())
+        mixture(output[0], vocabulary, 1.0)
+        times.append(time.perf_counter())
+        seconds.append(np.diff(times)[[0, 2, 1]])
+    return np.median(seconds, axis=0)
 
 
 def growth_table(rounds: int) -> list[str]:

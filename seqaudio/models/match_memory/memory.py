@@ -86,7 +86,8 @@ class Memory:
         """What is told at each step of a piece; the same in every key, as only what is equal counts."""
         pages = self._pages(piece, len(piece))
         pages.write(piece)
-        return pages.read(0, len(piece))
+        recall = pages.read(0, len(piece))
+        return recall._replace(time=recall.time.copy())  # a view would keep all that only looking up needed
 
     def heard(self, piece: Symbols, recall: Recall | None = None) -> Symbols:
         """A piece as the network hears it, (steps, numbers of a row).
