@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import librosa
+
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import check_positive
@@ -38,7 +40,10 @@ def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: 
     chosen = Options(preset, options)
     if preset == "torchaudio" and name not in IN_TORCHAUDIO:
         raise OptionError(f"torchaudio has no {name}, only {', '.join(IN_TORCHAUDIO)}; use preset='librosa'")
-    made = _made(name, sample_rate, chosen)
+    try:
+        made = _made(name, sample_rate, chosen)
+    except (TypeError, ValueError, ArithmeticError, librosa.ParameterError) as problem:  # no number, or an absurd one
+        raise OptionError(f"{name}: {problem}; check the settings") from None
     chosen.finish(name)
     return made
 

@@ -13,11 +13,14 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.constant_q import Cqt
 from seqaudio.features.contract import Feature
-from seqaudio.features.framing import Framing, check_positive
+from seqaudio.features.framing import Framing, check_positive, check_weights
 from seqaudio.features.spectrum import SpectralFeature, magnitudes
-from seqaudio.features.tuning import NEEDS_TUNING, Tuning
+from seqaudio.features.tuning import NEEDS_TUNING, Tuning, check_tuning
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+MOST_FRAMES = 2**14  # that are smoothed over, minutes
 
 
 def chroma_names(bins: int) -> tuple[str, ...]:
@@ -59,6 +62,9 @@ class ChromaStft(SpectralFeature):
         framing: Framing | None = None,
     ) -> None:
         check_positive("n_chroma", n_chroma)
+        check_tuning(tuning)
+        bins = (framing or Framing()).bins
+        check_weights(f"filters of {n_chroma} pitch classes", n_chroma * bins, "fewer n_chroma or less n_fft")
         super().__init__(sample_rate, framing, chroma_names(n_chroma))
         self.norm, self.tuning = norm, tuning
         self._estimate = Tuning(sample_rate, bins_per_octave=n_chroma, framing=self.framing)
@@ -146,7 +152,7 @@ class ChromaCens(Feature):
         self.chroma, self.norm, self.reach = chroma, norm, chroma.reach
         weights = np.ones(1)
         if win_len_smooth is not None:
-            check_positive("win_len_smooth", win_len_smooth)
+            check_positive("win_len_smooth", win_len_smooth, MOST_FRAMES)
             weights = librosa.filters.get_window(smoothing_window, win_len_smooth + 2, fftbins=False)
         self._keep("weights", weights / weights.sum())
         if not isinstance(self.reach, str):

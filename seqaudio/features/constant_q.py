@@ -20,10 +20,11 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.arrays import constant
 from seqaudio.features.contract import Feature
-from seqaudio.features.framing import check_pad_mode, check_positive, map_frames, pad
+from seqaudio.features.framing import MOST, check_pad_mode, check_positive, check_weights, map_frames, pad
 from seqaudio.features.resampling import decimation
-from seqaudio.features.tuning import NEEDS_TUNING, Tuning
+from seqaudio.features.tuning import NEEDS_TUNING, Tuning, check_tuning
 
+MOST_BINS, MOST_OCTAVES, MOST_NORM = 2**14, 32, 100
 LOWEST = float(librosa.note_to_hz("C1"))
 
 
@@ -52,10 +53,17 @@ class Scale:
     window: str = "hann"
 
     def __post_init__(self) -> None:
-        for name in ("n_bins", "bins_per_octave", "hop_length"):
-            check_positive(name, getattr(self, name))
-        if not (self.fmin > 0 and self.filter_scale > 0 and 0 <= self.sparsity < 1):
-            raise OptionError("give fmin and filter_scale above 0, and sparsity from 0 to below 1")
+        check_positive("n_bins", self.n_bins, MOST_BINS)
+        check_positive("bins_per_octave", self.bins_per_octave, MOST_BINS)
+        check_positive("hop_length", self.hop_length)
+        if not (0 < self.fmin <= MOST and self.filter_scale > 0 and 0 <= self.sparsity < 1):
+            raise OptionError(f"give fmin above 0 and at most {MOST}, filter_scale above 0, sparsity from 0 to below 1")
+        if self.norm and (0 < self.norm < 1 / MOST_NORM or MOST_NORM < self.norm < np.inf):
+            raise OptionError(f"norm is {self.norm:g}, it must be {1 / MOST_NORM} to {MOST_NORM}, 0, infinity or None")
+        if self.n_bins > MOST_OCTAVES * self.bins_per_octave:
+            raise OptionError(
+                f"n_bins is {self.n_bins}, it must be at most {MOST_OCTAVES} octaves of {self.bins_per_octave}"
+            )
 
     def frequencies(self, tuning: float = 0.0) -> NDArray[np.float64]:
         """Of all bins, in Hz."""
@@ -109,6 +117,7 @@ class Cqt(Feature):
     ) -> None:
         scale = scale or Scale()
         check_pad_mode(pad_mode)
+        check_tuning(tuning)
         names = tuple(librosa.hz_to_note(scale.frequencies(), cents=scale.bins_per_octave != 12, unicode=False))
         super().__init__(sample_rate, scale.hop_length, names)
         self.scale, self.tuning, self.pad_mode = scale, tuning, pad_mode
@@ -159,6 +168,8 @@ def octave_filters(sample_rate: int, scale: Scale, tuning: float) -> tuple[Octav
             f"the filter at {frequencies[-1]:.0f} Hz reaches to {cutoff:.0f} Hz, above half of {sample_rate} Hz; "
             "give fewer n_bins or a lower fmin"
         )
+    longest = 2 * scale.n_bins * float(lengths.max())
+    check_weights(f"filters of {scale.n_bins} bins", longest, "fewer n_bins, a higher fmin or less filter_scale")
     count = -(-scale.n_bins // scale.bins_per_octave)
     halved = early_factor(sample_rate, cutoff, scale.hop_length, count)
     hop, rate = scale.hop_length // halved, sample_rate / halved

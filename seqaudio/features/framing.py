@@ -7,8 +7,10 @@ that its middle lies there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import librosa
 import numpy as np
@@ -20,6 +22,9 @@ from seqaudio.errors import OptionError
 
 BLOCK = 1 << 17  # samples of the frames that are worked on at once; with what is made of them they stay in a cache
 LARGE_BLOCK = 1 << 27  # of a GPU, so that a batch of long files does not fill it
+MOST = 2**24  # of anything that is counted: more samples than an hour of speech has
+MOST_FFT = 2**20  # samples of a frame, a minute of speech
+MOST_WEIGHTS = 2**26  # numbers of filters, half a gigabyte
 PAD_MODES = ("constant", "reflect", "edge")
 
 
@@ -50,8 +55,8 @@ class Framing:
     precise: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("n_fft", "hop_length"):
-            check_positive(name, getattr(self, name))
+        check_positive("n_fft", self.n_fft, MOST_FFT)
+        check_positive("hop_length", self.hop_length)
         if self.win_length is not None and not 1 <= self.win_length <= self.n_fft:
             raise OptionError(f"win_length is {self.win_length}, it must be 1 to n_fft ({self.n_fft})")
         check_pad_mode(self.pad_mode)
@@ -103,10 +108,19 @@ def window_of(framing: Framing) -> NDArray[np.float64]:
     return padded
 
 
-def check_positive(name: str, value: int) -> None:
-    """Raises OptionError unless it is a whole number above 0."""
-    if int(value) != value or value < 1:
+def check_positive(name: str, value: object, most: int = MOST) -> None:
+    """Raises OptionError unless it is a whole number from 1 to ``most``."""
+    number = float(value) if isinstance(value, Real) else math.nan
+    if not (number >= 1 and number.is_integer()):
         raise OptionError(f"{name} is {value!r}, it must be a whole number of 1 or more")
+    if number > most:
+        raise OptionError(f"{name} is {number:.12g}, it must be at most {most}")
+
+
+def check_weights(what: str, count: float, advice: str) -> None:
+    """Raises OptionError for filters or tables of so many numbers that they would fill the memory."""
+    if not count <= MOST_WEIGHTS:
+        raise OptionError(f"{what} would be {count:.3g} numbers, at most {MOST_WEIGHTS} are made; give {advice}")
 
 
 def check_pad_mode(mode: str) -> None:

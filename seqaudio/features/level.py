@@ -66,6 +66,9 @@ class ZeroCrossingRate(Feature):
         return ((frames[..., -1] - frames[..., 0]).to(samples.dtype) / length)[:, None]
 
 
+MOST_STEPS = 2**24  # that float32 tells apart
+
+
 class MuLaw(Feature):
     """Each sample as a whole number on a scale that is finer where sound is quiet, int64, (..., 1, time).
 
@@ -84,8 +87,8 @@ class MuLaw(Feature):
 
     def __init__(self, sample_rate: int, *, mu: int = 255, peer: Preset = "librosa") -> None:
         super().__init__(sample_rate, 1, ("mu-law code",))
-        if not mu > 0:
-            raise OptionError(f"mu is {mu}, it must be above 0")
+        if not 0 < mu <= MOST_STEPS:
+            raise OptionError(f"mu is {mu}, it must be above 0 and at most {MOST_STEPS}")
         self.mu, self.peer, self.reach = mu, peer, (0, 1)
 
     def _rows(self, samples: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature, hertz
-from seqaudio.features.framing import Framing, check_positive
+from seqaudio.features.framing import MOST, Framing, check_positive, check_weights
 from seqaudio.features.mel_scale import mel_corners, mel_triangles
 from seqaudio.features.presets import Preset
 from seqaudio.features.spectrum import (
@@ -64,12 +64,11 @@ class Mel(SpectralFeature):
         framing: Framing | None = None,
     ) -> None:
         framing = framing or Framing()
-        check_positive("n_mels", n_mels)
-        if n_mels > MOST_BANDS:
-            raise OptionError(f"n_mels is {n_mels}, it must be at most {MOST_BANDS}")
+        check_positive("n_mels", n_mels, MOST_BANDS)
+        check_weights(f"filters of {n_mels} bands", n_mels * framing.bins, "fewer n_mels or less n_fft")
         top = float(sample_rate / 2 if fmax is None else fmax)
-        if not 0 <= fmin < top:
-            raise OptionError(f"fmin is {fmin} and fmax {top:g} Hz; give 0 <= fmin < fmax")
+        if not 0 <= fmin < top <= MOST:
+            raise OptionError(f"fmin is {fmin} and fmax {top:g} Hz; give 0 <= fmin < fmax, at most {MOST}")
         if norm not in ("slaney", None):
             raise OptionError(f"norm is {norm!r}, it must be 'slaney' or None")
         centres = mel_corners(n_mels, fmin, top, htk)[1:-1]
@@ -128,8 +127,9 @@ class Mfcc(Feature):
         check_positive("n_mfcc", n_mfcc)
         if n_mfcc > levels.bins:
             raise OptionError(f"n_mfcc is {n_mfcc}, it must be at most n_mels ({levels.bins})")
-        if dct_type not in (1, 2, 3) or norm not in ("ortho", None) or lifter < 0:
-            raise OptionError("give dct_type 1, 2 or 3, norm 'ortho' or None, lifter 0 or more")
+        if dct_type not in (1, 2, 3) or norm not in ("ortho", None) or not 0 <= lifter <= MOST:
+            raise OptionError(f"give dct_type 1, 2 or 3, norm 'ortho' or None, lifter from 0 to {MOST}")
+        check_weights(f"cosines of {levels.bins} bands", levels.bins**2, "fewer n_mels")
         names = tuple(f"mfcc {number}" for number in range(n_mfcc))
         super().__init__(levels.sample_rate, levels.hop_length, names, levels.offset)
         self.levels, self.reach = levels, levels.reach

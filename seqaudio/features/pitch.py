@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature
-from seqaudio.features.framing import check_pad_mode, check_positive
+from seqaudio.features.framing import MOST_FFT, check_pad_mode, check_positive, check_weights
 
 LOWEST, HIGHEST = (float(librosa.note_to_hz(note)) for note in ("C2", "C7"))
 FASTEST = 35.92  # octaves a second that a pitch may move
@@ -56,7 +56,7 @@ class Pyin(Feature):
         resolution: float = 0.1,
         switch_prob: float = 0.01,
     ) -> None:
-        check_positive("frame_length", frame_length)
+        check_positive("frame_length", frame_length, MOST_FFT)
         check_pad_mode(pad_mode)
         if not 0 < fmin < fmax <= sample_rate / 2:
             raise OptionError(f"fmin is {fmin:g} and fmax {fmax:g} Hz; give 0 < fmin < fmax <= {sample_rate / 2:g}")
@@ -65,12 +65,15 @@ class Pyin(Feature):
         if not (0 < resolution < 1 and 0 <= switch_prob <= 1):
             raise OptionError("give resolution between 0 and 1, and switch_prob from 0 to 1")
         hop = hop_length or frame_length // 4
+        check_positive("hop_length", hop)
         steps = round(FASTEST * 12 * hop / sample_rate), 12 * np.log2(fmax / fmin)
         if steps[0] >= steps[1]:
             raise OptionError(
                 f"from one frame to the next a pitch may move {steps[0]} semitones, and {fmin:g} to {fmax:g} Hz have "
                 f"{steps[1]:.1f}; give less hop_length, or more between fmin and fmax"
             )
+        pitches = steps[1] / resolution
+        check_weights(f"changes between {pitches:.3g} pitches", (2 * pitches) ** 2, "a coarser resolution")
         names = "f0", "voiced", "voiced probability"
         super().__init__(sample_rate, hop, names, 0.0 if center else frame_length / 2)
         self._track = partial(

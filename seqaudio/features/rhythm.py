@@ -24,6 +24,9 @@ Aggregate = Literal["mean", "median"]
 TEMPO_S = 8.0  # heard at once for a tempo
 
 
+MOST_FRAMES = 2**14  # of a lag or a window, minutes
+
+
 class OnsetStrength(Feature):
     """By how much the levels in mel bands rise, (..., 1, frames).
 
@@ -38,7 +41,7 @@ class OnsetStrength(Feature):
     """
 
     def __init__(self, levels: LogMel, *, lag: int = 1, aggregate: Aggregate = "mean", center: bool = True) -> None:
-        check_positive("lag", lag)
+        check_positive("lag", lag, MOST_FRAMES)
         if aggregate not in ("mean", "median"):
             raise OptionError(f"aggregate is {aggregate!r}, it must be 'mean' or 'median'")
         super().__init__(levels.sample_rate, levels.hop_length, ("onset strength",))
@@ -72,7 +75,7 @@ class Tempogram(Feature):
     def __init__(
         self, onsets: OnsetStrength, *, win_length: int = 384, window: str = "hann", norm: float | None = np.inf
     ) -> None:
-        check_positive("win_length", win_length)
+        check_positive("win_length", win_length, MOST_FRAMES)
         seconds = onsets.times(win_length)
         super().__init__(onsets.sample_rate, onsets.hop_length, tuple(f"{lag:.3f} s" for lag in seconds))
         self.onsets, self.norm, self.reach = onsets, norm, onsets.reach

@@ -77,6 +77,9 @@ class SpectralBandwidth(SpectralFeature):
         return torch.where(empty, 0.0, torch.where(empty, 1.0, spread).pow(1 / self.p))
 
 
+MOST_OCTAVES = 64
+
+
 class SpectralContrast(SpectralFeature):
     """How far peaks stand out of valleys, in octave bands, in decibels, (..., n_bands + 1, frames).
 
@@ -105,10 +108,12 @@ class SpectralContrast(SpectralFeature):
         top_db: float | None = 80.0,
         framing: Framing | None = None,
     ) -> None:
-        check_positive("n_bands", n_bands)
+        check_positive("n_bands", n_bands, MOST_OCTAVES)
         check_decibels(1.0, top_db)
-        if not (0 < quantile < 1 and fmin > 0):
-            raise OptionError(f"quantile is {quantile} and fmin {fmin}; give 0 < quantile < 1 and fmin above 0")
+        if not (0 < quantile < 1 and 0 < fmin <= sample_rate / 2):
+            raise OptionError(
+                f"quantile is {quantile} and fmin {fmin}; give 0 < quantile < 1 and 0 < fmin <= {sample_rate / 2:g}"
+            )
         edges = np.array([0.0, *(fmin * 2.0 ** np.arange(n_bands + 1))])
         if edges[-2] >= sample_rate / 2:
             raise OptionError(f"a band begins at {edges[-2]:.0f} Hz, above half of {sample_rate}; give fewer n_bands")

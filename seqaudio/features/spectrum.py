@@ -13,6 +13,8 @@ from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature, hertz
 from seqaudio.features.framing import Framing, map_frames, pad, window_of
 
+MOST_AMIN = 1e30  # that float32 holds
+
 
 class SpectralFeature(Feature):
     """A feature whose frames are made of the spectra one by one; the spectrogram as a whole is never kept."""
@@ -103,8 +105,8 @@ def decibels(power: Tensor, ref: float = 1.0, amin: float = 1e-10, top_db: float
 
 def check_decibels(amin: float, top_db: float | None) -> None:
     """Raises OptionError for a value outside its range."""
-    if not amin > 0:
-        raise OptionError(f"amin is {amin}, it must be above 0")
+    if not 0 < amin <= MOST_AMIN:
+        raise OptionError(f"amin is {amin}, it must be above 0 and at most {MOST_AMIN:g}")
     if top_db is not None and top_db < 0:
         raise OptionError(f"top_db is {top_db}, it must be 0 or more, or None")
 

@@ -11,12 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqaudio.errors import OptionError
 from seqaudio.features.framing import Framing
 from seqaudio.features.spectrum import Spectrogram
 
 NEEDS_TUNING = "its tuning is estimated from the whole recording; give tuning (0.0 for A = 440 Hz)"
 LOWEST_HZ, HIGHEST_HZ = 150.0, 4000.0
+MOST_TUNING = 100  # bins
 QUIETEST = 0.1  # of the loudest frequency of the same frame, for a peak
+
+
+def check_tuning(tuning: float | None) -> None:
+    """Raises OptionError unless it is None or a number of bins that may be meant."""
+    if tuning is not None and not abs(tuning) <= MOST_TUNING:
+        raise OptionError(f"tuning is {tuning}, it must be from -{MOST_TUNING} to {MOST_TUNING} bins")
 
 
 class Tuning:
