@@ -62,7 +62,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
     except OSError as problem:  # a full disk, a folder without permission, a name too long: the system's words
         place = f"{shown(problem.filename)}: " if isinstance(problem.filename, (str, os.PathLike)) else ""
-        _fail(f"{place}{problem.strerror or problem}; check the path, its permissions and the disk", 1)
+        from seqaudio.files.atomic import reason_of
+
+        _fail(f"{place}{reason_of(problem)}; check the path, its permissions and the disk", 1)
     except RecursionError:
         _fail("the input is nested too deeply to be read; simplify it", 1)
     except SystemExit:

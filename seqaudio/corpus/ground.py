@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from seqaudio.errors import BadFileError, OptionError
-from seqaudio.files.atomic import read_bytes, shown
+from seqaudio.files.atomic import read_bytes, reason_of, shown
 from seqaudio.files.limits import Limits
 
 FILES = {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "files.jsonl", "report.txt"}
@@ -43,8 +43,7 @@ def ground_of(out: str | os.PathLike[str]) -> tuple[Path, Path]:
 
 def cannot_be_written(out: str | os.PathLike[str], problem: Exception) -> OptionError:
     """The system's reason, under the name that the user gave."""
-    reason = getattr(problem, "strerror", None) or str(problem)
-    return OptionError(f"{shown(out)}: cannot be written: {reason}; check its folder, or name another one")
+    return OptionError(f"{shown(out)}: cannot be written: {reason_of(problem)}; check its folder, or name another one")
 
 
 @contextmanager

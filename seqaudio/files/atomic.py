@@ -48,7 +48,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         raise BadFileError(
-            f"{shown(path)}: cannot be read: {_reason(error)}; check the path and its permissions"
+            f"{shown(path)}: cannot be read: {reason_of(error)}; check the path and its permissions"
         ) from None
 
 
@@ -131,8 +131,11 @@ def shown(path: str | os.PathLike[str]) -> str:
 def _unwritable(name: str, error: Exception) -> BadFileError:
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
     advice = "make room on the disk" if full else "check the folder and its permissions"
-    return BadFileError(f"{name}: cannot be written: {_reason(error)}; {advice}")
+    return BadFileError(f"{name}: cannot be written: {reason_of(error)}; {advice}")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a path cannot be read or written, in the system's words, but where these say what is not the matter."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "a file stands where a folder is needed"
     return getattr(error, "strerror", None) or str(error)

@@ -160,6 +160,15 @@ def test_a_picture_that_cannot_be_written_is_told_before_any_work(seqaudio, prim
     assert [path.name for path in tmp_path.iterdir()] == ["loop.flac"]
 
 
+@pytest.mark.parametrize("command", ["continue", "features"])
+def test_a_file_where_a_folder_is_needed_is_told_as_such(seqaudio, primer, tmp_path: Path, command) -> None:  # noqa: F811
+    (tmp_path / "file").write_text("of mine")
+    out = "file/out.wav" if command == "continue" else "file/out"
+    code = {"continue": 1, "features": 2}[command]
+    fails(seqaudio(command, primer, "-o", out), code, "file", "a file stands where a folder is needed")
+    assert (tmp_path / "file").read_text() == "of mine"
+
+
 def test_silence_and_files_that_are_no_sound_are_one_line(seqaudio, tmp_path: Path) -> None:  # noqa: F811
     write_audio(Waveform(np.zeros(RATE), RATE), tmp_path / "nothing.wav")
     fails(seqaudio("continue", "nothing.wav"), 3, "nothing.wav", "silence")
