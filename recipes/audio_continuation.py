@@ -146,12 +146,12 @@ class Bench:
                 for row in ("real", "null", "codes", "ppm", "copy")
                 if row not in rows
             }
+            for row, done in waiting.items():
+                rows[row] = done.result()
+                self.journal.save()
             self.journal.train(
                 pool, self._asked(seeds), train, self.path, self.plan, self.sounds, what="training", said=said
             )
-            for row, done in waiting.items():
-                rows[row] = done.result()
-        self.journal.save()
 
     def _asked(self, seeds: int) -> Iterator[Record]:
         for seed, way, cell in itertools.product(range(seeds), ("", MEMORY, MIXTURE), CELLS):
