@@ -152,6 +152,7 @@ class Bench:
             self.journal.train(
                 pool, self._asked(seeds), train, self.path, self.plan, self.sounds, what="training", said=said
             )
+        self.journal.save()
 
     def _asked(self, seeds: int) -> Iterator[Record]:
         for seed, way, cell in itertools.product(range(seeds), ("", MEMORY, MIXTURE), CELLS):
