@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +13,9 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
+Key = TypeVar("Key")
+
+MOST_KEPT = 64  # filters of some tunings; a constant-Q transform has one for each octave
 
 
 def as_tensor(samples: Tensor | NDArray[Any]) -> Tensor:
@@ -31,6 +35,15 @@ def constant(values: NDArray[Any], like: Tensor) -> Tensor:
     """Numbers that never change, in the precision of samples, where they are."""
     with torch.inference_mode(False):  # or they could not take part in a gradient later
         return torch.tensor(values, dtype=like.dtype, device=like.device)
+
+
+def kept(cache: dict[Key, Tensor], key: Key, make: Callable[[], Tensor]) -> Tensor:
+    """What is kept under a key, made where it is not there; the oldest goes where ``MOST_KEPT`` are there."""
+    if key not in cache:
+        while len(cache) >= MOST_KEPT:
+            del cache[next(iter(cache))]
+        cache[key] = make()
+    return cache[key]
 
 
 def as_given(made: Tensor, given: Array) -> Array:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seqaudio.errors import OptionError
+from seqaudio.features.arrays import constant, kept
 from seqaudio.features.constant_q import Cqt
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import Framing, check_positive, check_weights
@@ -67,6 +68,7 @@ class ChromaStft(SpectralFeature):
         check_weights(f"filters of {n_chroma} pitch classes", n_chroma * bins, "fewer n_chroma or less n_fft")
         super().__init__(sample_rate, framing, chroma_names(n_chroma))
         self.norm, self.tuning = norm, tuning
+        self._tuned: dict[tuple[float, torch.dtype, torch.device], Tensor] = {}
         self._estimate = Tuning(sample_rate, bins_per_octave=n_chroma, framing=self.framing)
         if tuning is None:
             self.reach = NEEDS_TUNING
@@ -84,11 +86,12 @@ class ChromaStft(SpectralFeature):
 
     def _filters(self, tuning: float, like: Tensor) -> Tensor:
         """(n_chroma, frequencies) for a tuning."""
-        name = f"filters {tuning}"
-        if name not in self._constants:
+
+        def make() -> Tensor:
             rate, n_fft = self.sample_rate, self.framing.n_fft
-            self._keep(name, librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=tuning, n_chroma=self.bins))
-        return self._constant(name, like)
+            return constant(librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=tuning, n_chroma=self.bins), like)
+
+        return kept(self._tuned, (tuning, like.dtype, like.device), make)
 
 
 class ChromaCqt(Feature):

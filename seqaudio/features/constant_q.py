@@ -8,7 +8,7 @@ filters as they are in time, and its halving of the rate soxr's filter as a prod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import librosa
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
-from seqaudio.features.arrays import constant
+from seqaudio.features.arrays import constant, kept
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import MOST, check_pad_mode, check_positive, check_weights, map_frames, pad
 from seqaudio.features.resampling import decimation
@@ -139,9 +139,8 @@ class Cqt(Feature):
             if octave.halved > 1:
                 samples = decimation(octave.halved)(samples)
             key = tuning, number, samples.dtype, samples.device
-            if key not in self._filters:
-                self._filters[key] = constant(octave.filters, samples)
-            made.append(self._filtered(samples, self._filters[key], octave.hop_length))
+            filters = kept(self._filters, key, partial(constant, octave.filters, samples))
+            made.append(self._filtered(samples, filters, octave.hop_length))
         shortest = min(each.shape[1] for each in made)
         return torch.cat([each[:, :shortest] for each in reversed(made)], -1).transpose(-1, -2)
 
