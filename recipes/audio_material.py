@@ -33,7 +33,7 @@ from seqaudio.files.atomic import read_bytes, write_bytes
 from seqaudio.files.audio import AUDIO_SUFFIXES, read_audio
 from seqaudio.files.limits import Limits
 from seqaudio.files.npz import npz_bytes, read_npz
-from seqaudio.music.pretty import played
+from seqaudio.music.pretty import played, player
 from seqaudio.music.waveform import Waveform
 from seqaudio.structure.audio import chroma_recurrence, phase_randomised, stripe_energy
 from seqaudio.tokens.audio_codes import AudioCodes
@@ -130,9 +130,10 @@ def make_material(source: str, folder: Path, size: Size, jobs: int) -> tuple[str
     recordings = [path for path in sorted(Path(source).rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
     corpus = None if recordings else _prepared(source, folder, jobs)
     origin = corpus.fingerprint if corpus else _fingerprint(recordings)
-    name = hashlib.sha256(f"{origin} {size} {RATE} {HOP} {BINS} {RANGE_DB}".encode()).hexdigest()[:12]
+    plays = player() if corpus else ""
+    name = hashlib.sha256(f"{origin} {plays} {size} {RATE} {HOP} {BINS} {RANGE_DB}".encode()).hexdigest()[:12]
     path = folder / f"frames-{name}.npz"
-    what = f"{len(recordings)} recordings" if recordings else "a prepared corpus, played by pretty_midi"
+    what = f"{len(recordings)} recordings" if recordings else f"a prepared corpus, played by {plays}"
     if not path.is_file():
         splits: dict[str, list[Frames]] = {split: [] for split in SPLITS}
         most = dict(zip(SPLITS, size.pieces, strict=True))

@@ -146,6 +146,15 @@ def _pedal_spans_s(instrument: pretty_midi.Instrument) -> list[tuple[float, floa
     return spans
 
 
+def player() -> str:
+    """What :func:`played` plays with here: ``FluidSynth`` or ``pretty_midi``."""
+    try:
+        to_pretty_midi(Score.from_notes([0], [1], [60])).fluidsynth()  # without a note it would not be asked for
+    except ImportError:
+        return "pretty_midi"
+    return "FluidSynth"
+
+
 def played(score: Score, sample_rate: int = 22_050) -> Waveform:
     """A piece as sound: by FluidSynth where pyfluidsynth is installed, else by pretty_midi, without drums.
 

@@ -1,10 +1,11 @@
 """Is a score played as it is written?"""
 
 import numpy as np
+import pretty_midi
 import pytest
 
 from seqaudio.music import Score
-from seqaudio.music.pretty import played
+from seqaudio.music.pretty import played, player
 
 
 def test_each_note_sounds_at_its_pitch_and_time() -> None:
@@ -22,3 +23,20 @@ def test_each_note_sounds_at_its_pitch_and_time() -> None:
 
 def test_a_piece_without_notes_is_silent() -> None:
     assert not played(Score.from_notes([], [], []), 8000).samples.any()
+
+
+def test_who_plays_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    score = Score.from_notes([0], [480], [60])
+
+    def missing(midi: pretty_midi.PrettyMIDI, fs: int = 44100) -> np.ndarray:
+        raise ImportError("no fluidsynth")
+
+    def there(midi: pretty_midi.PrettyMIDI, fs: int = 44100) -> np.ndarray:
+        return np.full(123, 0.1 * len(midi.instruments))
+
+    monkeypatch.setattr(pretty_midi.PrettyMIDI, "fluidsynth", missing)
+    assert player() == "pretty_midi"
+    assert len(played(score, 8000)) > 123
+    monkeypatch.setattr(pretty_midi.PrettyMIDI, "fluidsynth", there)
+    assert player() == "FluidSynth"
+    assert len(played(score, 8000)) == 123

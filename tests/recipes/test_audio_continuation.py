@@ -235,3 +235,16 @@ def test_a_damaged_log_is_refused(page, tmp_path):
     path.write_text(json.dumps({"trainings": [{"row": "lstm"}]}))
     with pytest.raises(CheckpointError, match="not a log of audio_continuation"):
         page.read_log(path)
+
+
+@pytest.mark.parametrize("name", ["FluidSynth", "pretty_midi"])
+def test_what_was_done_says_who_played(material, monkeypatch, tmp_path, name):
+    class Corpus:
+        fingerprint = "abc"
+
+    pieces = [(split, lambda: Waveform(loop(6), RATE)) for split in material.SPLITS]
+    monkeypatch.setattr(material, "_prepared", lambda *_: Corpus())
+    monkeypatch.setattr(material, "_of_corpus", lambda *_: pieces)
+    monkeypatch.setattr(material, "player", lambda: name)
+    size = material.Size(pieces=(1, 1, 1), heard=20, written=20)
+    assert material.make_material("notes", tmp_path, size, 1)[2] == f"a prepared corpus, played by {name}"
