@@ -1,6 +1,7 @@
 """Does everything that the README and the docs tell people to type work as it stands there?"""
 
 import importlib.util
+import itertools
 import re
 import shlex
 import shutil
@@ -86,24 +87,34 @@ def test_what_the_docs_tell_people_to_type_runs(
     page: str, blocks: int, newcomer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(newcomer)
-    ran, python = 0, []
-    for language, block in BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
+    ran = 0
+    blocks_of_page = BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    for language, together in itertools.groupby(blocks_of_page, key=lambda found: found[0]):
+        code = [block for _, block in together]
+        ran += len(code)
         if language == "bash":
-            for line in block.strip().splitlines():
-                program, *arguments = shlex.split(line)
-                assert program == "seqaudio"
-                shorter = ["--set", "training.epochs=1"] if arguments[0] == "train" else []
-                if "midi-tokenizers" not in arguments or importlib.util.find_spec("miditok"):
-                    run([*arguments, *shorter])
-        elif "MidiTok" not in block or importlib.util.find_spec("miditok"):
+            _run_commands("".join(code))
+        else:
             assert language == "python"
-            python.append(block)
-        ran += 1
+            has_miditok = importlib.util.find_spec("miditok")
+            _run_python([block for block in code if "MidiTok" not in block or has_miditok], newcomer)
     assert ran == blocks
-    # each block by itself, in one process, since most of the time of a new one is imports
+
+
+def _run_commands(block: str) -> None:
+    for line in block.strip().splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "seqaudio"
+        shorter = ["--set", "training.epochs=1"] if arguments[0] == "train" else []
+        if "midi-tokenizers" not in arguments or importlib.util.find_spec("miditok"):
+            run([*arguments, *shorter])
+
+
+def _run_python(blocks: list[str], folder: Path) -> None:
+    """Each by itself, but in one process, since most of the time of a new one is imports."""
     code = "import sys\nfor block in sys.argv[1:]: exec(compile(block, block, 'exec'), {'__name__': '__main__'})"
-    command = [sys.executable, "-W", "error", "-c", code, *python]
-    done = subprocess.run(command, cwd=newcomer, capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", "-c", code, *blocks]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
