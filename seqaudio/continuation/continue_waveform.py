@@ -108,7 +108,7 @@ def hear_primer(recording: Waveform, *, seed: int = 0) -> SoundPrimer:
     codes = codebook.ids(codebook.encode(vectors))
     halves = [codes[: len(codes) // 2], codes[len(codes) // 2 :]]  # so that how far a copy is to be trusted can be told
     model = MatchCopy(lambda: PPM(ORDER, vocabulary_size=len(codebook.vocabulary))).fit(halves)
-    returning = Returning.of(model, codes, quiet=len(units) - units.sounding, loop=units.loop)
+    returning = Returning.of(model, codes, None if units.died_away else units.loop)
     return SoundPrimer(recording, heard, units, codebook, codes, returning)
 
 
@@ -203,6 +203,8 @@ def write_codes(
     while filled < needed:
         phase = (units.phases[-1] + len(nats)) % units.parts
         there = np.flatnonzero(phases == phase) if (phases == phase).any() else np.arange(units.sounding)
+        if units.died_away and not nats:
+            there = there[:1]  # it begins anew, as it began
         allowed = np.zeros(len(primer.codebook.vocabulary), bool)
         allowed[primer.codes[there]] = True
         run = next((n for n, code in enumerate(reversed(past)) if code != past[-1]), len(past))

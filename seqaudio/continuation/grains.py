@@ -52,7 +52,7 @@ def tail_distances(units: Units, samples: int) -> Floats:
     to_frames = RATE / HOP / units.sample_rate
     begin, end = int(np.ceil(units.bounds[-1] * to_frames)), int(samples * to_frames)
     spread = float(np.sqrt(2 * units.frames.var(axis=0).sum()))
-    if end <= begin or units.sounding < len(units) or spread <= 0:
+    if end <= begin or units.died_away or spread <= 0:
         return np.zeros(units.sounding)
     tail = units.frames[begin:end]
     starts = np.ceil(units.bounds[: units.sounding] * to_frames).astype(np.int64)

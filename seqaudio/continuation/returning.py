@@ -29,23 +29,19 @@ class Returning:
 
     Attributes:
         model: of codes.
-        heard: codes of the recording, one for each sounding unit.
-        quiet: units of a quiet end behind them, which have no code.
         loop: units from a sound to its return; None: nothing returns, and it is the model alone.
         weight: w, the share of codes that stood a loop before too, counting one miss more than there was.
     """
 
     model: Predictor
-    heard: int
-    quiet: int
     loop: int | None
     weight: float
 
     @classmethod
-    def of(cls, model: Predictor, codes: Ints, *, quiet: int, loop: int | None) -> Returning:
+    def of(cls, model: Predictor, codes: Ints, loop: int | None) -> Returning:
         """A fitted model of the codes of a recording, and how far these return."""
         again = codes[loop:] == codes[:-loop] if loop else np.zeros(0, bool)
-        return cls(model, len(codes), quiet, loop, float(again.sum() / (len(again) + 1)))
+        return cls(model, loop, float(again.sum() / (len(again) + 1)))
 
     def log_probabilities(self, past: Sequence[int]) -> Floats:
         """Of every code behind those of the recording and what was written since, (vocabulary,)."""
@@ -57,10 +53,5 @@ class Returning:
         return mixed
 
     def copy(self, past: Sequence[int]) -> int | None:
-        """The code of the unit a loop ago; None where that has none, or nothing returns."""
-        if self.loop is None:
-            return None
-        if self.loop <= len(past) - self.heard:
-            return past[-self.loop]
-        place = len(past) + self.quiet - self.loop
-        return past[place] if 0 <= place < self.heard else None
+        """The code of the unit a loop ago; None where there was none, or nothing returns."""
+        return past[-self.loop] if self.loop is not None and self.loop <= len(past) else None

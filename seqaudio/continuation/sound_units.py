@@ -74,6 +74,11 @@ class Units:
         return len(self.vectors)
 
     @property
+    def died_away(self) -> bool:
+        """Whether it has a quiet end, behind which music begins anew."""
+        return self.sounding < len(self)
+
+    @property
     def weights(self) -> Floats:
         """How much each number of a vector counts, so that loudness and pitch classes count the same."""
         return np.append(np.full(SLICES * MELS, (SLICES * MELS) ** -0.5), np.full(CLASSES, CLASSES**-0.5))

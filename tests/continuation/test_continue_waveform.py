@@ -248,11 +248,24 @@ def test_behind_a_note_that_has_died_away_something_begins():
     sound = np.concatenate([melody(16), np.zeros(int(1.5 * RATE), np.float32)])
     primer = Waveform(sound + 1e-4 * RNG(0).normal(size=len(sound)), RATE)
     heard = hear_primer(primer)
-    assert heard.units.sounding < len(heard.units)
+    assert heard.units.died_away
     for piece in continue_waveform(primer, 4, num_outputs=3):
         assert piece.path.max() < heard.units.sounding
         power = np.square(piece.waveform.samples).mean() / np.square(primer.samples[:, : 4 * RATE]).mean()
         assert 0.2 < power < 5
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5])
+def test_a_note_that_has_died_away_is_struck_again(temperature):
+    """A dying sound is like itself after any time, but that is no loop to go on in."""
+    time_s = np.arange(6 * RATE) / RATE
+    strings = sum(np.sin(2 * np.pi * k * 82.4 * (1 + 1e-4 * k) * time_s) / k for k in range(1, 9))
+    sound = Waveform(0.2 * strings * np.exp(-0.9 * time_s), RATE)
+    assert hear_primer(sound).units.died_away
+    for piece in continue_waveform(sound, 3, num_outputs=3, seed=1, sampling=Sampling(temperature=temperature)):
+        first = np.square(piece.waveform.samples[:, : RATE // 2]).mean()
+        assert first > 0.25 * np.square(sound.samples[:, : RATE // 2]).mean()
+        assert first > 100 * np.square(sound.samples[:, -RATE // 2 :]).mean()
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.5])

@@ -136,14 +136,12 @@ def test_hiss_is_not_moved_onto_hiss():
 def test_a_copy_of_the_loop_is_trusted_as_far_as_it_returned():
     loop = [3, 4, 5, 4] * 6
     model = PPM(1, vocabulary_size=7).fit([np.array(loop)])
-    steady = Returning.of(model, np.array(loop), quiet=0, loop=4)
+    steady = Returning.of(model, np.array(loop), 4)
     assert steady.weight == pytest.approx(20 / 21)
     assert np.exp(steady.log_probabilities(loop)).sum() == pytest.approx(1)
     assert [steady.copy(loop + loop[:n]) for n in range(6)] == (loop + loop)[:6]
     assert steady.log_probabilities([*loop, 3, 4]).argmax() == 5, "counts of one code cannot know"
-    silent = Returning.of(model, np.array(loop), quiet=3, loop=4)
-    assert [silent.copy(loop + [6] * n) for n in range(6)] == [4, None, None, None, 6, 6], "a quiet end has no codes"
-    never = Returning.of(model, np.arange(24) // 4, quiet=0, loop=4)
-    alone = Returning.of(model, np.array(loop), quiet=0, loop=None)
+    never = Returning.of(model, np.arange(24) // 4, 4)
+    alone = Returning.of(model, np.array(loop), None)
     for other in (never, alone):
         np.testing.assert_array_equal(other.log_probabilities(loop), model.log_probabilities(loop))
