@@ -215,7 +215,7 @@ def test_what_cannot_be_is_refused_in_one_line():
         (lambda: feature("pyin", RATE, resolution=1e-6), "give a coarser resolution"),
         (lambda: feature("hpss", RATE, kernel_size=10**7 + 1), "kernel_size is 10000001, it must be at most 4097"),
         (lambda: feature("stft", RATE, n_fft=float("inf")), "stft: cannot convert float infinity"),
-        (lambda: feature("mel", RATE, n_mels="many"), "n_mels is many, it must be a whole number of 1 or more"),
+        (lambda: feature("mel", RATE, n_mels="many"), "n_mels is 'many', it must be a whole number of 1 or more"),
         (lambda: feature("log_mel", RATE, amin=1e300), "amin is 1e.300, it must be above 0 and at most 1e.30"),
         (lambda: feature("mel", RATE, fmin=9000.0, fmax=100.0), "give 0 <= fmin < fmax"),
         (lambda: feature("mel", 0), "sample_rate is 0"),
