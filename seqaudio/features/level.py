@@ -11,7 +11,6 @@ from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import Framing, map_frames, pad
 from seqaudio.features.presets import Preset
-from seqaudio.features.torchaudio_import import import_torchaudio
 
 CODED = 1 << 15  # samples at once, which stay in a cache
 
@@ -93,16 +92,20 @@ class MuLaw(Feature):
 
     def _rows(self, samples: Tensor) -> Tensor:
         at_once = CODED if samples.is_cpu else samples.shape[-1]
-        blocks = [self._codes(block) for block in torch.split(samples.detach(), at_once, -1)]
-        return torch.cat(blocks, -1)[:, None]
+        codes = torch.empty(samples.shape, dtype=torch.int64, device=samples.device)
+        for block, into in zip(
+            torch.split(samples.detach(), at_once, -1), torch.split(codes, at_once, -1), strict=True
+        ):
+            into.copy_(self._codes(block))  # written where it belongs, so that a long recording is passed over once
+        return codes[:, None]
 
     def _codes(self, samples: Tensor) -> Tensor:
-        if self.peer == "torchaudio":
-            codes: Tensor = import_torchaudio().functional.mu_law_encoding(samples, self.mu + 1)
-            return codes
         size = samples.abs()
+        if self.peer == "torchaudio":  # the steps of its mu_law_encoding, in place
+            level = size.mul_(self.mu).log1p_().copysign_(samples)
+            level.div_(torch.log1p(samples.new_tensor(float(self.mu))))
+            return level.add_(1).div_(2).mul_(self.mu).add_(0.5)  # whole numbers drop what is behind the point
         if float(size.max()) > 1:
             raise OptionError("samples are beyond -1 to 1; scale them down")
         level = size.mul_(self.mu).log1p_().copysign_(samples).mul_(self.mu / 2 / math.log1p(self.mu))
-        above = level.add_(self.mu / 2).ceil_().clamp_(max=self.mu)
-        return above.to(torch.int64) - (self.mu + 1) // 2
+        return level.add_(self.mu / 2).ceil_().clamp_(max=self.mu).sub_((self.mu + 1) // 2)
