@@ -12,7 +12,7 @@ from seqaudio.features.contract import Feature
 from seqaudio.features.framing import Framing, map_frames, pad
 from seqaudio.features.presets import Preset
 
-CODED = 1 << 15  # samples at once, which stay in a cache
+CODED = 1 << 17  # samples at once, which stay in a cache
 
 
 class Rms(Feature):
