@@ -16,7 +16,7 @@ from seqaudio.models.config import ModelConfig, make_memory
 from seqaudio.music.waveform import Waveform
 from tests.continuation.test_continue_waveform import RATE, loop, melody
 from tests.recipes.loading import loaded
-from tests.samples import random_model
+from tests.samples import ROOT, random_model
 
 RNG = np.random.default_rng
 
@@ -248,3 +248,8 @@ def test_what_was_done_says_who_played(material, monkeypatch, tmp_path, name):
     monkeypatch.setattr(material, "player", lambda: name)
     size = material.Size(pieces=(1, 1, 1), heard=20, written=20)
     assert material.make_material("notes", tmp_path, size, 1)[2] == f"a prepared corpus, played by {name}"
+
+
+def test_the_committed_page_is_what_its_log_says(page):
+    for path in ROOT.glob("docs/results/audio_continuation*/*.json"):
+        assert page.markdown(page.read_log(path)) == path.with_suffix(".md").read_text(encoding="utf-8")
