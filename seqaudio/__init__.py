@@ -5,8 +5,9 @@ The names below are loaded when they are first used, so ``import seqaudio`` is q
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from seqaudio.lazy_names import lazy_names
 
 _PUBLIC = {
     "BarsTokenizer": "seqaudio.tokens",
@@ -99,17 +100,12 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.training.run import Run
 
 
+_load, __dir__ = lazy_names(__name__, _PUBLIC)
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("seqaudio")
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'seqaudio' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+    return _load(name)

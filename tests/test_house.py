@@ -8,6 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "seqaudio"
 ROOMS = (
+    "lazy_names",
     "errors",
     "compiled",
     "music",

@@ -5,8 +5,9 @@ The names below are loaded when they are first used: readers of notes and of sou
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seqaudio.lazy_names import lazy_names
 
 _PUBLIC = {
     "AUDIO_SUFFIXES": "seqaudio.files.audio",
@@ -37,13 +38,4 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from seqaudio.files.reader import Piece, read_pieces
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'seqaudio.files' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
