@@ -76,6 +76,19 @@ def test_a_report_needs_no_torch_and_no_matplotlib(tmp_path: Path) -> None:
     assert not loaded & {"torch", "torchaudio", "onnx", "matplotlib", "scipy", "pretty_midi", "music21"}
 
 
+def test_levels_in_mel_bands_need_torch_alone() -> None:
+    """What librosa's filters bring with them takes as long as a thousand short files."""
+    code = "from seqaudio.features.catalog import feature\nfeature('log_mel', 22050)\nfeature('spectrogram', 22050)"
+    loaded = modules_after(code)
+    assert "torch" in loaded
+    assert not loaded & {"scipy", "numba", "sklearn", "torchaudio", "symusic", "pydantic"}
+
+
+def test_who_hands_out_recordings_needs_neither_torch_nor_readers_of_notes() -> None:
+    loaded = modules_after("import seqaudio.corpus.extract, seqaudio.cli.features")
+    assert not loaded & (set(HEAVY) - {"pydantic"})
+
+
 def test_every_public_name_is_there() -> None:
     code = "import seqaudio\nfor name in seqaudio.__all__: getattr(seqaudio, name)\nassert seqaudio.__version__"
     modules_after(code)

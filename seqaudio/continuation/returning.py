@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from seqaudio.models.baselines.match_copy import MatchCopy, TokenBaseline
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-class Predictor(Protocol):
-    """Whatever says how likely each code is next."""
-
-    def log_probabilities(self, context: ArrayLike) -> Floats:
-        """Log probability of every code after a context, (vocabulary,)."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +27,12 @@ class Returning:
         weight: w, the share of codes that stood a loop before too, counting one miss more than there was.
     """
 
-    model: Predictor
+    model: TokenBaseline | MatchCopy
     loop: int | None
     weight: float
 
     @classmethod
-    def of(cls, model: Predictor, codes: Ints, loop: int | None) -> Returning:
+    def of(cls, model: TokenBaseline | MatchCopy, codes: Ints, loop: int | None) -> Returning:
         """A fitted model of the codes of a recording, and how far these return."""
         again = codes[loop:] == codes[:-loop] if loop else np.zeros(0, bool)
         return cls(model, loop, float(again.sum() / (len(again) + 1)))

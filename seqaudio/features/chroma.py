@@ -14,14 +14,11 @@ from seqaudio.errors import OptionError
 from seqaudio.features.arrays import constant, kept
 from seqaudio.features.constant_q import Cqt
 from seqaudio.features.contract import Feature
-from seqaudio.features.framing import Framing, check_positive, check_weights
+from seqaudio.features.framing import MOST_FRAMES, Framing, check_positive, check_weights
 from seqaudio.features.spectrum import SpectralFeature, magnitudes
 from seqaudio.features.tuning import NEEDS_TUNING, Tuning, check_tuning
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-
-
-MOST_FRAMES = 2**14  # that are smoothed over, minutes
 
 
 def chroma_names(bins: int) -> tuple[str, ...]:

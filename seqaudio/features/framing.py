@@ -23,6 +23,7 @@ from seqaudio.errors import OptionError
 BLOCK = 1 << 17  # samples of the frames that are worked on at once; with what is made of them they stay in a cache
 LARGE_BLOCK = 1 << 27  # of a GPU, so that a batch of long files does not fill it
 MOST = 2**24  # of anything that is counted: more samples than an hour of speech has
+MOST_FRAMES = 2**14  # of a lag, a window or a smoothing: minutes
 MOST_FFT = 2**20  # samples of a frame, a minute of speech
 MOST_WEIGHTS = 2**26  # numbers of filters, half a gigabyte
 PAD_MODES = ("constant", "reflect", "edge")

@@ -13,6 +13,7 @@ from seqaudio.features.framing import Framing, map_frames, pad
 from seqaudio.features.presets import Preset
 
 CODED = 1 << 17  # samples at once, which stay in a cache
+MOST_STEPS = 2**24  # that float32 tells apart
 
 
 class Rms(Feature):
@@ -63,9 +64,6 @@ class ZeroCrossingRate(Feature):
         before = torch.nn.functional.pad((negative[:, 1:] != negative[:, :-1]).cumsum(-1), (1, 0))
         frames = before.unfold(-1, length, self.hop_length)  # how many changes there are before each sample
         return ((frames[..., -1] - frames[..., 0]).to(samples.dtype) / length)[:, None]
-
-
-MOST_STEPS = 2**24  # that float32 tells apart
 
 
 class MuLaw(Feature):

@@ -16,15 +16,12 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.chroma import normalised
 from seqaudio.features.contract import Feature
-from seqaudio.features.framing import check_positive
+from seqaudio.features.framing import MOST_FRAMES, check_positive
 from seqaudio.features.mel_bands import LogMel
 from seqaudio.features.spectral_shape import in_order
 
 Aggregate = Literal["mean", "median"]
 TEMPO_S = 8.0  # heard at once for a tempo
-
-
-MOST_FRAMES = 2**14  # of a lag or a window, minutes
 
 
 class OnsetStrength(Feature):

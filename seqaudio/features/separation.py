@@ -17,8 +17,6 @@ from seqaudio.features.framing import check_positive
 from seqaudio.features.spectrum import Spectrogram, check_power
 
 ALONG, TILE = 256, 1 << 14  # numbers of a block along the filter, and in all; with their runs they stay in the caches
-
-
 MOST_KERNEL = 2**12 + 1  # frames and frequencies of a median; its time grows with it
 
 
@@ -39,9 +37,9 @@ class Hpss(Feature):
         self, spectrogram: Spectrogram, *, kernel_size: int = 31, power: float = 2.0, margin: float = 1.0
     ) -> None:
         super().__init__(spectrogram.sample_rate, spectrogram.hop_length, spectrogram.names, spectrogram.offset)
-        if int(kernel_size) != kernel_size or kernel_size < 1 or kernel_size % 2 == 0:
-            raise OptionError(f"kernel_size is {kernel_size}, it must be an odd whole number")
         check_positive("kernel_size", kernel_size, MOST_KERNEL)
+        if kernel_size % 2 == 0:
+            raise OptionError(f"kernel_size is {kernel_size}, it must be an odd whole number")
         if not margin >= 1:
             raise OptionError(f"margin is {margin}, it must be 1 or more")
         self.spectrogram, self.kernel_size = spectrogram, kernel_size

@@ -25,6 +25,8 @@ from seqaudio.features.spectrum import (
     magnitudes,
 )
 
+MOST_OCTAVES = 64
+
 
 class SpectralCentroid(SpectralFeature):
     """The mean frequency, weighted by magnitude, in Hz, (..., 1, frames).
@@ -75,9 +77,6 @@ class SpectralBandwidth(SpectralFeature):
         spread = ((shares if self.norm else weights) * distance.pow(self.p)).sum(-1, keepdim=True)
         empty = spread == 0  # where a root has no gradient
         return torch.where(empty, 0.0, torch.where(empty, 1.0, spread).pow(1 / self.p))
-
-
-MOST_OCTAVES = 64
 
 
 class SpectralContrast(SpectralFeature):

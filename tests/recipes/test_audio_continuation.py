@@ -211,6 +211,27 @@ def test_the_whole_recipe(recipe, material, page, folder, tmp_path, monkeypatch)
     assert again.exit_code == 0
 
 
+def test_what_needs_no_training_outlives_an_interruption(recipe, material, page, folder, tmp_path, monkeypatch):
+    @contextmanager
+    def at_once(jobs):
+        yield AtOnce()
+
+    size = material.Size(pieces=(5, 2, 2), heard=48, written=40, codes=(6, 4))
+    monkeypatch.setattr(recipe, "QUICK", recipe.Plan(units=56, epochs=1, batch_size=2, size=size, resamples=50))
+    for name, value in {"workers": at_once, "ORDERS": (1,), "TEMPERATURES": (1.0,)}.items():
+        monkeypatch.setattr(recipe, name, value)
+
+    def interrupted(*asked):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe, "train", interrupted)
+    arguments = [str(folder), "--quick", "--out", str(tmp_path / "out"), "--runs", str(tmp_path / "runs")]
+    CliRunner().invoke(recipe.main, arguments)
+    log = page.read_log(tmp_path / "out" / "sounds.json")
+    assert not log["trainings"]
+    assert sorted(log["rows"]) == sorted({*page.BESIDE, *page.COUNTS})
+
+
 def test_too_little_sound_is_refused(recipe, material, tmp_path):
     (tmp_path / "sounds").mkdir()
     write_audio(Waveform(melody(20), RATE), tmp_path / "sounds" / "one.wav")
@@ -251,5 +272,7 @@ def test_what_was_done_says_who_played(material, monkeypatch, tmp_path, name):
 
 
 def test_the_committed_page_is_what_its_log_says(page):
-    for path in ROOT.glob("docs/results/audio_continuation*/*.json"):
+    paths = [*ROOT.glob("docs/results/audio_continuation*/*.json")]
+    assert paths
+    for path in paths:
         assert page.markdown(page.read_log(path)) == path.with_suffix(".md").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import torch
 
 from seqaudio.errors import DivergedError
 from seqaudio.models.config import ModelConfig
+from seqaudio.training import devices
 from seqaudio.training.config import TrainingConfig
 from seqaudio.training.evaluate import piece_nats
 from seqaudio.training.loop import Trainer, window
@@ -194,6 +195,16 @@ class TestLearning:
         half, full = ([line["nats"] for line in j.steps] for j in (journal, exact_journal))
         assert half != full  # it was used: by the products, and by the LSTM where the CPU has one
         np.testing.assert_allclose(half, full, rtol=0.02)  # bf16 keeps 8 bits
+
+
+def test_recipes_train_in_bf16_only_where_that_is_faster(monkeypatch):
+    for has, precision in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(devices, "has_bf16_lstm", lambda has=has: has)
+        found = devices.Devices()
+        found.device = torch.device("cpu")
+        assert found.fast_precision == precision
+        found.device = torch.device("cuda")
+        assert found.fast_precision == "fp32"
 
 
 class TestClip:
