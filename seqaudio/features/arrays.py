@@ -14,8 +14,9 @@ from seqaudio.errors import OptionError
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
 Key = TypeVar("Key")
+Kept = TypeVar("Kept")
 
-MOST_KEPT = 64  # filters of some tunings; a constant-Q transform has one for each octave
+MOST_KEPT = 64  # tunings of whose filters a feature keeps
 
 
 def as_tensor(samples: Tensor | NDArray[Any]) -> Tensor:
@@ -37,7 +38,7 @@ def constant(values: NDArray[Any], like: Tensor) -> Tensor:
         return torch.tensor(values, dtype=like.dtype, device=like.device)
 
 
-def kept(cache: dict[Key, Tensor], key: Key, make: Callable[[], Tensor]) -> Tensor:
+def kept(cache: dict[Key, Kept], key: Key, make: Callable[[], Kept]) -> Kept:
     """What is kept under a key, made where it is not there; the oldest goes where ``MOST_KEPT`` are there."""
     if key not in cache:
         while len(cache) >= MOST_KEPT:

@@ -76,8 +76,7 @@ class ChromaStft(SpectralFeature):
 
     def _of_frames(self, frames: Tensor) -> Tensor:
         if self.tuning is None:  # these are the energies themselves
-            tunings = [self._estimate.of_spectra(row) for row in frames]
-            pairs = zip(frames, tunings, strict=True)
+            pairs = zip(frames, self._estimate.of_spectra(frames), strict=True)
             frames = torch.stack([self._filters(tuning, row) @ row for row, tuning in pairs])
         return normalised(frames, self.norm)
 

@@ -8,7 +8,7 @@ filters as they are in time, and its halving of the rate soxr's filter as a prod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import librosa
@@ -25,6 +25,7 @@ from seqaudio.features.resampling import decimation
 from seqaudio.features.tuning import NEEDS_TUNING, Tuning, check_tuning
 
 MOST_BINS, MOST_OCTAVES, MOST_NORM = 2**14, 32, 100
+TOGETHER = 2**20  # samples of recordings whose tunings are estimated at once; their spectra are kept so long
 LOWEST = float(librosa.note_to_hz("C1"))
 
 
@@ -99,6 +100,9 @@ class Octave:
     filters: NDArray[np.float64]
 
 
+Filtering = tuple[tuple[int, int], Tensor]  # of an octave: how its rate is lowered, its hop; its filters
+
+
 class Cqt(Feature):
     """The constant-Q transform: complex, (..., n_bins, frames).
 
@@ -125,24 +129,37 @@ class Cqt(Feature):
         octaves = octave_filters(sample_rate, scale, tuning or 0.0)
         self.reach = NEEDS_TUNING if tuning is None else reach_of(octaves, self.hop_length)
         self._estimate = Tuning(sample_rate, bins_per_octave=scale.bins_per_octave)
-        self._filters: dict[tuple[float, int, torch.dtype, torch.device], Tensor] = {}
+        self._filters: dict[tuple[float, torch.dtype, torch.device], list[Filtering]] = {}
 
     def _rows(self, samples: Tensor) -> Tensor:
         if self.tuning is not None:
-            return self._tuned(samples, self.tuning)
-        return torch.cat([self._tuned(row[None], self._estimate.of_samples(row)) for row in samples])
+            return self._tuned(samples, [self.tuning])
+        few = torch.split(samples, max(1, TOGETHER // samples.shape[-1]))
+        return torch.cat([self._tuned(rows, self._estimate.of_samples(rows)) for rows in few])
 
-    def _tuned(self, samples: Tensor, tuning: float) -> Tensor:
-        """(rows, time) -> (rows, bins, frames), octave by octave from the top."""
+    def _tuned(self, samples: Tensor, tunings: list[float]) -> Tensor:
+        """(rows, time) -> (rows, bins, frames), octave by octave from the top; one tuning for all rows, or for each."""
+        banks = [self._filters_of(tuning, samples) for tuning in tunings]
+        if len({tuple(rate for rate, _ in bank) for bank in banks}) > 1:  # some rates can be halved early, some not
+            return torch.cat([self._tuned(row[None], [tuning]) for row, tuning in zip(samples, tunings, strict=True)])
         made = []
-        for number, octave in enumerate(octave_filters(self.sample_rate, self.scale, tuning)):
-            if octave.halved > 1:
-                samples = decimation(octave.halved)(samples)
-            key = tuning, number, samples.dtype, samples.device
-            filters = kept(self._filters, key, partial(constant, octave.filters, samples))
-            made.append(self._filtered(samples, filters, octave.hop_length))
+        for octave in zip(*banks, strict=True):
+            halved, hop = octave[0][0]
+            if halved > 1:
+                samples = decimation(halved)(samples)
+            pairs = zip(torch.split(samples, len(samples) // len(banks)), octave, strict=True)
+            made.append(torch.cat([self._filtered(rows, filters, hop) for rows, (_, filters) in pairs]))
         shortest = min(each.shape[1] for each in made)
         return torch.cat([each[:, :shortest] for each in reversed(made)], -1).transpose(-1, -2)
+
+    def _filters_of(self, tuning: float, like: Tensor) -> list[Filtering]:
+        """Of each octave, in the precision of samples, where they are."""
+
+        def make() -> list[Filtering]:
+            octaves = octave_filters(self.sample_rate, self.scale, tuning)
+            return [((octave.halved, octave.hop_length), constant(octave.filters, like)) for octave in octaves]
+
+        return kept(self._filters, (tuning, like.dtype, like.device), make)
 
     def _filtered(self, samples: Tensor, filters: Tensor, hop_length: int) -> Tensor:
         """(rows, time) -> complex (rows, frames, bins)."""
@@ -153,7 +170,7 @@ class Cqt(Feature):
         return torch.complex(parts[..., :bins], parts[..., bins:])
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def octave_filters(sample_rate: int, scale: Scale, tuning: float) -> tuple[Octave, ...]:
     """The filters of all octaves, the highest first.
 

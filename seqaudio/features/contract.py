@@ -66,8 +66,8 @@ class Feature(nn.Module, ABC):
         """
         if samples.dtype not in (torch.float32, torch.float64):
             raise OptionError(f"samples are {samples.dtype}; give float32 or float64, full scale from -1 to 1")
-        if samples.ndim < 1 or not samples.shape[-1]:
-            raise OptionError(f"samples of shape {tuple(samples.shape)}; give (..., time) with one sample or more")
+        if samples.ndim < 1 or not samples.numel():
+            raise OptionError(f"samples of shape {tuple(samples.shape)}; give (..., time), one recording or more")
         kind = samples.device.type
         mixed = torch.is_autocast_enabled(kind)  # bf16 has fewer digits than features need
         with torch.autocast(kind, enabled=False) if mixed else nullcontext():

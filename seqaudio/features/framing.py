@@ -151,7 +151,9 @@ def pad(samples: Tensor, width: int, mode: str) -> Tensor:
     return torch.cat([before, samples, behind], -1)
 
 
-def map_frames(samples: Tensor, length: int, hop_length: int, function: Callable[[Tensor], Tensor]) -> Tensor:
+def map_frames(
+    samples: Tensor, length: int, hop_length: int, function: Callable[[Tensor], Tensor], block: int = BLOCK
+) -> Tensor:
     """What a function makes of all frames, (rows, frames, ...), block by block.
 
     Args:
@@ -159,6 +161,7 @@ def map_frames(samples: Tensor, length: int, hop_length: int, function: Callable
         length: samples of a frame.
         hop_length: from one to the next.
         function: of frames (rows, frames, length), whose other axes it may change; each frame by itself.
+        block: samples of the frames that are worked on at once, on a CPU.
 
     Raises:
         OptionError: fewer samples than one frame has.
@@ -167,7 +170,7 @@ def map_frames(samples: Tensor, length: int, hop_length: int, function: Callable
         raise OptionError(f"{samples.shape[-1]} samples are fewer than a frame of {length}; give more, or center=True")
     frames = samples.unfold(-1, length, hop_length)  # (rows, frames, length), a view
     rows, count = frames.shape[:2]
-    block = max(1, (BLOCK if samples.is_cpu else LARGE_BLOCK) // length)
+    block = max(1, (block if samples.is_cpu else LARGE_BLOCK) // length)
     if rows * count <= block:
         return function(frames)
     tiles = _tiles(rows, count, block)

@@ -9,6 +9,7 @@ from typing import Literal
 
 import librosa
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -22,7 +23,6 @@ from seqaudio.features.spectrum import (
     check_decibels,
     check_power,
     decibels,
-    filtered,
     floor_needs_all,
     groups_of_bands,
     magnitudes,
@@ -75,12 +75,20 @@ class Mel(SpectralFeature):
         super().__init__(sample_rate, framing, hertz(centres))
         self.power, self.frequencies = check_power(power), centres
         bank = mel_filters(sample_rate, framing.n_fft, n_mels, fmin, fmax, htk, norm, peer)
-        self._keep("bank", bank)
-        self._groups = groups_of_bands(bank)
+        self._keep("bank", bank)  # whole, for the way back
+        self._heard = []  # frequencies that any filter of a group lets through
+        for number, (filters, frequencies) in enumerate(groups_of_bands(bank)):
+            self._heard.append(frequencies)
+            self._keep(f"filters {number}", bank[filters, frequencies].T)
 
     def _of_spectra(self, spectra: Tensor) -> Tensor:
         energies = magnitudes(spectra, self.power)
-        return filtered(energies, self._constant("bank", energies), self._groups)
+        frames = energies.flatten(0, 1)
+        bands = [
+            frames[:, frequencies] @ self._constant(f"filters {number}", frames)
+            for number, frequencies in enumerate(self._heard)
+        ]
+        return torch.cat(bands, -1).reshape(*energies.shape[:2], -1)
 
 
 class LogMel(Feature):

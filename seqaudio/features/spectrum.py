@@ -11,13 +11,15 @@ from torch import Tensor
 
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature, hertz
-from seqaudio.features.framing import Framing, map_frames, pad, window_of
+from seqaudio.features.framing import BLOCK, Framing, map_frames, pad, window_of
 
 MOST_AMIN = 1e30  # that float32 holds
 
 
 class SpectralFeature(Feature):
     """A feature whose frames are made of the spectra one by one; the spectrogram as a whole is never kept."""
+
+    block = 4 * BLOCK  # in single precision, of which more stays in the caches
 
     def __init__(self, sample_rate: int, framing: Framing | None, names: tuple[str, ...]) -> None:
         framing = framing or Framing()
@@ -32,9 +34,12 @@ class SpectralFeature(Feature):
         spectrum = samples.dtype.to_complex()
         padded = pad(samples, self.framing.padding, self.framing.pad_mode)
         length, hop = self.framing.n_fft, self.framing.hop_length
-        made = map_frames(
-            padded, length, hop, lambda frames: self._of_spectra(torch.fft.rfft(frames * window).to(spectrum))
-        )
+        block = BLOCK if precise else self.block
+
+        def made_of(frames: Tensor) -> Tensor:
+            return self._of_spectra(torch.fft.rfft(frames * window).to(spectrum))
+
+        made = map_frames(padded, length, hop, made_of, block)
         return self._of_frames(made.transpose(-1, -2))
 
     @abstractmethod
@@ -48,6 +53,8 @@ class SpectralFeature(Feature):
 
 class Stft(SpectralFeature):
     """The short-time Fourier transform: complex, (..., 1 + n_fft // 2, frames)."""
+
+    block = BLOCK  # whose spectra are all written to memory as they are
 
     def __init__(self, sample_rate: int, *, framing: Framing | None = None) -> None:
         super().__init__(sample_rate, framing, frequency_names(sample_rate, framing))
@@ -128,8 +135,3 @@ def groups_of_bands(bank: ArrayLike, size: int = 16) -> list[tuple[slice, slice]
         low, high = (used[0], used[-1] + 1) if len(used) else (0, 1)
         found.append((slice(begin, begin + size), slice(int(low), int(high))))
     return found
-
-
-def filtered(spectra: Tensor, bank: Tensor, groups: list[tuple[slice, slice]]) -> Tensor:
-    """Real spectra (rows, frames, frequencies) through filters, (rows, frames, filters)."""
-    return torch.cat([spectra[..., low] @ bank[filters, low].T for filters, low in groups], -1)

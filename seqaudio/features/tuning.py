@@ -6,9 +6,12 @@ of them say where most notes lie.
 
 from __future__ import annotations
 
+from typing import Any
+
 import librosa
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
@@ -45,29 +48,34 @@ class Tuning:
         inside[[0, -1]] = False  # which have no neighbour on one side
         self.places = np.flatnonzero(inside)
 
-    def of_samples(self, samples: Tensor) -> float:
-        """Of samples (time,)."""
+    def of_samples(self, samples: Tensor) -> list[float]:
+        """Of each of samples (rows, time)."""
         with torch.no_grad():
             return self.of_spectra(self.spectrogram(samples))
 
-    def of_spectra(self, spectra: Tensor) -> float:
-        """Of magnitudes or energies (frequencies, frames); of silence 0."""
+    def of_spectra(self, spectra: Tensor) -> list[float]:
+        """Of each of magnitudes or energies (rows, frequencies, frames); of silence 0."""
         if not len(self.places):
-            return 0.0
-        hertz, heights = (each.cpu().numpy() for each in self._peaks(spectra.detach().T))
+            return [0.0] * len(spectra)
+        row, hertz, heights = (each.cpu().numpy() for each in self._peaks(spectra.detach().transpose(-1, -2)))
+        ends = np.searchsorted(row, np.arange(1, len(spectra)))
+        return [self._of_peaks(*peaks) for peaks in zip(np.split(hertz, ends), np.split(heights, ends), strict=True)]
+
+    def _of_peaks(self, hertz: NDArray[Any], heights: NDArray[Any]) -> float:
         if not len(hertz):
             return 0.0
         louder = hertz[heights >= np.median(heights)]
         return float(librosa.pitch_tuning(louder, bins_per_octave=self.bins_per_octave))
 
-    def _peaks(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all peaks of (frames, frequencies): where they are, in Hz, and how high."""
+    def _peaks(self, spectra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of all peaks of (rows, frames, frequencies): in which row and where they are, in Hz, and how high."""
         first, stop = int(self.places[0]), int(self.places[-1]) + 1
-        loud = spectra[:, first - 1 : stop + 1]
-        loud = torch.where(loud > QUIETEST * spectra.amax(1, keepdim=True), loud, 0.0)
-        frame, place = ((loud[:, 1:-1] > loud[:, :-2]) & (loud[:, 1:-1] >= loud[:, 2:])).nonzero(as_tuple=True)
+        loud = spectra[..., first - 1 : stop + 1]
+        loud = torch.where(loud > QUIETEST * spectra.amax(-1, keepdim=True), loud, 0.0)
+        middle = loud[..., 1:-1]
+        row, frame, place = ((middle > loud[..., :-2]) & (middle >= loud[..., 2:])).nonzero(as_tuple=True)
         place = place + first
-        before, here, behind = (spectra[frame, place + step] for step in (-1, 0, 1))
+        before, here, behind = (spectra[row, frame, place + step] for step in (-1, 0, 1))
         slope, bend = (behind - before) / 2, behind + before - 2 * here
         shift = torch.where(slope.abs() >= bend.abs(), 0.0, -slope / bend)
-        return (place + shift) * self.bin_hz, here + slope * shift / 2
+        return row, (place + shift) * self.bin_hz, here + slope * shift / 2

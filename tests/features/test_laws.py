@@ -238,6 +238,7 @@ def test_what_cannot_be_is_refused_in_one_line():
         (lambda: feature("mel", "22050"), "sample_rate is '22050', it must be a whole number of 1 or more"),
         (lambda: functions.mel(np.zeros(9000, np.int16), RATE), "samples are torch.int16; give float32 or float64"),
         (lambda: functions.mel(np.zeros((2, 0)), RATE), r"samples of shape \(2, 0\)"),
+        (lambda: functions.mel(np.zeros((0, 900)), RATE), r"samples of shape \(0, 900\); give .* one recording"),
         (lambda: functions.mel(np.zeros(9000), RATE, fmax=[1]), "an option of mel is neither a number nor a text"),
         (lambda: functions.mu_law(np.full(9, 1.5), RATE), "samples are beyond -1 to 1"),
     ]
