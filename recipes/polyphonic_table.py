@@ -127,7 +127,7 @@ def table(name: str, log: Record, plain: Record | None = None, lookback: Record 
         "likelier. In brackets: 95 % bootstrap interval over pieces and seeds (10,000 samples). Piece mean: each piece",
         "counts once.",
         *chosen(log, seeds),
-        *(remembered(log, others) if memory else []),
+        *(remembered(log, others, plain) if memory else []),
         "",
         "| model | keys of a frame | parameters | validation | test | piece mean | seconds a training |",
         "|---|---|---|---|---|---|---|",
@@ -166,21 +166,24 @@ def chosen(log: Record, seeds: int) -> list[str]:
     )
 
 
-def remembered(log: Record, others: dict[str, Row]) -> list[str]:
-    """What the models remember the piece with, and where the plain models are from."""
+def remembered(log: Record, others: dict[str, Row], plain: Record | None) -> list[str]:
+    """What the models remember the piece with, where the plain models are from, and how long each were trained."""
     lags, counters = (", ".join(map(str, log["plan"]["memory"][name])) for name in ("lags", "counters"))
     matched = "Match memory: what followed the longest match, what stood"
     looked = matched if memory_of(log) == "match" else "Lookback: what stood"
-    plain = (
-        f"Plain rows: the same cells without it, from a log of their own, seeds: {len(others[CELLS[0]].trained)}."
-        if others
-        else "No plain rows: there is no log of plain models of this set beside this one, or it has no seeds yet."
-    )
+    said = "No plain rows: there is no log of plain models of this set beside this one, or it has no seeds yet."
+    if plain and others:
+        trained = others[CELLS[0]].trained
+        steps, with_it = plain["plan"]["steps"][trained[0]["head"]], max(log["plan"]["steps"].values())
+        said = (
+            f"Plain rows: the same cells without it, from a log of their own, seeds: {len(trained)}; trained for "
+            f"{steps:,} steps, those with it for {with_it:,}."
+        )
     return [
         "",
         *wrapped(
             f"{looked} {lags} frames ago, and the place in cycles of {counters} frames. All models, plain ones too, "
-            f"have the parameters of a plain LSTM of {log['plan']['units']} units, within 2 %. {plain}"
+            f"have the parameters of a plain LSTM of {log['plan']['units']} units, within 2 %. {said}"
         ),
     ]
 

@@ -548,6 +548,9 @@ def test_models_with_and_without_a_memory_stand_in_one_table(remembered):
     head = {"independent": "marginal", "joint": "joint"}[best]
     cells = ("RNN", "GRU", "LSTM")
     assert shown[6:] == [f"**{c}, {head}**" for c in cells] + [f"**{c}, joint, match memory**" for c in cells]
+    steps = plain["plan"]["steps"][best], log["plan"]["steps"]["joint"]
+    said = " ".join(result.stdout.split())
+    assert f"trained for {steps[0]:,} steps, those with it for {steps[1]:,}." in said
 
     def nats(cell, memory):
         found = [r for r in (log if memory else plain)["trainings"] if "seed" in r and r["cell"] == cell.lower()]
