@@ -3,7 +3,8 @@
     python benchmarks/features.py [--audio FOLDER] [--rounds 5] [--out docs/results/features.md]
 
 Peers and project hear the same sound in turn within one run, so that a machine that slows down slows all of them; one
-thread each. An error stands beside each speed: the largest difference from the peer, of the largest number.
+thread each, freed memory is used again. An error stands beside each speed: the largest difference from the peer, of the
+largest number.
 
 Each feature on a file of 60 seconds beside librosa and, where it has it, torchaudio; the torchaudio preset beside
 torchaudio; batches of 32 short clips beside one by one; sound back from frames; and the whole command `seqaudio
@@ -13,6 +14,7 @@ holds recordings (.wav, .flac), of which the sound is made; without it tones and
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import statistics
 import subprocess
@@ -21,6 +23,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +44,7 @@ Call = Callable[[], Any]
 RATE, SECONDS, CLIPS, FILES = 22_050, 60, 32, 900
 CLIP_S = 0.25, 1.0
 WAYS = "librosa's loop", "ours, --jobs 1", "ours, --jobs 2"
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
 SLOW_S = 2.0  # calls that take longer are timed once
 C2, C7 = (float(librosa.note_to_hz(note)) for note in ("C2", "C7"))
 PACKAGES = ("seqaudio", "librosa", "torchaudio", "torch", "numpy", "scipy")
@@ -91,6 +95,7 @@ def main(audio: Path | None, rounds: int, only: tuple[str, ...], out: Path | Non
     started = time.time()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # torchaudio about bands without a frequency
+    keep_freed_memory()
     names = only or tuple(FEATURES)
     sound = sound_of(audio, SECONDS * RATE)
     lines = ["# Features of sound: speed and error", ""]
@@ -116,6 +121,17 @@ def main(audio: Path | None, rounds: int, only: tuple[str, ...], out: Path | Non
     )
     if out:
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def keep_freed_memory() -> None:
+    """Let this process reuse what it frees, where the C library is GNU's.
+
+    Else it depends on chance whose large results the system must find new pages for, which takes as long as the work.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+            library.mallopt(option, 1 << 30)
 
 
 def sound_of(folder: Path | None, length: int) -> Samples:

@@ -18,7 +18,7 @@ from trainings import Record, damaged, made_by, page_command, run_recipe, wrappe
 
 from seqaudio.files.atomic import read_bytes
 from seqaudio.report.page import Table
-from seqaudio.report.statistics import Interval, interval
+from seqaudio.report.statistics import Interval, difference, interval
 
 Floats = NDArray[np.float64]
 
@@ -63,10 +63,15 @@ def pooled(log: Record, values: Floats, each: float = 1.0) -> Interval:
     return interval(values, np.full(values.shape[1], each), resamples=int(log["plan"]["resamples"]))
 
 
+def apart(log: Record, one: Floats, two: Floats, each: float = 1.0) -> Interval:
+    """By how much the first is above the second on the same pieces, with its interval over pieces and seeds of both."""
+    weights = np.full(one.shape[1], each)
+    return difference(one, two, weights, resamples=int(log["plan"]["resamples"])).interval
+
+
 def verdict(log: Record, row: str, other: str, name: str) -> str:
     """Whether a row keeps more than another."""
-    one, two = figures(log, row, name), figures(log, other, name)
-    found = pooled(log, one - two.mean(axis=0))
+    found = apart(log, figures(log, row, name), figures(log, other, name))
     told = "more" if found.low > 0 else "less" if found.high < 0 else "no difference to be seen"
     return f"{told}, {signed(found)}"
 
@@ -107,6 +112,18 @@ def sentences(log: Record) -> Iterator[str]:
     for cell, told in CELLS.items():
         ruling = verdict(log, f"{cell}{MEMORY}", "real", "stripes")
         yield f"{told} with a memory, stripe energy against real continuations: {ruling}."
+    for way, name in WAYS.items():
+        yield f"{name}, LSTM against tanh RNN: {'; '.join(between_cells(log, way))}."
+
+
+def between_cells(log: Record, way: str) -> Iterator[str]:
+    """What an LSTM guesses and keeps otherwise than a tanh RNN of the same way, on the same pieces."""
+    one, two = (
+        np.array([record["nats"] for record in of(log, f"{cell}{way}")], np.float64) for cell in ("lstm", "rnn")
+    )
+    yield f"nats per frame {signed(apart(log, one, two, float(log['frames'][1])))}"
+    for figure, words in FIGURES.items():
+        yield f"{words} {verdict(log, f'lstm{way}', f'rnn{way}', figure)}"
 
 
 def tables(log: Record) -> Iterator[Table]:

@@ -276,3 +276,26 @@ def test_the_committed_page_is_what_its_log_says(page):
     assert paths
     for path in paths:
         assert page.markdown(page.read_log(path)) == path.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_cells_are_compared_piece_by_piece_and_seeds_of_both_count(page):
+    """Had the seeds of one cell no part in it, a cell whose seeds differ would be told apart too easily."""
+    pieces, seeds = 30, 4
+    generator = np.random.default_rng(0)
+    hard, luck = generator.normal(size=pieces), np.array([-1.0, -0.4, 0.4, 1.0])
+
+    def rows(row, gain, luck):
+        kept = hard + gain + luck[:, None] + 0.01 * generator.normal(size=(seeds, pieces))
+        figures = [[{"recurrence": float(x), "stripes": float(x)} for x in of_seed] for of_seed in kept]
+        return [
+            {"row": row, "seed": seed, "nats": [10.0 * gain] * pieces, "kept": figures[seed]} for seed in range(seeds)
+        ]
+
+    log = {"seeds": seeds, "plan": {"resamples": 500}, "frames": [8, 10], "rows": {}}
+    log["trainings"] = rows("lstm", 0.5, 0 * luck) + rows("rnn", 0.0, 0 * luck)
+    nats, recurrence, stripes = page.between_cells(log, "")
+    assert nats == "nats per frame +0.50 [+0.50, +0.50]"
+    assert recurrence.startswith("recurrence of the primer more, +0.5")
+    assert stripes.startswith("stripe energy more, +0.5")
+    log["trainings"] = rows("lstm", 0.5, 0 * luck) + rows("rnn", 0.0, luck)
+    assert [*page.between_cells(log, "")][1].startswith("recurrence of the primer no difference to be seen, +0.5")
