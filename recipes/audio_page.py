@@ -109,9 +109,10 @@ def sentences(log: Record) -> Iterator[str]:
         for figure, words in FIGURES.items():
             cells = (f"{told}: {verdict(log, f'{cell}{way}', 'null', figure)}" for cell, told in CELLS.items())
             yield f"{name}, {words}, against random phases: {'; '.join(cells)}."
-    for cell, told in CELLS.items():
-        ruling = verdict(log, f"{cell}{MEMORY}", "real", "stripes")
-        yield f"{told} with a memory, stripe energy against real continuations: {ruling}."
+    for other, against in (("real", "real continuations"), ("copy", "counts with copies")):
+        for figure, words in FIGURES.items():
+            cells = (f"{told}: {verdict(log, f'{cell}{MEMORY}', other, figure)}" for cell, told in CELLS.items())
+            yield f"{WAYS[MEMORY]}, {words}, against {against}: {'; '.join(cells)}."
     for way, name in WAYS.items():
         yield f"{name}, LSTM against tanh RNN: {'; '.join(between_cells(log, way))}."
 

@@ -174,10 +174,11 @@ def remembered(log: Record, others: dict[str, Row], plain: Record | None) -> lis
     said = "No plain rows: there is no log of plain models of this set beside this one, or it has no seeds yet."
     if plain and others:
         trained = others[CELLS[0]].trained
-        steps, with_it = plain["plan"]["steps"][trained[0]["head"]], max(log["plan"]["steps"].values())
+        steps = plain["plan"]["steps"][trained[0]["head"]]
+        with_it = " and ".join(f"{log['plan']['steps'][head]:,}" for head in heads_of(log))
         said = (
             f"Plain rows: the same cells without it, from a log of their own, seeds: {len(trained)}; trained for "
-            f"{steps:,} steps, those with it for {with_it:,}."
+            f"{steps:,} steps, those with it for {with_it}."
         )
     return [
         "",

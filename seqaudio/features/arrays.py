@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,10 +12,6 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
-Key = TypeVar("Key")
-Kept = TypeVar("Kept")
-
-MOST_KEPT = 64  # tunings of whose filters a feature keeps
 
 
 def as_tensor(samples: Tensor | NDArray[Any]) -> Tensor:
@@ -36,15 +31,6 @@ def constant(values: NDArray[Any], like: Tensor) -> Tensor:
     """Numbers that never change, in the precision of samples, where they are."""
     with torch.inference_mode(False):  # or they could not take part in a gradient later
         return torch.tensor(values, dtype=like.dtype, device=like.device)
-
-
-def kept(cache: dict[Key, Kept], key: Key, make: Callable[[], Kept]) -> Kept:
-    """What is kept under a key, made where it is not there; the oldest goes where ``MOST_KEPT`` are there."""
-    if key not in cache:
-        while len(cache) >= MOST_KEPT:
-            del cache[next(iter(cache))]
-        cache[key] = make()
-    return cache[key]
 
 
 def as_given(made: Tensor, given: Array) -> Array:

@@ -5,18 +5,20 @@ Sources: filters and weights are librosa's.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import librosa
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqaudio.errors import OptionError
-from seqaudio.features.arrays import constant, kept
+from seqaudio.features.arrays import constant
 from seqaudio.features.constant_q import Cqt
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import MOST_FRAMES, Framing, check_positive, check_weights
 from seqaudio.features.spectrum import SpectralFeature, magnitudes
-from seqaudio.features.tuning import NEEDS_TUNING, Tuning, check_tuning
+from seqaudio.features.tuning import MOST_TUNINGS, NEEDS_TUNING, Tuning, check_tuning
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -65,7 +67,6 @@ class ChromaStft(SpectralFeature):
         check_weights(f"filters of {n_chroma} pitch classes", n_chroma * bins, "fewer n_chroma or less n_fft")
         super().__init__(sample_rate, framing, chroma_names(n_chroma))
         self.norm, self.tuning = norm, tuning
-        self._tuned: dict[tuple[float, torch.dtype, torch.device], Tensor] = {}
         self._estimate = Tuning(sample_rate, bins_per_octave=n_chroma, framing=self.framing)
         if tuning is None:
             self.reach = NEEDS_TUNING
@@ -81,13 +82,18 @@ class ChromaStft(SpectralFeature):
         return normalised(frames, self.norm)
 
     def _filters(self, tuning: float, like: Tensor) -> Tensor:
-        """(n_chroma, frequencies) for a tuning."""
+        return pitch_class_filters(
+            self.sample_rate, self.framing.n_fft, self.bins, tuning, dtype=like.dtype, device=like.device
+        )
 
-        def make() -> Tensor:
-            rate, n_fft = self.sample_rate, self.framing.n_fft
-            return constant(librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=tuning, n_chroma=self.bins), like)
 
-        return kept(self._tuned, (tuning, like.dtype, like.device), make)
+@lru_cache(maxsize=MOST_TUNINGS)
+def pitch_class_filters(
+    sample_rate: int, n_fft: int, n_chroma: int, tuning: float, *, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Librosa's, (n_chroma, frequencies), for a tuning, in the precision of spectra, where they are."""
+    like = torch.empty(0, dtype=dtype, device=device)
+    return constant(librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, tuning=tuning, n_chroma=n_chroma), like)
 
 
 class ChromaCqt(Feature):

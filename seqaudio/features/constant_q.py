@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
-from seqaudio.features.arrays import constant, kept
+from seqaudio.features.arrays import constant
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import MOST, check_pad_mode, check_positive, check_weights, map_frames, pad
 from seqaudio.features.resampling import decimation
-from seqaudio.features.tuning import NEEDS_TUNING, Tuning, check_tuning
+from seqaudio.features.tuning import MOST_TUNINGS, NEEDS_TUNING, Tuning, check_tuning
 
 MOST_BINS, MOST_OCTAVES, MOST_NORM = 2**14, 32, 100
-TOGETHER = 2**20  # samples of recordings whose tunings are estimated at once; their spectra are kept so long
 LOWEST = float(librosa.note_to_hz("C1"))
 
 
@@ -100,7 +99,7 @@ class Octave:
     filters: NDArray[np.float64]
 
 
-Filtering = tuple[tuple[int, int], Tensor]  # of an octave: how its rate is lowered, its hop; its filters
+Filters = tuple[tuple[int, int], Tensor]  # of an octave: how its rate is lowered and its hop; (samples, 2 * bins)
 
 
 class Cqt(Feature):
@@ -129,17 +128,14 @@ class Cqt(Feature):
         octaves = octave_filters(sample_rate, scale, tuning or 0.0)
         self.reach = NEEDS_TUNING if tuning is None else reach_of(octaves, self.hop_length)
         self._estimate = Tuning(sample_rate, bins_per_octave=scale.bins_per_octave)
-        self._filters: dict[tuple[float, torch.dtype, torch.device], list[Filtering]] = {}
 
     def _rows(self, samples: Tensor) -> Tensor:
-        if self.tuning is not None:
-            return self._tuned(samples, [self.tuning])
-        few = torch.split(samples, max(1, TOGETHER // samples.shape[-1]))
-        return torch.cat([self._tuned(rows, self._estimate.of_samples(rows)) for rows in few])
+        return self._tuned(samples, self._estimate.of_samples(samples) if self.tuning is None else [self.tuning])
 
     def _tuned(self, samples: Tensor, tunings: list[float]) -> Tensor:
         """(rows, time) -> (rows, bins, frames), octave by octave from the top; one tuning for all rows, or for each."""
-        banks = [self._filters_of(tuning, samples) for tuning in tunings]
+        like = samples.dtype, samples.device
+        banks = [filter_bank(self.sample_rate, self.scale, tuning, *like) for tuning in tunings]
         if len({tuple(rate for rate, _ in bank) for bank in banks}) > 1:  # some rates can be halved early, some not
             return torch.cat([self._tuned(row[None], [tuning]) for row, tuning in zip(samples, tunings, strict=True)])
         made = []
@@ -152,15 +148,6 @@ class Cqt(Feature):
         shortest = min(each.shape[1] for each in made)
         return torch.cat([each[:, :shortest] for each in reversed(made)], -1).transpose(-1, -2)
 
-    def _filters_of(self, tuning: float, like: Tensor) -> list[Filtering]:
-        """Of each octave, in the precision of samples, where they are."""
-
-        def make() -> list[Filtering]:
-            octaves = octave_filters(self.sample_rate, self.scale, tuning)
-            return [((octave.halved, octave.hop_length), constant(octave.filters, like)) for octave in octaves]
-
-        return kept(self._filters, (tuning, like.dtype, like.device), make)
-
     def _filtered(self, samples: Tensor, filters: Tensor, hop_length: int) -> Tensor:
         """(rows, time) -> complex (rows, frames, bins)."""
         length = len(filters)
@@ -168,6 +155,16 @@ class Cqt(Feature):
         parts = map_frames(padded, length, hop_length, lambda frames: frames @ filters)
         bins = parts.shape[-1] // 2
         return torch.complex(parts[..., :bins], parts[..., bins:])
+
+
+@lru_cache(maxsize=MOST_TUNINGS)
+def filter_bank(
+    sample_rate: int, scale: Scale, tuning: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Filters, ...]:
+    """The filters of all octaves in the precision of samples, where they are; all features of a scale share them."""
+    like = torch.empty(0, dtype=dtype, device=device)
+    octaves = octave_filters(sample_rate, scale, tuning)
+    return tuple(((octave.halved, octave.hop_length), constant(octave.filters, like)) for octave in octaves)
 
 
 @lru_cache(maxsize=8)

@@ -76,9 +76,9 @@ class Mel(SpectralFeature):
         self.power, self.frequencies = check_power(power), centres
         bank = mel_filters(sample_rate, framing.n_fft, n_mels, fmin, fmax, htk, norm, peer)
         self._keep("bank", bank)  # whole, for the way back
-        self._heard = []  # frequencies that any filter of a group lets through
+        self._spans = []  # of frequencies that any filter of a group lets through
         for number, (filters, frequencies) in enumerate(groups_of_bands(bank)):
-            self._heard.append(frequencies)
+            self._spans.append(frequencies)
             self._keep(f"filters {number}", bank[filters, frequencies].T)
 
     def _of_spectra(self, spectra: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class Mel(SpectralFeature):
         frames = energies.flatten(0, 1)
         bands = [
             frames[:, frequencies] @ self._constant(f"filters {number}", frames)
-            for number, frequencies in enumerate(self._heard)
+            for number, frequencies in enumerate(self._spans)
         ]
         return torch.cat(bands, -1).reshape(*energies.shape[:2], -1)
 

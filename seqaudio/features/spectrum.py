@@ -19,7 +19,7 @@ MOST_AMIN = 1e30  # that float32 holds
 class SpectralFeature(Feature):
     """A feature whose frames are made of the spectra one by one; the spectrogram as a whole is never kept."""
 
-    block = 4 * BLOCK  # in single precision, of which more stays in the caches
+    block_samples = 4 * BLOCK  # in single precision: products with filters are slow on few frames
 
     def __init__(self, sample_rate: int, framing: Framing | None, names: tuple[str, ...]) -> None:
         framing = framing or Framing()
@@ -34,7 +34,7 @@ class SpectralFeature(Feature):
         spectrum = samples.dtype.to_complex()
         padded = pad(samples, self.framing.padding, self.framing.pad_mode)
         length, hop = self.framing.n_fft, self.framing.hop_length
-        block = BLOCK if precise else self.block
+        block = BLOCK if precise else self.block_samples
 
         def made_of(frames: Tensor) -> Tensor:
             return self._of_spectra(torch.fft.rfft(frames * window).to(spectrum))
@@ -54,7 +54,7 @@ class SpectralFeature(Feature):
 class Stft(SpectralFeature):
     """The short-time Fourier transform: complex, (..., 1 + n_fft // 2, frames)."""
 
-    block = BLOCK  # whose spectra are all written to memory as they are
+    block_samples = BLOCK  # no product: only the copy of each block, which larger ones make slower
 
     def __init__(self, sample_rate: int, *, framing: Framing | None = None) -> None:
         super().__init__(sample_rate, framing, frequency_names(sample_rate, framing))

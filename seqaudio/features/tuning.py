@@ -21,6 +21,8 @@ from seqaudio.features.spectrum import Spectrogram
 NEEDS_TUNING = "its tuning is estimated from the whole recording; give tuning (0.0 for A = 440 Hz)"
 LOWEST_HZ, HIGHEST_HZ = 150.0, 4000.0
 MOST_TUNING = 100  # bins
+MOST_TUNINGS = 128  # whose filters are kept: librosa's steps of a hundredth of a bin leave a recording about a hundred
+TOGETHER = 2**21  # numbers of the spectra that are searched at once
 QUIETEST = 0.1  # of the loudest frequency of the same frame, for a peak
 
 
@@ -50,14 +52,20 @@ class Tuning:
 
     def of_samples(self, samples: Tensor) -> list[float]:
         """Of each of samples (rows, time)."""
+        framing = self.spectrogram.framing
+        few = max(1, TOGETHER // (framing.bins * max(1, framing.count(samples.shape[-1]))))
         with torch.no_grad():
-            return self.of_spectra(self.spectrogram(samples))
+            return [tuning for rows in torch.split(samples, few) for tuning in self.of_spectra(self.spectrogram(rows))]
 
     def of_spectra(self, spectra: Tensor) -> list[float]:
         """Of each of magnitudes or energies (rows, frequencies, frames); of silence 0."""
         if not len(self.places):
             return [0.0] * len(spectra)
-        row, hertz, heights = (each.cpu().numpy() for each in self._peaks(spectra.detach().transpose(-1, -2)))
+        few = max(1, TOGETHER // max(1, spectra[0].numel()))
+        return [tuning for rows in torch.split(spectra.detach(), few) for tuning in self._of_few(rows)]
+
+    def _of_few(self, spectra: Tensor) -> list[float]:
+        row, hertz, heights = (each.cpu().numpy() for each in self._peaks(spectra.transpose(-1, -2)))
         ends = np.searchsorted(row, np.arange(1, len(spectra)))
         return [self._of_peaks(*peaks) for peaks in zip(np.split(hertz, ends), np.split(heights, ends), strict=True)]
 
