@@ -1,6 +1,7 @@
 """How fast is each feature of sound, beside the libraries people would take instead, and how far off is it?
 
     python benchmarks/features.py [--audio FOLDER] [--rounds 5] [--out docs/results/features.md]
+    python benchmarks/features.py --tables gpu --out docs/results/features_gpu.md
 
 Peers and project hear the same sound in turn within one run, so that a machine that slows down slows all of them; one
 thread each, freed memory is used again. An error stands beside each speed: the largest difference from the peer, of the
@@ -43,6 +44,7 @@ from seqaudio.features.names import IN_TORCHAUDIO
 Call = Callable[[], Any]
 SECONDS, CLIPS, FILES = 60, 32, 900
 CLIP_S = 0.25, 1.0
+TABLES = "file", "torchaudio", "batch", "inversion", "folder", "gpu"
 WAYS = "librosa's loop", "ours, --jobs 1", "ours, --jobs 2"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
 SLOW_S = 2.0  # calls that take longer are timed once
@@ -54,8 +56,9 @@ PACKAGES = ("seqaudio", "librosa", "torchaudio", "torch", "numpy", "scipy")
 @click.option("--audio", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Recordings to use.")
 @click.option("--rounds", default=5, show_default=True, help="How often each thing is timed.")
 @click.option("--only", multiple=True, type=click.Choice(list(FEATURES)), help="Not all features but these.")
+@click.option("--tables", multiple=True, type=click.Choice(TABLES), help="Not all tables but these.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the tables there too.")
-def main(audio: Path | None, rounds: int, only: tuple[str, ...], out: Path | None) -> None:
+def main(audio: Path | None, rounds: int, only: tuple[str, ...], tables: tuple[str, ...], out: Path | None) -> None:
     """Measure, print, and write Markdown."""
     started = time.time()
     torch.set_num_threads(1)
@@ -64,25 +67,26 @@ def main(audio: Path | None, rounds: int, only: tuple[str, ...], out: Path | Non
     names = only or tuple(FEATURES)
     sound = sound_of(audio, SECONDS * RATE)
     lines = ["# Features of sound: speed and error", ""]
-    sections: list[Callable[[], list[str]]] = [
-        lambda: file_table(names, sound, rounds),
-        lambda: torchaudio_table(names, sound, rounds),
-        lambda: batch_table(names, sound, rounds),
-        lambda: inversion_table(sound[: 10 * RATE], rounds),
-        lambda: folder_table(sound, rounds),
-    ]
-    if torch.cuda.is_available():
-        sections.append(lambda: gpu_table(names, sound, rounds))
-    for section in sections:
-        made = section()
+    sections: dict[str, Callable[[], list[str]]] = {
+        "file": lambda: file_table(names, sound, rounds),
+        "torchaudio": lambda: torchaudio_table(names, sound, rounds),
+        "batch": lambda: batch_table(names, sound, rounds),
+        "inversion": lambda: inversion_table(sound[: 10 * RATE], rounds),
+        "folder": lambda: folder_table(sound, rounds),
+        "gpu": lambda: gpu_table(names, sound, rounds),
+    }
+    if "gpu" in tables and not torch.cuda.is_available():
+        raise click.UsageError("--tables gpu: no CUDA GPU is there; name other tables")
+    for table in tables or (TABLES if torch.cuda.is_available() else TABLES[:-1]):
+        made = sections[table]()
         click.echo("\n".join(made))
         sys.stdout.flush()
         lines += made
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    of = "recordings" if audio else "tones and noise"
+    of, asked = "recordings" if audio else "tones and noise", "".join(f"--tables {table} " for table in tables)
     lines.append(
-        f"Command: `python benchmarks/features.py --rounds {rounds}`, sound: {of}. {packages}. {platform.machine()}, "
-        f"one thread, freed memory {freed}, Python {platform.python_version()}. {date.today()}, "
+        f"Command: `python benchmarks/features.py {asked}--rounds {rounds}`, sound: {of}. {packages}. "
+        f"{platform.machine()}, one thread, freed memory {freed}, Python {platform.python_version()}. {date.today()}, "
         f"{time.time() - started:.0f} s."
     )
     if out:

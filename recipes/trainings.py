@@ -28,7 +28,7 @@ from side_by_side import work
 
 from seqaudio.errors import BadFileError, CheckpointError, OptionError, SeqAudioError
 from seqaudio.files.atomic import read_bytes, write_bytes
-from seqaudio.models.config import ModelConfig
+from seqaudio.models.config import MemoryConfig, ModelConfig
 from seqaudio.training.config import TrainingConfig, check_experiment
 from seqaudio.training.progress import Progress
 from seqaudio.training.run import Run
@@ -124,6 +124,8 @@ def key(record: Record) -> str:
     """
     asked = record["experiment"]
     model = ModelConfig().model_dump(mode="json") | asked["model"]
+    if model["memory"] is not None:
+        model["memory"] = MemoryConfig().model_dump(mode="json") | model["memory"]
     training = TrainingConfig().model_dump(mode="json") | asked["training"]
     settings = {name: training[name] for name in training if name != "precision"}
     return json.dumps([record.get("on"), model, settings], sort_keys=True)

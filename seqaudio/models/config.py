@@ -41,6 +41,9 @@ class MemoryConfig(BaseModel):
         (), max_length=16, description="hear the place in cycles of so many bars, or steps"
     )
     features: int = Field(8, ge=1, le=8192, description="of a guess as the network hears it")
+    match_velocities: bool = Field(
+        True, description="false: notes agree with earlier ones whatever their velocities, of tokens that have them"
+    )
 
     @property
     def sources(self) -> int:
@@ -226,7 +229,9 @@ def make_memory(config: ModelConfig, vocabulary: Vocabulary | None = None) -> Me
     from seqaudio.models.match_memory import Memory
 
     memory = config.memory
-    return None if memory is None else Memory(memory.match, memory.lags, memory.counters, vocabulary)
+    if memory is None:
+        return None
+    return Memory(memory.match, memory.lags, memory.counters, vocabulary, memory.match_velocities)
 
 
 def why_no_graph(config: ModelConfig) -> str | None:

@@ -281,6 +281,36 @@ class TestMemory:
         expected = np.maximum(bars - 1, 0) % 3
         np.testing.assert_array_equal(Memory(counters=(3,), vocabulary=BARS).heard(ids)[:, -1], expected)
 
+    @OPTIONS
+    def test_velocities_left_out_of_account_are_one_velocity(self, options):
+        """What agrees is what agrees where all are equally loud; the guesses are as loud as what stood there."""
+        score = _twice(tune(6, seed=4))
+        velocities = np.random.default_rng(0).integers(20, 120, len(score))
+        ids = FULL.encode(score.replaced(velocity=velocities))
+        of_velocity = FULL.vocabulary.is_kind("Velocity")[ids]
+        same = np.where(of_velocity, ids[of_velocity][0], ids)
+        loose = Memory(**options, vocabulary=FULL.vocabulary, match_velocities=False)
+        strict = Memory(**options, vocabulary=FULL.vocabulary)
+        for found, expected in zip(loose.recall(ids), strict.recall(same), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        assert loose.recall(ids).lengths.mean() > 2 * strict.recall(ids).lengths.mean()
+        rows, sources = loose.heard(ids), loose.recall(ids).sources
+        guesses = np.where(sources == NO_MATCH, 0, ids[np.maximum(sources, 0)])
+        np.testing.assert_array_equal(rows[:, 1 : 1 + loose.sources], guesses)
+        notebook, told = loose.begin(), []
+        for step in range(len(ids)):
+            row, notebook = notebook.after(ids[step : step + 1])
+            told.append(row)
+        np.testing.assert_array_equal(np.concatenate(told), rows)
+        _, again = loose.begin().after(ids[:50])
+        again.after(ids[50:60])
+        np.testing.assert_array_equal(again.after(ids[50:])[0], rows[50:])  # written in anew: not the last of its line
+
+    @pytest.mark.parametrize("vocabulary", [None, BARS])
+    def test_velocities_that_are_not_there_cannot_be_left_out(self, vocabulary):
+        with pytest.raises(OptionError, match="match_velocities is false, and the model reads no velocities"):
+            Memory(vocabulary=vocabulary, match_velocities=False)
+
     @pytest.mark.parametrize("options", [{"lags": (0,)}, {"counters": (1,)}, {"counters": (256,)}, {"lags": (-1,)}])
     def test_out_of_range_is_refused(self, options):
         with pytest.raises(OptionError, match="lags are 1 or more, counters 2 to 255"):

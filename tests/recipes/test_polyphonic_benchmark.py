@@ -202,6 +202,9 @@ def test_a_setting_of_later_does_not_make_old_trainings_new(printed):
     assert key(older) == key(record)
     other["experiment"]["model"]["memory"] = {"lags": [4]}
     assert key(other) != key(record)
+    of_later = json.loads(json.dumps(other))
+    of_later["experiment"]["model"]["memory"] |= {"match": True, "match_velocities": True}  # as they are unless told
+    assert key(of_later) == key(other)
 
 
 @pytest.mark.parametrize("name", ["Walks", "Walks-match"])

@@ -49,16 +49,19 @@ class Memory:
         lags: guess what stood so long ago: bars where tokens tell of bars, else steps.
         counters: lengths of cycles, in the same units.
         vocabulary: of tokens; None: frames.
+        match_velocities: False: notes agree whatever their velocities are. A guess is what stood there, velocities too.
 
     Raises:
-        OptionError: a lag or a cycle is out of range.
+        OptionError: a lag or a cycle is out of range, or there are no velocities that could be left out of account.
     """
 
     match: bool = True
     lags: tuple[int, ...] = ()
     counters: tuple[int, ...] = ()
     vocabulary: Vocabulary | None = None
+    match_velocities: bool = True
     _clock: IntArray | None = field(init=False, repr=False, compare=False)
+    _agreeing: IntArray | None = field(init=False, repr=False, compare=False)
     _cycles: IntArray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +71,7 @@ class Memory:
                 f"counters 2 to {LONGEST_CYCLE}"
             )
         object.__setattr__(self, "_clock", clock_of(self.vocabulary) if self.vocabulary else None)
+        object.__setattr__(self, "_agreeing", None if self.match_velocities else _of_any_velocity(self.vocabulary))
         object.__setattr__(self, "_cycles", np.array(self.counters, np.int64))
 
     @property
@@ -104,7 +108,7 @@ class Memory:
         return Notebook(self, self._pages(like, 64), 0)
 
     def _pages(self, like: Symbols, room: int) -> Pages:
-        return Pages(like, room, match=self.match, lags=self.lags, clock=self._clock)
+        return Pages(like, room, match=self.match, lags=self.lags, clock=self._clock, agreeing=self._agreeing)
 
     def _rows(self, said: Symbols, piece: Symbols, recall: Recall) -> Symbols:
         """Rows for the network: the symbols said, and what the memory of the piece tells behind each."""
@@ -128,12 +132,23 @@ class Memory:
         return self._rows(said, pages.symbols, pages.read(begin, pages.steps))
 
 
+def _of_any_velocity(vocabulary: Vocabulary | None) -> IntArray:
+    """A number for each token, one for all velocities."""
+    velocities = vocabulary.is_kind("Velocity") if vocabulary else np.zeros(0, bool)
+    if not velocities.any():
+        raise OptionError("match_velocities is false, and the model reads no velocities; leave it out")
+    numbers = np.arange(len(velocities))
+    numbers[velocities] = numbers[velocities][0]
+    return numbers
+
+
 @compiled
 def _write_and_tell(
     said: IntArray,
     begin: int,
     lags: IntArray,
     clock: IntArray,
+    agreeing: IntArray,
     now: IntArray,
     numbers: IntArray,
     children: IntArray,
@@ -141,7 +156,7 @@ def _write_and_tell(
     cycles: IntArray,
 ) -> IntArray:
     """Write ids as :func:`write_ids` does; returns the rows of them, in the same call."""
-    write_ids(said, begin, lags, clock, now, numbers, children, found)
+    write_ids(said, begin, lags, clock, agreeing, now, numbers, children, found)
     end = begin + len(said)
     sources, lengths, time = found[SOURCES, begin:end], found[LENGTHS, begin:end], numbers[TIME, begin:end]
     return _rows_of_tokens(said, numbers[IDS], sources, lengths, time, cycles)

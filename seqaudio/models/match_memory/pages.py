@@ -21,10 +21,12 @@ IntArray = NDArray[np.int64]
 Symbols = NDArray[Any]
 Told = TypeVar("Told")
 
-IDS, SPREAD, MATCHED, FOLLOWERS, LINES, PLACES, BARS, TIME, CHANGED = range(9)  # rows of what is one number a step
+# rows of what is one number a step; AGREEING: ids that agree with each other as one
+IDS, SPREAD, MATCHED, FOLLOWERS, LINES, PLACES, BARS, TIME, CHANGED, AGREEING = range(10)
 SOURCES, LENGTHS = range(2)  # of what is found
 
 _NO_CLOCK = np.zeros((0, 2), np.int64)
+_EACH_FOR_ITSELF = np.zeros(0, np.int64)
 
 
 class Recall(NamedTuple):
@@ -50,16 +52,27 @@ class Pages:
         match: look for the longest match.
         lags: of the pointers.
         clock: from :func:`seqaudio.models.match_memory.lag_pointers.clock_of`; None counts steps.
+        agreeing: (vocabulary,) a number for each token, the same where two agree; None: each agrees with itself alone.
     """
 
-    def __init__(self, like: Symbols, room: int, *, match: bool, lags: tuple[int, ...], clock: IntArray | None) -> None:
+    def __init__(
+        self,
+        like: Symbols,
+        room: int,
+        *,
+        match: bool,
+        lags: tuple[int, ...],
+        clock: IntArray | None,
+        agreeing: IntArray | None = None,
+    ) -> None:
         self.steps = 0
         self._match, self._lags = match, np.array(lags, np.int64)
         self._clock = _NO_CLOCK if clock is None else clock
+        self._agreeing = _EACH_FOR_ITSELF if agreeing is None else agreeing
         self._now = np.zeros(3, np.int64)  # of the clock
         self._names: dict[bytes, int] = {}  # a number for each frame met
         self._frames = None if like.ndim == 1 else like[:0]
-        self._numbers = np.zeros((CHANGED + 1, 0), np.int64)
+        self._numbers = np.zeros((AGREEING + 1, 0), np.int64)
         self._children = np.zeros((0, 2), np.int64)
         self._found = np.zeros((2, 0, match + len(lags)), np.int64)
         self._make_room(room)
@@ -82,7 +95,8 @@ class Pages:
             self._frames[begin:end] = said
             said = self._numbered(said)
         ids = said.astype(np.int64, copy=False)
-        told = write(ids, begin, self._lags, self._clock, self._now, self._numbers, self._children, self._found, *more)
+        tables = self._lags, self._clock, self._agreeing
+        told = write(ids, begin, *tables, self._now, self._numbers, self._children, self._found, *more)
         self.steps = end
         return told
 
@@ -98,7 +112,8 @@ class Pages:
     def up_to(self, steps: int) -> Pages:
         """Other pages with the first so many steps written."""
         lags, clock = tuple(self._lags.tolist()), self._clock if len(self._clock) else None
-        pages = Pages(self.symbols, 2 * steps, match=self._match, lags=lags, clock=clock)
+        agreeing = self._agreeing if len(self._agreeing) else None
+        pages = Pages(self.symbols, 2 * steps, match=self._match, lags=lags, clock=clock, agreeing=agreeing)
         pages.write(self.symbols[:steps])
         return pages
 
@@ -120,6 +135,7 @@ def write_ids(
     begin: int,
     lags: IntArray,
     clock: IntArray,
+    agreeing: IntArray,
     now: IntArray,
     numbers: IntArray,
     children: IntArray,
@@ -134,15 +150,19 @@ def write_ids(
     ids[begin:end] = said
     for t in range(begin, end):
         changed[t] = changed[t - 1] if t > 0 and ids[t] == ids[t - 1] else t
+    names = ids
+    if len(agreeing):
+        names = numbers[AGREEING]
+        names[begin:end] = agreeing[said]
     pointers, agreements = found[SOURCES, :, match:], found[LENGTHS, :, match:]
     if len(clock):
         lines, places, bars = numbers[LINES], numbers[PLACES], numbers[BARS]
-        point_by_bars(ids, begin, end, lags, clock, now, lines, places, bars, pointers, agreements)
+        point_by_bars(names, begin, end, lags, clock, now, lines, places, bars, pointers, agreements)
     else:
-        point_by_steps(ids, begin, end, lags, pointers, agreements)
+        point_by_steps(names, begin, end, lags, pointers, agreements)
     if match:
         spread = numbers[SPREAD].view(np.uint64)
-        spread[begin:end] = spread_ids(said)
+        spread[begin:end] = spread_ids(names[begin:end])
         match_on(spread, begin, end, MAX_LENGTH, children.reshape(-1), numbers[MATCHED], numbers[FOLLOWERS])
         _tell_matches(begin, end, clock, numbers, found)
     for t in range(begin, end):
