@@ -136,11 +136,12 @@ def _kernel(cell: Cell, layer: nn.RNNBase, recurrent: Tensor, begin: State, *inp
     """Outputs and state parts; inputs are (batch, time, features), or packed data and their batch sizes.
 
     Autocast is left to the LSTM on a CPU: oneDNN's kernel is twice as fast in bf16, while the others would gain nothing
-    and carry a state of 8 bits from step to step.
+    and carry a state of 8 bits from step to step. On a GPU autocast hands cuDNN float16, whatever it was asked for, and
+    gradients of a mean over a batch are too small for that.
     """
-    halved = inputs[0].device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    if halved and (cell != "lstm" or not has_bf16_lstm()):
-        with torch.autocast("cpu", enabled=False):
+    device = inputs[0].device.type
+    if torch.is_autocast_enabled(device) and not (device == "cpu" and cell == "lstm" and has_bf16_lstm()):
+        with torch.autocast(device, enabled=False):
             return _run_kernel(cell, layer, recurrent, begin, inputs[0].float(), *inputs[1:])
     return _run_kernel(cell, layer, recurrent, begin, *inputs)
 

@@ -24,7 +24,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqaudio.errors import OptionError
 from seqaudio.models.sequence_model import SequenceModel
@@ -136,12 +136,18 @@ class Dynamic:
             )
 
 
+def _in_one_block(module: nn.Module) -> None:
+    """Lay the weights of a fused layer side by side, as cuDNN wants them; a copy has them apart."""
+    if isinstance(module, nn.RNNBase):
+        module.flatten_parameters()
+
+
 class Learner:
     """A copy of a trained model that learns from one piece after the other; the given model is never touched."""
 
     def __init__(self, dynamic: Dynamic, trained: SequenceModel) -> None:
         self._dynamic = dynamic
-        self.model = copy.deepcopy(trained).eval().requires_grad_(True)
+        self.model = copy.deepcopy(trained).eval().requires_grad_(True).apply(_in_one_block)
         self.model.stack.layers.train()  # cuDNN has gradients in this mode alone; what drops anything is outside them
         self._weights = list(self.model.parameters())
         self._trained = [weight.detach() for weight in trained.parameters()]

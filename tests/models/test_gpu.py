@@ -57,6 +57,22 @@ def test_training_on_the_gpu_is_that_of_the_cpu(cell: str, monkeypatch: pytest.M
     np.testing.assert_allclose(losses_of(twin, ids.cuda()), expected, rtol=5e-3)
 
 
+@pytest.mark.parametrize("cell", ["rnn", "irnn", "gru", "lstm"])
+def test_autocast_on_a_gpu_leaves_the_layers_their_digits(cell: str) -> None:
+    """cuDNN would run them in float16, where gradients this small are 0."""
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(cell=cell, hidden_size=32, layers=2, dropout=0.0), 20).cuda()
+    ids, gradients = torch.arange(20).repeat(4, 2).cuda(), []
+    for halved in (False, True):
+        with torch.autocast("cuda", torch.bfloat16, enabled=halved):
+            hidden, state = model.stack(model.encoder(ids), model.initial_state(4))
+        assert {part.dtype for part in (hidden, *state)} == {torch.float32}
+        gradients.append(torch.autograd.grad(hidden.mean() * 1e-6, list(model.stack.parameters())))
+    for full, half in zip(*gradients, strict=True):
+        assert half.abs().max() > 0
+        torch.testing.assert_close(half, full, rtol=0.05, atol=0.02 * full.abs().max().item())
+
+
 # without "irnn": whatever is 1 / (1 - p) times the identity explodes
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "lnlstm"])
 def test_weight_drop_and_dropout_train_on_the_gpu(cell: str) -> None:
