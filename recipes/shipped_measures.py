@@ -38,7 +38,7 @@ Floats = NDArray[np.float64]
 
 PRIMER_BARS = 8
 OUTPUTS = 2  # continuations of each primer
-TRIED = 60  # validation primers, for each pair of temperatures
+TRIED = 60  # validation primers at most, for each pair of temperatures; fewer are gone on with more often
 GATE_TEMPERATURES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
 PPM_ROW, ADAPTING, COPY, UNIGRAM = "PPM", "PPM, learning the piece as it goes", "PPM + copy", "unigram"
 LOOP, REAL = "loop", "real pieces"
@@ -57,8 +57,10 @@ class Measures:
     def choice(self, run: Path) -> list[Record]:
         """What continuations of validation pieces keep at each pair of temperatures, beside the real pieces."""
         engine = self._engine(run)
-        material = Material(self.corpus, self._setting(outputs=1, primers=TRIED), "valid", self.model.view)
-        tried = [{"row": REAL, **summary(without_nan(material.kept(material.real())))}]
+        count = len(self._valid(outputs=1).primers)
+        outputs = max(1, TRIED // count)  # of few pieces one continuation each tells pairs apart by chance
+        material = self._valid(outputs)
+        tried = [{"row": REAL, "outputs": outputs, **summary(without_nan(material.kept(material.real())))}]
         real = np.array(tried[0]["curve"], float)
         for temperature, gate in itertools.product(self.model.temperatures, GATE_TEMPERATURES):
             sampling = {"temperature": temperature, "gate_temperature": gate}
@@ -163,6 +165,9 @@ class Measures:
         kept = without_nan(self._material.kept(self._material.continued(predictor, 0, sampling or Sampling())))
         click.echo(f"{name}: {told(summary(kept))}", err=True)
         return {"kept": kept}
+
+    def _valid(self, outputs: int) -> Material:
+        return Material(self.corpus, self._setting(outputs, TRIED), "valid", self.model.view)
 
     def _setting(self, outputs: int = OUTPUTS, primers: int = 1_000) -> Setting:
         return Setting(primer_bars=PRIMER_BARS, bars=self.model.bars, outputs=outputs, primers=primers)

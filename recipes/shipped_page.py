@@ -124,8 +124,10 @@ def choice(model: Shipped, log: Record) -> Iterator[str]:
     if not log["choice"]:
         yield "This model was packed without a choice; it is sampled from as it is."
         return
+    outputs = log["choice"][0].get("outputs", 1)
+    each = "one continuation" if outputs == 1 else f"{outputs} continuations"
     yield from wrapped(
-        f"The same on validation pieces, one continuation of each: the pair nearest to the real ones, by far repeats, "
+        f"The same on validation pieces, {each} of each: the pair nearest to the real ones, by far repeats, "
         f"primer recall and curve error together. The model's validation nats per token are "
         f"{log['rows'][model.name]['valid']:.4f} at temperature 1, whatever the choice."
     )
@@ -145,9 +147,10 @@ def what_it_is(model: Shipped, checkpoint: Checkpoint) -> str:
     config, (low, high) = checkpoint.config, checkpoint.pitch_range
     known = f" It knows pitches {low} to {high}; seqaudio moves other primers into that range and back."
     memory = config.memory
+    loose = " of notes of any velocity" if memory and not memory.match_velocities else ""
     remembers = (
-        f", beside a memory of the piece: what followed the longest match, what stood {told(memory.lags)} bars ago, "
-        f"and the place in cycles of {told(memory.counters)} bars, in one gate"
+        f", beside a memory of the piece: what followed the longest match{loose}, what stood {told(memory.lags)} bars "
+        f"ago, and the place in cycles of {told(memory.counters)} bars, in one gate"
         if memory
         else ""
     )
@@ -160,10 +163,12 @@ def what_it_is(model: Shipped, checkpoint: Checkpoint) -> str:
 
 def how_it_was_trained(model: Shipped, facts: Record) -> str:
     """The command, how long it took, and how far it came."""
+    device = facts.get("device", "CPU")
+    on = f"one thread of {facts['machine']}" if device == "CPU" else f"a GPU ({device})"
     return (
         f"`python recipes/train_shipped.py {model.name}`, which trains `configs/{model.name}.yaml`; seed "
-        f"{facts['experiment']['training']['seed']}, {facts['epochs']} epochs in {facts['hours']} hours on one thread "
-        f"of {facts['machine']} that was shared with other work, torch {facts['torch']}. Best epoch by validation: "
+        f"{facts['experiment']['training']['seed']}, {facts['epochs']} epochs in {facts['hours']} hours on {on} "
+        f"that was shared with other work, torch {facts['torch']}. Best epoch by validation: "
         f"{facts['epoch']}, {facts['valid_nats_per_token']:.4f} nats per token. One training, one seed; the "
         "settings were hardly tuned."
     )

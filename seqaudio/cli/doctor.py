@@ -65,7 +65,7 @@ def _torch() -> str:
     layer = torch.nn.LSTM(4, 4)
     layer(torch.randn(3, 1, 4))[0].sum().backward()
     return (
-        f"{torch.cuda.get_device_name()} is here; training runs on the CPU so far"
+        f"{torch.cuda.get_device_name()} is here, and training runs on it"
         if torch.cuda.is_available()
         else "CPU, no CUDA GPU seen"
     )

@@ -212,6 +212,7 @@ class Run:
         facts = {
             "seqaudio": version("seqaudio"),
             "torch": torch.__version__,
+            "device": self._devices.name,
             "corpus": self.corpus.fingerprint,
             "epoch": progress.epoch + 1,
             "steps": progress.step,
