@@ -116,7 +116,7 @@ CHORALES = Shipped(
     "are not part of seqaudio. The prelude BWV 846, which lies beside them, is left out.",
     is_not="It knows chorales alone: block harmony in 4/4 and 3/4, from the bass to the soprano of a choir. Of other "
     "music in several voices it makes a chorale. Voices are not told apart while it writes, so a voice may rest where "
-    "two would sing the same note.",
+    "two would sing the same note. It goes round more often than chorales do.",
 )
 DRUMS = Shipped(
     name="drums",
@@ -141,10 +141,10 @@ DRUMS = Shipped(
     "4 bars or 16 notes are left out, onsets moved to the grid, loudness rounded to steps of 4. The official split is "
     "kept. The data are not part of seqaudio.",
     is_not="The grid takes what drummers play before and behind the beat. It hears drums alone: a bass line beside "
-    "them is not heard. It holds a groove and brings back bars, those of the primer half as often as "
-    "drummers do; and much of its small curve error is its low temperature: at temperature 1 it has 0.20 on "
-    "validation pieces. Most of what it learnt from is rock, funk and jazz in 4/4. Two takes of one groove by one "
-    "drummer may stand on both sides of the official split.",
+    "them is not heard. It holds a groove and brings back bars sometimes, those of the primer half as often as drummers "
+    "do, and goes round or stands still more often than they do. Much of its small curve error is its low temperature: "
+    "at temperature 1 it has 0.20 on validation pieces. Most of what it learnt from is rock, funk and jazz in 4/4. Two "
+    "takes of one groove by one drummer may stand on both sides of the official split.",
     temperatures=(0.6, 0.75, 0.9, 1.0),
     view=on_sixteenths,
     viewed=" For this every drum is put on its nearest sixteenth and loudness is left out, for played drums never "

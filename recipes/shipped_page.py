@@ -220,11 +220,17 @@ def model_card(model: Shipped, checkpoint: Checkpoint, log: Record) -> str:
         "",
         *wrapped(
             f"{model.is_not} These figures are of one training each, so a difference between networks may be the "
-            "seed's, and of few epochs, after which each was still getting better. Likelihood says nothing about "
-            "taste, and a repeated bar is not yet a form."
+            f"seed's.{unfinished(facts)} Likelihood says nothing about taste, and a repeated bar is not yet a form."
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def unfinished(facts: Record) -> str:
+    """Whether a longer training may be better."""
+    if facts["epoch"] < facts["epochs"]:
+        return ""
+    return f" Of its {facts['epochs']} epochs the last was the best, so it may go on getting better."
 
 
 def beside(model: Shipped, log: Record) -> str:

@@ -42,7 +42,7 @@ class MemoryConfig(BaseModel):
     )
     features: int = Field(8, ge=1, le=8192, description="of a guess as the network hears it")
     match_velocities: bool = Field(
-        True, description="false: notes agree with earlier ones whatever their velocities, of tokens that have them"
+        True, description="false: any velocity agrees with any other, of tokens that have velocities"
     )
 
     @property
@@ -118,6 +118,8 @@ class ModelConfig(BaseModel):
             raise ValueError(f"components go with the head mixture, not with {self.head}; leave them out")
         if self.memory is not None and self.head == "mixture":
             raise ValueError("memory is of what comes back exactly, and frames of real numbers do not; leave it out")
+        if self.memory is not None and not self.memory.match_velocities and self.of_frames:
+            raise ValueError("memory.match_velocities is of tokens, and frames have no velocities; leave it out")
         if self.embedding_dropout and self.of_frames:
             raise ValueError(f"embedding_dropout is for tokens, and the head {self.head} for frames; leave it out")
         return self

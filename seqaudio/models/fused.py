@@ -140,7 +140,8 @@ def _kernel(cell: Cell, layer: nn.RNNBase, recurrent: Tensor, begin: State, *inp
     gradients of a mean over a batch are too small for that.
     """
     device = inputs[0].device.type
-    if torch.is_autocast_enabled(device) and not (device == "cpu" and cell == "lstm" and has_bf16_lstm()):
+    halved = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    if halved and not (device == "cpu" and cell == "lstm" and has_bf16_lstm()):
         with torch.autocast(device, enabled=False):
             return _run_kernel(cell, layer, recurrent, begin, inputs[0].float(), *inputs[1:])
     return _run_kernel(cell, layer, recurrent, begin, *inputs)

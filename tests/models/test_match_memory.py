@@ -7,9 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from seqaudio.errors import OptionError
-from seqaudio.models.config import MemoryConfig, ModelConfig
+from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
 from seqaudio.models.match_memory import Memory
 from seqaudio.models.match_memory import memory as memory_module
 from seqaudio.models.match_memory import pages as pages_module
@@ -283,7 +284,7 @@ class TestMemory:
 
     @OPTIONS
     def test_velocities_left_out_of_account_are_one_velocity(self, options):
-        """What agrees is what agrees where all are equally loud; the guesses are as loud as what stood there."""
+        """Agreement is that of the piece with one velocity in place of all; guesses are as loud as what stood there."""
         score = _twice(tune(6, seed=4))
         velocities = np.random.default_rng(0).integers(20, 120, len(score))
         ids = FULL.encode(score.replaced(velocity=velocities))
@@ -306,9 +307,16 @@ class TestMemory:
         again.after(ids[50:60])
         np.testing.assert_array_equal(again.after(ids[50:])[0], rows[50:])  # written in anew: not the last of its line
 
+    def test_a_config_says_whether_velocities_are_matched(self):
+        for match in (False, True):
+            config = ModelConfig(memory=MemoryConfig(lags=(2,), match_velocities=match))
+            assert make_memory(config, FULL.vocabulary) == Memory(True, (2,), (), FULL.vocabulary, match)
+        with pytest.raises(ValidationError, match="match_velocities is of tokens, and frames have no velocities"):
+            ModelConfig(head="notes", memory=MemoryConfig(match_velocities=False))
+
     @pytest.mark.parametrize("vocabulary", [None, BARS])
     def test_velocities_that_are_not_there_cannot_be_left_out(self, vocabulary):
-        with pytest.raises(OptionError, match="match_velocities is false, and the model reads no velocities"):
+        with pytest.raises(OptionError, match="match_velocities is false, and the tokens have no velocities"):
             Memory(vocabulary=vocabulary, match_velocities=False)
 
     @pytest.mark.parametrize("options", [{"lags": (0,)}, {"counters": (1,)}, {"counters": (256,)}, {"lags": (-1,)}])

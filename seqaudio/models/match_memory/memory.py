@@ -49,7 +49,8 @@ class Memory:
         lags: guess what stood so long ago: bars where tokens tell of bars, else steps.
         counters: lengths of cycles, in the same units.
         vocabulary: of tokens; None: frames.
-        match_velocities: False: notes agree whatever their velocities are. A guess is what stood there, velocities too.
+        match_velocities: False: any velocity agrees with any other. One that is written, where it changes, still stands
+            between the notes, and a guess is what stood there, velocities too.
 
     Raises:
         OptionError: a lag or a cycle is out of range, or there are no velocities that could be left out of account.
@@ -136,7 +137,9 @@ def _of_any_velocity(vocabulary: Vocabulary | None) -> IntArray:
     """A number for each token, one for all velocities."""
     velocities = vocabulary.is_kind("Velocity") if vocabulary else np.zeros(0, bool)
     if not velocities.any():
-        raise OptionError("match_velocities is false, and the model reads no velocities; leave it out")
+        raise OptionError(
+            "memory.match_velocities is false, and the tokens have no velocities; leave it out, or prepare with them"
+        )
     numbers = np.arange(len(velocities))
     numbers[velocities] = numbers[velocities][0]
     return numbers

@@ -63,7 +63,7 @@ class Pages:
         match: bool,
         lags: tuple[int, ...],
         clock: IntArray | None,
-        agreeing: IntArray | None = None,
+        agreeing: IntArray | None,
     ) -> None:
         self.steps = 0
         self._match, self._lags = match, np.array(lags, np.int64)
