@@ -141,10 +141,11 @@ DRUMS = Shipped(
     "4 bars or 16 notes are left out, onsets moved to the grid, loudness rounded to steps of 4. The official split is "
     "kept. The data are not part of seqaudio.",
     is_not="The grid takes what drummers play before and behind the beat. It hears drums alone: a bass line beside "
-    "them is not heard. It holds a groove and brings back bars sometimes, those of the primer half as often as drummers "
-    "do, and goes round or stands still more often than they do. Much of its small curve error is its low temperature: "
-    "at temperature 1 it has 0.20 on validation pieces. Most of what it learnt from is rock, funk and jazz in 4/4. Two "
-    "takes of one groove by one drummer may stand on both sides of the official split.",
+    "them is not heard. It holds a groove and brings back bars sometimes, those of the primer half as often as "
+    "drummers do, and goes round or stands still more often than they do. Much of its small curve error is its "
+    "low temperature: at temperature 1 it has 0.20 on validation pieces. Most of what it learnt from is rock, "
+    "funk and jazz in 4/4. Two takes of one groove by one drummer may stand on both sides of the official "
+    "split.",
     temperatures=(0.6, 0.75, 0.9, 1.0),
     view=on_sixteenths,
     viewed=" For this every drum is put on its nearest sixteenth and loudness is left out, for played drums never "
