@@ -3,13 +3,14 @@
 Conventions: nats are sums over a piece, BOS given and EOS counted. Continuations begin at the first 8 bars of each
 piece that is long enough, and are measured with them (rnn_vs_lstm_measures.py); what the plain networks and the counts
 write is sampled at temperature 1. Temperatures are chosen on validation pieces: those whose continuations are nearest
-to the real pieces, by far repeats, primer recall and the similarity curve together.
+to the real pieces, by far repeats, primer recall and the similarity curve together; of several voices among those that
+have chords (chords.py) on enough of the new beats.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -18,8 +19,10 @@ from typing import Any
 
 import click
 import numpy as np
+from chords import chord_rate
 from numpy.typing import NDArray
 from rnn_vs_lstm_measures import Material, Setting
+from score_parts import part
 from shipped_models import Shipped
 
 from seqaudio.continuation import Sampling, load_engine
@@ -30,6 +33,7 @@ from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError
 from seqaudio.models.baselines import PPM, MatchCopy, NGram
 from seqaudio.models.checkpoint import WEIGHTS
+from seqaudio.music.score import Score
 from seqaudio.report.retention import RealPieces, real_pieces
 from seqaudio.structure import similarity_error
 
@@ -42,6 +46,9 @@ TRIED = 60  # validation primers at most, for each pair of temperatures; fewer a
 GATE_TEMPERATURES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
 PPM_ROW, ADAPTING, COPY, UNIGRAM = "PPM", "PPM, learning the piece as it goes", "PPM + copy", "unigram"
 LOOP, REAL = "loop", "real pieces"
+CHORDS = "chord_rate"
+CHOSEN_BY = "far_repeat_rate", "primer_recall"
+ENOUGH = 0.8  # of the chords of real pieces: below, nobody hears that a form is kept
 
 
 class Measures:
@@ -60,11 +67,11 @@ class Measures:
         count = len(self._valid(outputs=1).primers)
         outputs = max(1, TRIED // count)  # of few pieces one continuation each tells pairs apart by chance
         material = self._valid(outputs)
-        tried = [{"row": REAL, "outputs": outputs, **summary(without_nan(material.kept(material.real())))}]
+        tried = [{"row": REAL, "outputs": outputs, **summary(self._kept(material, material.real()))}]
         real = np.array(tried[0]["curve"], float)
         for temperature, gate in itertools.product(self.model.temperatures, GATE_TEMPERATURES):
             sampling = {"temperature": temperature, "gate_temperature": gate}
-            found = summary(without_nan(material.kept(material.continued(engine, 0, Sampling(**sampling)))))
+            found = summary(self._kept(material, material.continued(engine, 0, Sampling(**sampling))))
             found["curve_error"] = similarity_error(np.array(found["curve"], float), real)
             tried.append({"row": f"{temperature:g}, gate {gate:g}", "sampling": sampling, **found})
             click.echo(f"temperature {temperature:g}, gate {gate:g}: {told(found)}", err=True)
@@ -72,11 +79,13 @@ class Measures:
 
     @staticmethod
     def chosen(choice: list[Record]) -> dict[str, float]:
-        """The temperatures that came nearest to the real pieces."""
+        """The temperatures that came nearest to the real pieces, of several voices with chords enough."""
         real, *tried = choice
+        if CHORDS in real:
+            tried = [found for found in tried if found[CHORDS] >= ENOUGH * real[CHORDS]] or tried
 
         def distance(found: Record) -> float:
-            rates = sum(abs(found[name] - real[name]) for name in ("far_repeat_rate", "primer_recall"))
+            rates = sum(abs(found[name] - real[name]) for name in CHOSEN_BY)
             return float(rates + found["curve_error"])
 
         best: dict[str, float] = min(tried, key=distance)["sampling"]
@@ -97,8 +106,8 @@ class Measures:
         rows |= self._counts(continuations)
         if continuations:
             material = self._material
-            rows[LOOP] = {"kept": without_nan(material.kept(material.looped()))}
-            rows[REAL] = {"kept": without_nan(material.kept(material.real()))}
+            rows[LOOP] = {"kept": self._kept(material, material.looped())}
+            rows[REAL] = {"kept": self._kept(material, material.real())}
         else:
             for name, row in log["rows"].items():
                 rows[name] = rows.get(name, {}) | ({"kept": row["kept"]} if "kept" in row else {})
@@ -162,9 +171,18 @@ class Measures:
         return rows
 
     def _continued(self, name: str, predictor: Predictor, sampling: Sampling | None = None) -> Record:
-        kept = without_nan(self._material.kept(self._material.continued(predictor, 0, sampling or Sampling())))
+        kept = self._kept(self._material, self._material.continued(predictor, 0, sampling or Sampling()))
         click.echo(f"{name}: {told(summary(kept))}", err=True)
         return {"kept": kept}
+
+    def _kept(self, material: Material, outputs: Sequence[Sequence[Score]]) -> Record:
+        """What continuations keep and, of several voices, how many of the new beats are chords."""
+        kept = without_nan(material.kept(outputs))
+        if self.model.voices:
+            total = PRIMER_BARS + self.model.bars
+            rates = [np.mean([chord_rate(part(score, PRIMER_BARS, total)) for score in scores]) for scores in outputs]
+            kept["measures"][CHORDS] = np.round(rates, 4).tolist()
+        return kept
 
     def _valid(self, outputs: int) -> Material:
         return Material(self.corpus, self._setting(outputs, TRIED), "valid", self.model.view)
@@ -203,12 +221,11 @@ def without_nan(kept: Record) -> Record:
 
 def summary(kept: Record) -> Record:
     """The means that temperatures are chosen by, and the curve."""
-    means = {
-        name: float(np.mean(kept["measures"][name])) for name in ("far_repeat_rate", "primer_recall", "degenerate")
-    }
+    names = [name for name in (*CHOSEN_BY, CHORDS, "degenerate") if name in kept["measures"]]
+    means = {name: float(np.mean(kept["measures"][name])) for name in names}
     return {**means, "curve": kept["curve"]}
 
 
 def told(found: Record) -> str:
     """The same, for the one who waits."""
-    return f"far repeats {found['far_repeat_rate']:.2f}, primer recall {found['primer_recall']:.2f}"
+    return ", ".join(f"{name} {found[name]:.2f}" for name in (*CHOSEN_BY, CHORDS) if name in found)

@@ -50,6 +50,7 @@ class Shipped:
         data: a paragraph on its music and the licences.
         is_not: a paragraph on what it cannot do.
         temperatures: tried on validation pieces, each with every gate temperature.
+        voices: whether there are several, whose new beats are also asked whether they are chords.
         view: how scores are looked at when it is measured what they keep, and that in words; None: as they are.
     """
 
@@ -64,6 +65,7 @@ class Shipped:
     data: str
     is_not: str
     temperatures: tuple[float, ...] = (0.9, 1.0)
+    voices: bool = False
     view: Callable[[Score], Score] | None = None
     viewed: str = ""
 
@@ -115,8 +117,12 @@ CHORALES = Shipped(
     "corpus/license.txt, which says of its corpus as a whole that some encodings may not be used commercially. They "
     "are not part of seqaudio. The prelude BWV 846, which lies beside them, is left out.",
     is_not="It knows chorales alone: block harmony in 4/4 and 3/4, from the bass to the soprano of a choir. Of other "
-    "music in several voices it makes a chorale. Voices are not told apart while it writes, so a voice may rest where "
-    "two would sing the same note. It goes round more often than chorales do.",
+    "music in several voices it makes a chorale. Voices are not told apart while it writes, so a voice may "
+    "rest where two would sing the same note. Its temperature is low, for at 1 it loses the key (chords on "
+    "0.53 of the beats of validation pieces, real 0.90), though it comes back as often as chorales there; as "
+    "it is sampled from it comes back far more often. The plain RNN has a better ear at temperature 1.",
+    temperatures=(0.5, 0.6, 0.75, 0.9, 1.0),
+    voices=True,
 )
 DRUMS = Shipped(
     name="drums",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from shipped_measures import OUTPUTS, PRIMER_BARS, REAL, Record
+from shipped_measures import CHORDS, ENOUGH, OUTPUTS, PRIMER_BARS, REAL, Record
 from shipped_models import Plain, Shipped
 from trainings import damaged
 
@@ -20,6 +20,7 @@ from seqaudio.structure import similarity_error
 
 RESAMPLES = 2_000  # of the bootstrap
 KEPT = {"far_repeat_rate": "far repeats", "primer_recall": "primer recall", "shared_run": "longest run shared"}
+OF_VOICES = {CHORDS: "chords"}
 CELLS = {"lstm": "LSTM", "rnn": "tanh RNN", "gru": "GRU", "irnn": "IRNN", "lnlstm": "layer-normalised LSTM"}
 
 
@@ -94,20 +95,28 @@ def kept_in_words(model: Shipped, log: Record) -> str:
         f"continuations of each; {model.name} at the temperatures below, all others at temperature 1. Far repeats: "
         "bars heard before, 3 bars back or more. Primer recall: new bars heard in the primer. Curve error: of the mean "
         "similarity of bars by their distance, against that of the real pieces. Longest run shared: notes in a row "
-        "that the new bars share with a training piece, in any key. Read all of it two-sided, beside the real pieces: "
-        f"a loop has more of everything.{model.viewed}"
+        f"that the new bars share with a training piece, in any key. {chords_in_words(model)}Read all of it two-sided, "
+        f"beside the real pieces: a loop has more of everything.{model.viewed}"
     )
+
+
+def chords_in_words(model: Shipped) -> str:
+    """What the column of several voices is."""
+    if not model.voices:
+        return ""
+    return "Chords: new beats on which what sounds is a triad or a seventh chord, or a part of one. "
 
 
 def retention(log: Record) -> Iterator[str]:
     """What continuations keep, row by row, beside the real pieces."""
     rows = {name: row["kept"] for name, row in log["rows"].items() if "kept" in row}
     real = np.array(rows[REAL]["curve"], float)
-    yield f"| row | {' | '.join(KEPT.values())} | curve error | degenerate |"
-    yield f"|---|{'---|' * (len(KEPT) + 2)}"
+    columns = KEPT | {name: said for name, said in OF_VOICES.items() if name in rows[REAL]["measures"]}
+    yield f"| row | {' | '.join(columns.values())} | curve error | degenerate |"
+    yield f"|---|{'---|' * (len(columns) + 2)}"
     for name, kept in rows.items():
         cells = []
-        for measure in KEPT:
+        for measure in columns:
             digits = 1 if measure == "shared_run" else 2
             values = np.array(kept["measures"][measure])
             mean, low, high = interval(values, np.ones(len(values)), resamples=RESAMPLES)
@@ -124,21 +133,22 @@ def choice(model: Shipped, log: Record) -> Iterator[str]:
     if not log["choice"]:
         yield "This model was packed without a choice; it is sampled from as it is."
         return
-    outputs = log["choice"][0].get("outputs", 1)
+    outputs, voices = log["choice"][0].get("outputs", 1), CHORDS in log["choice"][0]
+    also = f", of those with chords on {ENOUGH:.0%} of the beats where real pieces have them or more" if voices else ""
     each = "one continuation" if outputs == 1 else f"{outputs} continuations"
     yield from wrapped(
         f"The same on validation pieces, {each} of each: the pair nearest to the real ones, by far repeats, "
-        f"primer recall and curve error together. The model's validation nats per token are "
+        f"primer recall and curve error together{also}. The model's validation nats per token are "
         f"{log['rows'][model.name]['valid']:.4f} at temperature 1, whatever the choice."
     )
     yield ""
-    yield "| temperature | far repeats | primer recall | curve error | degenerate |"
-    yield "|---|---|---|---|---|"
+    yield f"| temperature | far repeats | primer recall |{' chords |' if voices else ''} curve error | degenerate |"
+    yield f"|---|---|---|---|---|{'---|' if voices else ''}"
     for tried in log["choice"]:
         error = f"{tried['curve_error']:.3f}" if "curve_error" in tried else ""
         yield (
-            f"| {tried['row']} | {tried['far_repeat_rate']:.2f} | {tried['primer_recall']:.2f} | {error} "
-            f"| {100 * tried['degenerate']:.0f} % |"
+            f"| {tried['row']} | {tried['far_repeat_rate']:.2f} | {tried['primer_recall']:.2f} "
+            f"{f'| {tried[CHORDS]:.2f} ' if voices else ''}| {error} | {100 * tried['degenerate']:.0f} % |"
         )
 
 

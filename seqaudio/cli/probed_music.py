@@ -152,17 +152,14 @@ def _written(name: str, checkpoint: Checkpoint, source: str) -> Heard:
         return hear_steps(checkpoint, _written_frames(checkpoint, checkpoint.frames), source)
     if not isinstance(checkpoint.tokenizer, BarsTokenizer):
         raise OptionError(f"{name}: no music for this model is at hand; name FILES that it can hear")
-    return hear(checkpoint, _written_score(name, checkpoint), source)
+    return hear(checkpoint, _written_score(name), source)
 
 
-def _written_score(name: str, checkpoint: Checkpoint) -> Score:
+def _written_score(name: str) -> Score:
     from seqaudio.continuation.continue_score import generate_score
     from seqaudio.continuation.engines import load_engine
-    from seqaudio.continuation.sampling import Sampling
 
-    own = checkpoint.sampling
-    sampling = Sampling(own["temperature"], gate_temperature=own["gate_temperature"])
-    (piece,) = generate_score(load_engine(model_path(name)), bars=OWN_BARS, seed=OWN_SEED, sampling=sampling)
+    (piece,) = generate_score(load_engine(model_path(name)), bars=OWN_BARS, seed=OWN_SEED)
     return piece.score
 
 

@@ -29,7 +29,6 @@ from seqaudio.tokens.tokenizer import DRUMS
 
 MAX_BARS = 10_000
 CHUNK = 512  # primer tokens per run of the network
-PLAIN = Sampling()  # the model's own probabilities
 MAX_TICKS_PER_QUARTER = 32767
 RECENT_BARS = 8  # tempo and loudness of the new bars are those of so many bars before them
 
@@ -86,7 +85,7 @@ def continue_score(
     primer_bars: int | None = None,
     num_outputs: int = 1,
     seed: int = 0,
-    sampling: Sampling = PLAIN,
+    sampling: Sampling | None = None,
 ) -> list[Continuation]:
     """Continue a piece by exactly ``bars`` bars.
 
@@ -97,7 +96,7 @@ def continue_score(
         primer_bars: hear only the first so many bars; None hears all, up to the last full bar.
         num_outputs: how many different continuations.
         seed: of the sampling; the same seed gives the same notes.
-        sampling: temperature and cuts.
+        sampling: temperatures and cuts; None: the temperatures of the model, see :attr:`Checkpoint.sampling`.
 
     Raises:
         NoNotesError: there is nothing to continue.
@@ -114,7 +113,7 @@ def continue_primer(
     bars: int = 16,
     num_outputs: int = 1,
     seed: int = 0,
-    sampling: Sampling = PLAIN,
+    sampling: Sampling | None = None,
 ) -> list[Continuation]:
     """Continue a primer made by :func:`make_primer` for this engine's checkpoint; else as :func:`continue_score`."""
     tokenizer = bars_tokenizer(engine.checkpoint)
@@ -130,9 +129,12 @@ def continue_primer(
 
 
 def generate_score(
-    engine: Predictor, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling = PLAIN
+    engine: Predictor, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling | None = None
 ) -> list[Continuation]:
-    """Pieces made from nothing, of exactly ``bars`` bars, in metres and tempos of the model's. Raises OptionError."""
+    """Pieces made from nothing, of exactly ``bars`` bars, in metres and tempos of the model's.
+
+    Sampling as of :func:`continue_score`. Raises OptionError.
+    """
     tokenizer = bars_tokenizer(engine.checkpoint)
     allowed = allowed_tokens(tokenizer, engine.checkpoint.pitch_range, conducts=True, programs=None)
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
@@ -168,9 +170,11 @@ def _write(
     grammar: ContinuationGrammar,
     num_outputs: int,
     seed: int,
-    sampling: Sampling,
+    sampling: Sampling | None,
 ) -> Iterator[_Written]:
     """The primer is read once; each output then goes on from there by itself, one token at a time."""
+    own = engine.checkpoint.sampling
+    sampling = sampling or Sampling(own["temperature"], gate_temperature=own["gate_temperature"])
     if not 1 <= num_outputs <= 10_000:
         raise OptionError(f"num_outputs is {num_outputs}, it must be 1 to 10000")
     if seed < 0:
@@ -335,13 +339,15 @@ def _joined(primer: Primer, new: Score) -> Score:
     }
     names = (*old.track_names, *[""] * (1 + int(track.max(initial=0)) - len(old.track_names)))
     metre = [(primer.end * old_scale, *_metre(new))] if _metre_must_be_told(primer, _metre(new)) else []
+    tempo = int(new.tempo_map()[0, 1])  # of most of the last bars, which need not be that of the last beat
+    tempos = [(primer.end * old_scale, tempo)] if tempo != old.tempo_map()[-1, 1] else []
     return old.replaced(
         ticks_per_quarter=tpq,
         onset=np.append(old.onset * old_scale, onset),
         duration=np.append(old.duration * old_scale, np.maximum(end - onset, 1)),
         track=np.append(old.track, track),
         **columns,
-        tempos=old.tempos * [old_scale, 1],
+        tempos=[*(old.tempos * [old_scale, 1]).tolist(), *tempos],
         time_signatures=[*(old.time_signatures * [old_scale, 1, 1]).tolist(), *metre],
         pedals=np.vstack([old.pedals * [old_scale, old_scale, 1], _later_pedals(new, later, track)]),
         track_names=names,

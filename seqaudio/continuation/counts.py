@@ -26,6 +26,11 @@ class CountedModel:
     pitch_range: tuple[int, int]
     of_melodies: bool = True
 
+    @property
+    def sampling(self) -> dict[str, float]:
+        """As it counts."""
+        return {"temperature": 1.0, "gate_temperature": 1.0}
+
     def require_tokenizer(self) -> Tokenizer:
         """The tokenizer."""
         return self.tokenizer

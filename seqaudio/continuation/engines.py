@@ -42,6 +42,11 @@ class TokenModel(Protocol):
         """Whether what it learnt from was single lines, as far as is known."""
         ...
 
+    @property
+    def sampling(self) -> dict[str, float]:
+        """The temperatures to sample with unless others are asked for, by name."""
+        ...
+
     def require_tokenizer(self) -> Tokenizer:
         """Its tokens."""
         ...
