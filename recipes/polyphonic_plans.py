@@ -123,7 +123,12 @@ def plan_of(corpus: FrameCorpus, quick: bool, memory: str) -> Plan:
     if memory == "none":
         return (QUICK_SMALL if small else QUICK_LARGE) if quick else SMALL if small else LARGE
     plan = (QUICK_SMALL_MATCH if small else QUICK_LARGE_MATCH) if quick else SMALL_MATCH if small else LARGE_MATCH
-    return plan if memory == "match" else replace(plan, memory={"match": False, **(plan.memory or {})})
+    return plan if memory == "match" else lookback(plan)
+
+
+def lookback(plan: Plan) -> Plan:
+    """The same without the longest match."""
+    return replace(plan, memory={"match": False, **(plan.memory or {})})
 
 
 def tried(plan: Plan, head: str) -> dict[int, Record]:

@@ -28,7 +28,7 @@ BLOCK = re.compile(r"```(\w+)\n(.*?)```", flags=re.S)
 BLOCKS = BLOCK.findall(README)
 COMMANDS = [line for language, block in BLOCKS if language == "bash" for line in block.strip().splitlines()]
 
-LESS = {"train": ["--set", "training.epochs=1"], "probe": ["--pieces", "4"]}
+LESS = {"train": ["--set", "training.epochs=1"], "probe": ["--pieces", "2"]}
 """What a command is given besides, so that it does the same with less."""
 
 

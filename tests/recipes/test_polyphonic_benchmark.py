@@ -315,7 +315,8 @@ def test_the_committed_table_is_what_its_log_says(tables, monkeypatch, log):
 
 @pytest.mark.parametrize("log", RESULTS, ids=lambda path: path.stem)
 def test_a_committed_log_is_of_a_plan_that_is_still_followed(plans, log):
-    followed = (plans.SMALL, plans.LARGE, plans.SMALL_MATCH, plans.LARGE_MATCH)
+    with_match = plans.SMALL_MATCH, plans.LARGE_MATCH
+    followed = (plans.SMALL, plans.LARGE, *with_match, *map(plans.lookback, with_match))
     assert json.loads(log.read_text(encoding="utf-8"))["plan"] in [plan.as_record() for plan in followed]
 
 
@@ -529,7 +530,8 @@ def test_with_a_memory_every_cell_has_one_in_a_log_of_its_own(recipe, remembered
     assert len(log["trainings"]) == 3 * 2 + 2 * 3
     for record in log["trainings"]:
         model = record["experiment"]["model"]
-        assert model["memory"] == {"match": True, "lags": [4, 8, 16], "counters": [4, 16], "features": 8}
+        asked = {"match": True, "lags": [4, 8, 16], "counters": [4, 16], "features": 8, "match_velocities": True}
+        assert model["memory"] == asked
         assert record["head"] == model["head"] == "joint"
     plain_joint = [r["parameters"] for r in plain["trainings"] if r["head"] == "joint"]
     sizes = [record["parameters"] for record in log["trainings"]]
