@@ -13,6 +13,7 @@ from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files.midi import midi_bytes, read_midi_bytes
 from seqaudio.music.score import Score
+from seqaudio.pretrained import model_path
 from seqaudio.tokens import MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
 from seqaudio.tokens.bars.metre import nearest_metre
 from tests.samples import FULL, MELODY, PEDALS, model_folder, run_python, tune
@@ -185,6 +186,7 @@ class TestAgain:
 import hashlib, sys
 from seqaudio.continuation import continue_score, load_engine
 from seqaudio.files.midi import midi_bytes
+from seqaudio.pretrained import model_path
 from tests.samples import tune
 found = continue_score(load_engine(sys.argv[1]), tune(3), bars=4, num_outputs=2, seed=11)
 print(*[hashlib.sha256(midi_bytes(one.with_primer())).hexdigest() for one in found])
@@ -496,3 +498,14 @@ class TestLikelihood:
     def test_hardly_any_tokens(self, engine):
         assert token_nats(engine, np.array([1])).shape == (0,)
         assert token_nats(engine, np.array([1, 2])).shape == (1,)
+
+
+def test_unless_told_a_model_is_sampled_from_at_its_own_temperatures():
+    engine = load_engine(model_path("chorales"))
+    own = engine.checkpoint.sampling
+    assert own != {"temperature": 1.0, "gate_temperature": 1.0}
+    asked = (None, Sampling(own["temperature"], gate_temperature=own["gate_temperature"]), Sampling())
+    untold, told, plain = [
+        continue_score(engine, tune(2), bars=2, seed=1, sampling=each)[0].ids.tolist() for each in asked
+    ]
+    assert untold == told != plain
