@@ -186,7 +186,6 @@ class TestAgain:
 import hashlib, sys
 from seqaudio.continuation import continue_score, load_engine
 from seqaudio.files.midi import midi_bytes
-from seqaudio.pretrained import model_path
 from tests.samples import tune
 found = continue_score(load_engine(sys.argv[1]), tune(3), bars=4, num_outputs=2, seed=11)
 print(*[hashlib.sha256(midi_bytes(one.with_primer())).hexdigest() for one in found])
