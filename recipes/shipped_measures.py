@@ -64,9 +64,9 @@ class Measures:
     def choice(self, run: Path) -> list[Record]:
         """What continuations of validation pieces keep at each pair of temperatures, beside the real pieces."""
         engine = self._engine(run)
-        count = len(self._valid(outputs=1).primers)
-        outputs = max(1, TRIED // count)  # of few pieces one continuation each tells pairs apart by chance
-        material = self._valid(outputs)
+        material = Material(self.corpus, self._setting(primers=TRIED), "valid", self.model.view)
+        outputs = max(1, TRIED // len(material.primers))  # of few pieces one each tells pairs apart by chance
+        material.setting = self._setting(outputs, TRIED)
         tried = [{"row": REAL, "outputs": outputs, **summary(self._kept(material, material.real()))}]
         real = np.array(tried[0]["curve"], float)
         for temperature, gate in itertools.product(self.model.temperatures, GATE_TEMPERATURES):
@@ -183,9 +183,6 @@ class Measures:
             rates = [np.mean([chord_rate(part(score, PRIMER_BARS, total)) for score in scores]) for scores in outputs]
             kept["measures"][CHORDS] = np.round(rates, 4).tolist()
         return kept
-
-    def _valid(self, outputs: int) -> Material:
-        return Material(self.corpus, self._setting(outputs, TRIED), "valid", self.model.view)
 
     def _setting(self, outputs: int = OUTPUTS, primers: int = 1_000) -> Setting:
         return Setting(primer_bars=PRIMER_BARS, bars=self.model.bars, outputs=outputs, primers=primers)

@@ -80,6 +80,38 @@ def test_the_card_and_the_table_are_what_the_log_says(recipe, name: str) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_is_sampled_from_as_its_log_chooses(recipe, name: str) -> None:
+    log = sys.modules["shipped_page"].read_log(RESULTS / f"{name}.json")
+    assert sys.modules["shipped_measures"].Measures.chosen(log["choice"]) == load_model(name).checkpoint.sampling
+
+
+def test_of_several_voices_pairs_without_chords_are_not_chosen(recipe) -> None:
+    def tried(gate: float, far: float, chords: float) -> dict:
+        kept = {"far_repeat_rate": far, "primer_recall": 0.2, "chord_rate": chords, "curve_error": 0.0}
+        return {"sampling": {"gate_temperature": gate}, **kept}
+
+    real = {"far_repeat_rate": 0.2, "primer_recall": 0.2, "chord_rate": 0.9}
+    pairs = [tried(1.0, 0.2, 0.71), tried(0.5, 0.5, 0.73), tried(0.4, 0.6, 0.9)]
+    chosen = sys.modules["shipped_measures"].Measures.chosen
+    assert chosen([real, *pairs]) == {"gate_temperature": 0.5}
+    assert chosen([real, pairs[0]]) == {"gate_temperature": 1.0}  # the nearest where none has enough
+
+
+def test_what_cards_say_of_temperature_1_stands_in_the_logs(recipe) -> None:
+    rows = {}
+    for name in ("chorales", "drums"):
+        log = sys.modules["shipped_page"].read_log(RESULTS / f"{name}.json")
+        rows[name] = {found["row"]: found for found in log["choice"]}
+    chords = [rows["chorales"][row]["chord_rate"] for row in ("1, gate 1", "real pieces")]
+    assert (
+        "chords on {:.2f} of the beats of validation pieces, real {:.2f}".format(*chords)
+        in recipe.SHIPPED["chorales"].is_not
+    )
+    error = rows["drums"]["1, gate 1"]["curve_error"]
+    assert f"at temperature 1 it has {error:.2f} on validation pieces" in recipe.SHIPPED["drums"].is_not
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_model_is_small_and_tells_nothing_of_where_it_was_made(name: str) -> None:
     assert name in SHIPPED
     folder = MODELS / name
