@@ -87,13 +87,14 @@ def main(cells: str, seeds: int, out: str, jobs: int, report: str | None, search
         write_bytes(folder / "rates.md", done.encode())
         return
     log = practised(chosen, seeds, folder / "forgetting.json", jobs)
-    text = markdown(log)
+    drawn = pictures(log)
+    text = markdown(log, drawn)
     write_bytes(folder / "forgetting.md", text.encode())
-    for drawn in pictures(log).values():
-        for name, picture in drawn.items():
+    for of_part in drawn.values():
+        for name, picture in of_part.items():
             write_bytes(folder / name, picture.png)
     if report:
-        write_page(forgetting_page(log), report)
+        write_page(forgetting_page(log, drawn), report)
     click.echo(text, nl=False)
 
 

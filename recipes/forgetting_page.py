@@ -25,6 +25,9 @@ from seqaudio.report.pianoroll import picture_bytes
 from seqaudio.report.recalls import recall_figure
 from seqaudio.report.units import unit_figure
 
+Drawn = dict[str, dict[str, Picture]]
+"""By the title of a part, what is drawn for it, by the name of its file."""
+
 CELLS = {"rnn": "tanh RNN", "irnn": "IRNN", "gru": "GRU", "lstm": "LSTM", "lnlstm": "layer-normalised LSTM"}
 TASKS = {"words": "last word", "motif": "motif", "copy": "copy", "adding": "adding"}
 FADING, WORDS = "1. The gradient fades", "2. The last word of a long sentence"
@@ -185,9 +188,8 @@ def table_of_all(log: Record) -> tuple[str, list[str], Table]:
     return title, [explained, *said], Table(title, ["task", "50 % lag", "right", "loss"], rows)
 
 
-def markdown(log: Record) -> str:
+def markdown(log: Record, drawn: Drawn) -> str:
     """The page as Markdown, with the pictures that lie beside it."""
-    drawn = pictures(log)
     lines = ["# Forgetting made visible", "", *wrapped(heading(log)), ""]
     for title, (explained, *said), table in sections(log):
         lines += [f"## {title}", "", *wrapped(explained), "", *(f"- {sentence}" for sentence in said), ""]
@@ -197,9 +199,8 @@ def markdown(log: Record) -> str:
     return "\n".join([*lines, *wrapped(made_by(log))]) + "\n"
 
 
-def forgetting_page(log: Record) -> Page:
+def forgetting_page(log: Record, drawn: Drawn) -> Page:
     """The page with pictures."""
-    drawn = pictures(log)
     tables = []
     for title, sentences, table in sections(log):
         tables.append(Table(title, table.columns, table.rows, " ".join(sentences), [*drawn.get(title, {}).values()]))
@@ -212,7 +213,7 @@ def forgetting_page(log: Record) -> Page:
     )
 
 
-def pictures(log: Record) -> dict[str, dict[str, Picture]]:
+def pictures(log: Record) -> Drawn:
     """By the title of a part, what is drawn for it, by the name of its file."""
     lines = [
         Line(CELLS[cell] + (", untrained" if fresh else ""), [faded(log, cell, when)], fresh)
@@ -249,6 +250,12 @@ def picture_of_unit(cell: str, unit: Record) -> Picture:
     figure = unit_figure(unit["words"], unit["gates"], unit["state"], f"{CELLS[cell]}, unit {unit['unit']}")
     sentence = " ".join([*unit["words"][1:], unit["last"]])
     return Picture(picture_bytes(figure), f"Gates and state of a unit of the {CELLS[cell]} along: {sentence}.")
+
+
+def page_of(path: Path) -> str:
+    """What stands on the page of a log."""
+    log = read_log(path)
+    return markdown(log, pictures(log))
 
 
 def heading(log: Record) -> str:
@@ -302,4 +309,4 @@ def percents(shares: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    run_recipe(page_command("forgetting.py", lambda log: markdown(read_log(log))), "forgetting_page")
+    run_recipe(page_command("forgetting.py", page_of), "forgetting_page")

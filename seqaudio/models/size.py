@@ -6,7 +6,9 @@ a size takes a fraction of a second.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import nn
@@ -37,15 +39,16 @@ def matched_hidden_size(
         OptionError: no size comes as near as that.
     """
 
+    @cache
     def count(size: int) -> int:
         with torch.device("meta"):
             return count_parameters(build(config.model_copy(update={"hidden_size": size})))
 
-    low, high = 1, 2
-    while high < WIDEST and count(high) < parameters:
-        low, high = high, min(2 * high, WIDEST)
-    while high - low > 1:  # more units are more parameters
-        middle = (low + high) // 2
+    low, high = 1, WIDEST
+    while high - low > 1:  # more units are more parameters, by nearly their square
+        below, above = math.sqrt(count(low)), math.sqrt(count(high))
+        middle = low + round((high - low) * (math.sqrt(parameters) - below) / (above - below))
+        middle = min(max(middle, low + 1), high - 1)
         low, high = (middle, high) if count(middle) < parameters else (low, middle)
     counts = {size: count(size) for size in (low, high)}
     nearest = min(counts, key=lambda size: abs(counts[size] - parameters))

@@ -13,7 +13,8 @@ sequentially rejective multiple test procedure", Scand. J. Statistics 6(2), 1979
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from seqaudio.memory.bootstrap import LEVEL, RESAMPLES
 Floats = NDArray[np.float64]
 
 BLOCK = 2**15  # numbers drawn at a time
+KEPT = 2**21  # counts of one kind of draw at most, to be kept: 16 MB
 
 
 class Interval(NamedTuple):
@@ -84,19 +86,41 @@ def interval(
         _, label = np.unique(np.asarray(groups), return_inverse=True)
         nats = np.stack([np.bincount(label, weights=row) for row in nats])
         weights = np.bincount(label, weights=weights)
-    generator = np.random.default_rng(seed)
     seeds, pieces = nats.shape
-    choices = np.repeat([pieces, seeds], [pieces, seeds])  # of one resample: its pieces, then its seeds
-    block = max(1, BLOCK // len(choices))
-    drawn = np.empty(resamples)
-    for begin in range(0, resamples, block):  # not all together, which would take gigabytes on a large set
-        few = generator.integers(0, np.tile(choices, (min(block, resamples - begin), 1)))
-        piece, row = few[:, :pieces], few[:, pieces:]
-        times = (row[:, :, None] == np.arange(seeds)).mean(axis=1)  # (resamples, seeds)
-        sums = np.take_along_axis(times @ nats, piece, axis=1).sum(axis=1)
-        drawn[begin : begin + block] = sums / weights[piece].sum(axis=1)
+    draws = _kept_draws if resamples * pieces <= KEPT else _draws
+    drawn = np.concatenate(
+        [
+            np.sum(counts @ nats.T * times, axis=1) / (counts @ weights)
+            for counts, times in draws(pieces, seeds, resamples, seed)
+        ]
+    )
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(pooled(nats, weights), float(low), float(high))
+
+
+def _draws(pieces: int, seeds: int, resamples: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
+    """How often each piece was drawn, (block, pieces), and each seed, (block, seeds) as shares, block by block.
+
+    Not all together, which would take gigabytes on a large set.
+    """
+    generator = np.random.default_rng(seed)
+    choices = np.repeat([pieces, seeds], [pieces, seeds])  # of one resample: its pieces, then its seeds
+    block = max(1, BLOCK // len(choices))
+    for begin in range(0, resamples, block):
+        drawn = generator.integers(0, np.tile(choices, (min(block, resamples - begin), 1)))
+        yield _counts(drawn[:, :pieces], pieces), _counts(drawn[:, pieces:], seeds) / seeds
+
+
+def _counts(drawn: NDArray[np.int64], choices: int) -> Floats:
+    """How often each of the choices stands in each row."""
+    rows = np.arange(len(drawn))[:, None] * choices
+    return np.bincount((drawn + rows).ravel(), minlength=len(drawn) * choices).reshape(-1, choices).astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _kept_draws(pieces: int, seeds: int, resamples: int, seed: int) -> tuple[tuple[Floats, Floats], ...]:
+    """The same, drawn once for all figures of a page, which have the same pieces and seeds."""
+    return tuple(_draws(pieces, seeds, resamples, seed))
 
 
 def difference(

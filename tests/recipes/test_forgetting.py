@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.memory.recall import Practice, judged, network_configs, practise, recall
 from seqaudio.memory.tasks import Adding, Copy, Motif
-from tests.recipes.loading import loaded
+from tests.recipes.loading import loaded, work_here
 from tests.samples import ROOT
 
 
@@ -45,29 +45,8 @@ def short(recipe, words, monkeypatch):
     }
     monkeypatch.setattr(recipe, "TASKS", {name: (task, practice) for name, task in tasks.items()})
     monkeypatch.setattr(recipe, "LAGS", 12)
-    monkeypatch.setattr(recipe, "work", lambda task, *arguments: task(*arguments))
-    monkeypatch.setattr(recipe, "workers", Here)
+    work_here(monkeypatch, recipe)
     return recipe
-
-
-class Here:
-    """A pool that works in this process, so that what is patched counts."""
-
-    def __init__(self, jobs):
-        self.asked = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *problem):
-        pass
-
-    def submit(self, call, *arguments):
-        from concurrent.futures import Future
-
-        done = Future()
-        done.set_result(call(*arguments))
-        return done
 
 
 def test_the_last_word_agrees_with_the_first_noun_and_the_verb_with_its_number(words) -> None:
@@ -237,9 +216,9 @@ def test_what_the_log_holds_is_not_done_again_and_the_page_says_it(short, page, 
     shown = run("--report", str(tmp_path / "page.html"))
     log = page.read_log(tmp_path / "forgetting.json")
     assert len(log["networks"]) == 2 * 2 * 4
-    assert (tmp_path / "forgetting.md").read_text() == page.markdown(log)
-    assert page.markdown(log) in shown.output
-    again = page.markdown(page.read_log(tmp_path / "forgetting.json"))
+    again = page.page_of(tmp_path / "forgetting.json")
+    assert (tmp_path / "forgetting.md").read_text() == again
+    assert again in shown.output
     monkeypatch.setattr(short, "learnt", None)
     assert again in run().output
     html = (tmp_path / "page.html").read_text()

@@ -19,7 +19,7 @@ from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.errors import CheckpointError, NoNotesError, OptionError
 from seqaudio.models.baselines import MarkovKeys
 from seqaudio.report import statistics
-from tests.recipes.loading import loaded
+from tests.recipes.loading import loaded, work_here
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "recipes" / "polyphonic_benchmark.py"
@@ -119,7 +119,7 @@ def printed(recipe, plans, tables, rolls, tmp_path_factory):
     tiny = dataclasses.replace(
         plans.SMALL, units=64, steps=plans.by_head(4, 4), trials=plans.by_head(2, 1), trial_share=0.5
     )
-    first, again = (ran(recipe, rolls, folder, runs, SMALL=tiny) for runs in ("runs", "other"))
+    first, again = (ran(recipe, rolls, folder, runs, SMALL=tiny, here=False) for runs in ("runs", "other"))
     return folder, first, again
 
 
@@ -136,9 +136,11 @@ def remembered(recipe, plans, rolls, printed):
 KEPT = {"primer": 6, "steps": 8, "bar": 2, "loop": 4, "windows": 5, "valid_windows": 3, "gate_temperatures": (1.0, 0.5)}
 
 
-def ran(recipe, rolls, folder, runs, *options, **plan):
-    """What the command says with other plans, one training at a time."""
+def ran(recipe, rolls, folder, runs, *options, here=True, **plan):
+    """What the command says with other plans, one training at a time, in this process or in a worker."""
     with pytest.MonkeyPatch.context() as patch:
+        if here:
+            work_here(patch, recipe, sys.modules["trainings"])
         for name, tiny in plan.items():
             patch.setattr(sys.modules["polyphonic_plans"], name, tiny)
         retention = sys.modules["polyphonic_retention"]

@@ -169,7 +169,7 @@ def test_the_temperatures_nearest_to_real_pieces_are_chosen(recipe) -> None:
 
 def test_a_model_is_made_from_a_folder_and_measured_again(recipe, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "tunes").mkdir()
-    for seed in range(48):
+    for seed in range(24):
         write_midi(tune("ABAB", seed=seed), tmp_path / "tunes" / f"{seed:02}.mid")
 
     def small(config: str, changes: tuple[str, ...] = (), source: str | None = None):

@@ -111,7 +111,8 @@ def test_intervals_are_those_of_resamples_drawn_one_by_one(monkeypatch, seeds: i
         piece, row = generator.integers(0, pieces, pieces), generator.integers(0, seeds, seeds)
         drawn.append(nats[row].mean(axis=0)[piece].sum() / weights[piece].sum())
     expected = np.quantile(drawn, [0.025, 0.975])
-    for block in (1, 1000):
+    for block, kept in ((1, 0), (1000, 0), (1000, 10**6), (1000, 10**6)):
         monkeypatch.setattr(statistics, "BLOCK", block)
+        monkeypatch.setattr(statistics, "KEPT", kept)
         found = interval(nats, weights, resamples=301, seed=3)
         np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-12)
