@@ -98,12 +98,12 @@ CHORALES = Shipped(
     name="chorales",
     title="four-part chorales by an LSTM with a memory of the piece",
     plain=(
-        Plain("plain LSTM", "chorales-lstm", "chorales", (WITHOUT_MEMORY, "model.hidden_size=247")),
+        Plain("plain LSTM", "chorales-lstm", "chorales", (WITHOUT_MEMORY, "model.hidden_size=407")),
         Plain(
             "plain RNN",
             "chorales-rnn",
             "chorales",
-            (WITHOUT_MEMORY, "model.cell=rnn", "model.hidden_size=471", "training.learning_rate=0.001"),
+            (WITHOUT_MEMORY, "model.cell=rnn", "model.hidden_size=790", "training.learning_rate=0.001"),
         ),
     ),
     bars=8,

@@ -27,6 +27,10 @@ class CountedModel:
     of_melodies: bool = True
 
     @property
+    def programs(self) -> None:
+        """Unknown: what its tokens hold it may have met."""
+
+    @property
     def sampling(self) -> dict[str, float]:
         """As it counts."""
         return {"temperature": 1.0, "gate_temperature": 1.0}

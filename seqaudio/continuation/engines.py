@@ -43,6 +43,11 @@ class TokenModel(Protocol):
         ...
 
     @property
+    def programs(self) -> frozenset[int] | None:
+        """The instruments that it has met, drums as -1; None where that is not known."""
+        ...
+
+    @property
     def sampling(self) -> dict[str, float]:
         """The temperatures to sample with unless others are asked for, by name."""
         ...

@@ -21,6 +21,7 @@ from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
+from seqaudio.tokens.tokenizer import DRUMS
 
 Reads = Literal["line", "parts", "instruments"]
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
@@ -150,7 +151,9 @@ class Readable:
 
 
 def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
-    """Find the melody or the parts if need be, move them into the model's range, leave out silence in front and behind.
+    """What a model can hear of a piece: its melody, its parts, or the drums or pitched notes that it has met.
+
+    Moved into the model's range, without silence in front and behind.
 
     Single beats as bars must be gathered before, see :func:`seqaudio.music.metre.with_gathered_beats`.
 
@@ -168,8 +171,14 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
             voice = without_symbols(score.notes(~score.is_drum))
             if len(voice) < len(score):
                 remarks.append(f"{len(score) - len(voice)} notes of drums and chord symbols are not heard")
+        case "instruments" if checkpoint.programs:
+            knows_drums, knows_pitches = DRUMS in checkpoint.programs, bool(checkpoint.programs - {DRUMS})
+            voice = score.notes(np.where(score.is_drum, knows_drums, knows_pitches))
+            if len(voice) < len(score):
+                met, other = ("drums", "pitched") if knows_drums else ("pitched", "drum")
+                remarks.append(f"the model has met {met} alone: {len(score) - len(voice)} {other} notes are not heard")
     if not len(voice):
-        raise NoNotesError("no pitched notes, only drums" if len(score) else "no notes")
+        raise NoNotesError(_nothing_of(score))
     semitones = _shift_into(voice, checkpoint.pitch_range)
     if semitones:
         remarks.append(f"moved by {semitones:+d} semitones for the model, and back")
@@ -178,6 +187,13 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
     if folded:
         remarks.append(f"{folded} notes beyond the model's range heard an octave nearer")
     return Readable(_without_silence_in_front(moved, score.bars()), voice, semitones, tuple(remarks))
+
+
+def _nothing_of(score: Score) -> str:
+    """Why a model hears nothing of a piece."""
+    if not len(score):
+        return "no notes"
+    return "no pitched notes, only drums" if score.is_drum.all() else "no drums, only pitched notes"
 
 
 def _on_grid(score: Score) -> Score:

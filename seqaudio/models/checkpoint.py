@@ -109,6 +109,12 @@ class Checkpoint:
         return bool(corpus.get("options", {}).get("melody", True))
 
     @property
+    def programs(self) -> frozenset[int] | None:
+        """The instruments that it has met, drums as -1; none where no token names one, None where nobody noted it."""
+        met = self.facts.get("programs")
+        return None if met is None else frozenset(met)
+
+    @property
     def sampling(self) -> dict[str, float]:
         """The temperatures to sample with unless others are asked for, by name; 1 where the model says none."""
         own = self.facts.get("sampling", {})

@@ -6,7 +6,7 @@ model again, which may be gone or another by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Origin(BaseModel):
         sha256: of its weights file.
         model: its sizes.
         pitch_range: lowest and highest pitch it had met.
+        programs: instruments it had met, drums as -1; None: nobody knows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,7 @@ class Origin(BaseModel):
     sha256: str
     model: ModelConfig
     pitch_range: tuple[int, int]
+    programs: frozenset[int] | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Origin:
@@ -78,6 +80,10 @@ class Origin(BaseModel):
         """The pitch range of a model that has met these pitches too."""
         return min(low, self.pitch_range[0]), max(high, self.pitch_range[1])
 
+    def with_programs(self, met: Sequence[int]) -> list[int] | None:
+        """The instruments of a model that has met these too; None: nobody knows."""
+        return None if self.programs is None else sorted(self.programs.union(met))
+
 
 def begin(
     experiment: Experiment, corpus: PreparedCorpus | FrameCorpus, find_model: Callable[[str], Path]
@@ -108,7 +114,13 @@ def begin(
         raise CheckpointError(
             f"{shown(name)}: has weights that are no numbers, so its training went wrong; name another"
         )
-    origin = Origin(name=name, sha256=sha256(path), model=checkpoint.config, pitch_range=checkpoint.pitch_range)
+    origin = Origin(
+        name=name,
+        sha256=sha256(path),
+        model=checkpoint.config,
+        pitch_range=checkpoint.pitch_range,
+        programs=checkpoint.programs,
+    )
     experiment = origin.sized(experiment)
     return experiment, origin, replace(checkpoint, config=experiment.model)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -57,8 +58,14 @@ class TokenMaterial:
         return make_memory(config, self.corpus.tokenizer.vocabulary)
 
     def facts(self) -> dict[str, Any]:
-        """Where the pieces are from."""
-        return {"sources": self.corpus.manifest["sources"]}
+        """Where the pieces are from, and the instruments of the training pieces, drums as -1."""
+        return {"sources": self.corpus.manifest["sources"], "programs": self._programs}
+
+    @cached_property
+    def _programs(self) -> list[int]:
+        names = self.corpus.tokenizer.vocabulary.names
+        met: set[int] = set().union(*(np.unique(piece).tolist() for piece in self.corpus.split("train")))
+        return sorted(int(names[i].removeprefix("Program_")) for i in met if names[i].startswith("Program_"))
 
     def settings(self) -> dict[str, Any]:
         """What the corpus was really made with, as the config would say it."""

@@ -218,11 +218,13 @@ class Run:
             "steps": progress.step,
             f"valid_nats_per_{material.unit}": progress.best_nats,
             "experiment": self._experiment_as_run(),
+            **material.facts(),
         }
         if self._origin is not None:
             facts |= {"init": self._origin.name, "init_sha256": self._origin.sha256}
+            facts["programs"] = self._origin.with_programs(facts["programs"])
         weights = weights_of(self._trainer.model)
-        checkpoint = material.checkpoint(self.experiment.model, weights, self._pitch_range, facts | material.facts())
+        checkpoint = material.checkpoint(self.experiment.model, weights, self._pitch_range, facts)
         (self.folder / GRAPH).unlink(missing_ok=True)  # it points into the weights file, and only into its own
         checkpoint.save(self.folder / WEIGHTS)
 

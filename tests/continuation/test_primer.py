@@ -1,5 +1,7 @@
 """What a model hears of a piece: cut at a bar line, one voice if need be, in its range, from the first note on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -199,6 +201,25 @@ class TestVoice:
         with pytest.raises(NoNotesError, match="only drums"):
             make_primer(drums, checkpoint)
         assert len(make_primer(drums, full).ids) > len(drums)
+
+    @pytest.mark.parametrize(
+        ("met", "heard"), [([-1], "drums"), ([0, 40], "pitched"), ([-1, 7], "both"), ([], "both"), (None, "both")]
+    )
+    def test_a_model_hears_the_drums_or_the_pitches_that_it_has_met(self, full, met, heard):
+        voice, drums = tune(4), tune(4, seed=1)
+        drums = drums.replaced(is_drum=np.ones(len(drums), bool))
+        knowing = replace(full, facts=full.facts | ({} if met is None else {"programs": met}))
+        primer = make_primer(merged(voice, drums), knowing)
+        shares = {"drums": [True], "pitched": [False], "both": [False, True]}
+        assert np.unique(primer.voice.is_drum).tolist() == shares[heard]
+        if heard == "both":
+            return
+        alone, other, missing = (drums, voice, "pitched") if heard == "drums" else (voice, drums, "drum")
+        np.testing.assert_array_equal(primer.ids, make_primer(alone, full).ids)
+        said = f"the model has met {heard} alone: {len(other)} {missing} notes are not heard"
+        assert said in primer.remarks
+        with pytest.raises(NoNotesError, match=r"no pitched notes, only drums|no drums, only pitched notes"):
+            make_primer(other, knowing)
 
     def test_no_notes(self, checkpoint):
         with pytest.raises(NoNotesError, match="no notes"):

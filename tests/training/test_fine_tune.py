@@ -21,7 +21,7 @@ from seqaudio.models.config import MAY_DIFFER, ModelConfig, build_model
 from seqaudio.tokens import BarsTokenizer, MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
 from seqaudio.training.config import check_experiment
 from seqaudio.training.run import Run
-from tests.samples import MELODY, model_folder, repetitive_pieces, write_corpus
+from tests.samples import FULL, MELODY, model_folder, repetitive_pieces, tune, write_corpus
 from tests.training.test_resume import assert_same_run, log_of, stop_at
 
 SIZES = ModelConfig(cell="gru", hidden_size=10, layers=2, embedding_size=6, dropout=0.4, embedding_dropout=0.1)
@@ -86,6 +86,25 @@ def test_pitches_old_and_new(corpus, tuned):
     met = MELODY.pitch_of_token[np.concatenate(corpus.split("train"))]
     assert met.max() + 5 > 70
     assert Checkpoint.load(tuned).pitch_range == (20, met.max() + 5)
+
+
+def test_instruments_old_and_new(home, tmp_path):
+    """A flute in a validation piece alone was not met, and what a model of before had met nobody knows."""
+    drums = tune(4).replaced(is_drum=np.ones(len(tune(4)), bool))
+    voices = {"drums": drums, 40: tune(4).replaced(program=np.full(len(tune(4)), 40)), 73: tune(4)}
+    flute = FULL.encode(voices[73].replaced(program=np.full(len(tune(4)), 73)))
+    met = {}
+    for name, init in (("drums", None), (40, "drums"), ("again", "unknown")):
+        write_corpus(tmp_path / f"corpus {name}", [FULL.encode(voices.get(name, drums))], [flute], FULL)
+        asked = {"corpus": {"prepared": str(tmp_path / f"corpus {name}")}, "training": {"epochs": 1, "threads": 1}}
+        asked |= {"model": SIZES.model_dump()} if init is None else {"init": str(tmp_path / init)}
+        run = Run(tmp_path / str(name), check_experiment(asked), PreparedCorpus.open(tmp_path / f"corpus {name}"))
+        assert run.train().finished
+        met[name] = Checkpoint.load(run.folder).programs
+        if name == 40:
+            model_folder(tmp_path / "unknown", SIZES, FULL)
+    assert met == {"drums": {-1}, 40: {-1, 40}, "again": None}
+    assert Checkpoint.load(home / "tuned").programs is None
 
 
 def test_stopped_and_resumed_without_the_old_model(home, corpus, tuned, tmp_path):
