@@ -5,7 +5,7 @@ The corpus is either ``prepared: FOLDER`` (tokens) or ``frames: FILE`` (a set of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -179,6 +179,24 @@ def _said(mistake: ErrorDetails) -> str:
         return mistake["msg"].removeprefix("Value error, ")
     came = mistake["input"]
     return mistake["msg"] if isinstance(came, dict) else f"{mistake['msg']} (got {shown(repr(came)[:40])})"
+
+
+class _Nothing:
+    def __repr__(self) -> str:
+        return "there is no such setting"
+
+
+def differences(was: dict[str, Any], now: dict[str, Any], group: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two sets of plain settings differ: the full name, such as ``model.memory.lags``, and both values.
+
+    One that was not there was None; one that is there no more is said to be none.
+    """
+    for name in now | was:
+        before, after = was.get(name), now.get(name, _Nothing())
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from differences(before, after, f"{group}{name}.")
+        elif before != after:
+            yield f"{group}{name}", before, after
 
 
 def _apply(values: dict[str, Any], change: str) -> None:

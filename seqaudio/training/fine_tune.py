@@ -20,7 +20,7 @@ from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.files.atomic import shown, write_bytes
 from seqaudio.models.checkpoint import Checkpoint, sha256
 from seqaudio.models.config import MAY_DIFFER, ModelConfig
-from seqaudio.training.config import Experiment, FramesConfig
+from seqaudio.training.config import Experiment, FramesConfig, differences
 
 ORIGIN = "init.json"
 
@@ -65,11 +65,10 @@ class Origin(BaseModel):
             OptionError: it names other sizes; the text lists all of them.
         """
         asked = {name: getattr(experiment.model, name) for name in experiment.model.model_fields_set}
-        other = [
-            f"model.{name} is {value!r}, there {getattr(self.model, name)!r}"
-            for name, value in asked.items()
-            if name not in MAY_DIFFER and value != getattr(self.model, name)
-        ]
+        wanted, own = (
+            model.model_dump(include=asked.keys() - set(MAY_DIFFER)) for model in (experiment.model, self.model)
+        )
+        other = [f"{name} is {now!r}, there {was!r}" for name, was, now in differences(own, wanted, "model.")]
         if other:
             raise OptionError(
                 f"init: the sizes are those of {shown(self.name)} ({'; '.join(sorted(other))}); leave them out"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files.atomic import clear_unfinished, shown, write_bytes
-from seqaudio.training.config import Experiment
+from seqaudio.training.config import Experiment, differences
 from seqaudio.training.progress import STATE, Progress
 
 SETTINGS, LOG = "experiment.json", "log.jsonl"
@@ -34,14 +34,13 @@ def check_folder(folder: Path, experiment: Experiment, resume: bool) -> None:
     if not resume:
         raise OptionError(f"{shown(folder)}: holds a run; add --resume to go on, or name another with --out")
     try:
-        begun = _flat(_begun(stored))
+        begun = dict(_begun(stored).items())
     except (ValueError, AttributeError, RecursionError):
         raise CheckpointError(
             f"{shown(stored)}: damaged, not a run's settings; start again in a new folder with --out"
         ) from None
-    asked = _flat(json.loads(experiment.model_dump_json()))
-    other = [f"{key} was {begun.get(key)!r}, now {value!r}" for key, value in asked.items() if begun.get(key) != value]
-    other += [f"{key} was {value!r}, now there is no such setting" for key, value in begun.items() if key not in asked]
+    now = json.loads(experiment.model_dump_json())
+    other = [f"{name} was {was!r}, now {value!r}" for name, was, value in differences(begun, now)]
     if other:
         raise OptionError(f"{shown(folder)}: its run has other settings ({'; '.join(other)}); resume with its own")
 
@@ -71,14 +70,6 @@ def _begun(stored: Path) -> dict[str, Any]:
         return cast(dict[str, Any], json.loads(Experiment.model_validate(settings).model_dump_json()))
     except ValidationError:
         return settings  # of a newer seqaudio
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings by their full names: ``model.layers``."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        flat |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
-    return flat
 
 
 def _is_done(line: LogLine, progress: Progress) -> bool:

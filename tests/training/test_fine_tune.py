@@ -17,7 +17,7 @@ from seqaudio.corpus.options import PrepareOptions, prepare_command
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
-from seqaudio.models.config import MAY_DIFFER, ModelConfig, build_model
+from seqaudio.models.config import MAY_DIFFER, MemoryConfig, ModelConfig, build_model
 from seqaudio.tokens import BarsTokenizer, MelodyTokenizer, PerformanceTokenizer, PianorollTokenizer
 from seqaudio.training.config import check_experiment
 from seqaudio.training.run import Run
@@ -150,6 +150,17 @@ def test_other_sizes_are_named_together(home, corpus, tmp_path):
     assert "layers" not in text
     assert "dropout" not in text
     assert not (tmp_path / "run").exists()
+
+
+def test_of_two_memories_the_difference_is_named(tmp_path):
+    memory = {"lags": (1, 2), "features": 4}
+    model_folder(tmp_path / "old", SIZES.model_copy(update={"memory": MemoryConfig(**memory)}))
+    write_corpus(tmp_path / "corpus", repetitive_pieces(7), repetitive_pieces(2, seed=5))
+    corpus = PreparedCorpus.open(tmp_path / "corpus")
+    with pytest.raises(OptionError, match=r"\(model\.memory\.lags is \(1,\), there \(1, 2\)\); leave them out"):
+        Run(tmp_path / "run", tuning(tmp_path, {"memory": memory | {"lags": [1]}}), corpus)
+    with pytest.raises(OptionError, match=r"\(model\.memory is None, there \{"):
+        Run(tmp_path / "run", tuning(tmp_path, {"memory": None}), corpus)
 
 
 def test_what_may_differ_does(home, corpus, tmp_path):
