@@ -51,6 +51,7 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from seqaudio.cli.terminal import console
+    from seqaudio.files.atomic import shown
     from seqaudio.pretrained import model_path
     from seqaudio.report.loss import draw_loss
     from seqaudio.training.config import load_experiment
@@ -82,6 +83,8 @@ def command(config: Path, out: Path | None, changes: tuple[str, ...], resume: bo
         run = Run(folder, experiment, corpus, resume=resume, find_model=model_path, show=show)
         if main:
             click.echo(run.description, err=True)
+            if resume and not run.progress.step:
+                click.echo(f"nothing to go on with in {shown(folder)}: it begins anew", err=True)
         bar.update(task, total=run.total_steps, completed=run.progress.step)
         run.train(max_minutes)
     if main:

@@ -471,8 +471,11 @@ def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path
         made = seqaudio("continue", PRIMER, "--model", "runs/small", "--bars", 4, "--engine", engine, "-o", "mine.mid")
         assert made.code == 0, made.err
     fails(seqaudio("train", "small.yaml"), 2, "--resume")
-    tuned = seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "tuned", "--set", "model={}")
+    again = seqaudio("train", "small.yaml", "--set", "model.layers=2", "--resume")
+    assert "begins anew" not in again.err
+    tuned = seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "tuned", "--set", "model={}", "--resume")
     assert tuned.code == 0, tuned.err
+    assert "nothing to go on with in tuned: it begins anew" in tuned.err
     facts = json.loads(seqaudio("info", "tuned", "--json").out)
     assert facts["facts"]["init"] == "folk"
     assert (facts["run"]["finished"], facts["run"]["epochs"]) == (True, 2)
