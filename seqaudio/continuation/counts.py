@@ -29,6 +29,7 @@ class CountedModel:
     @property
     def programs(self) -> None:
         """Unknown: what its tokens hold it may have met."""
+        return None
 
     @property
     def sampling(self) -> dict[str, float]:

@@ -113,8 +113,8 @@ class OnnxEngine:
         self._gate = Gate.of(checkpoint)
         if (HEARD in names) != (self._gate is not None):
             raise CheckpointError(
-                f"{shown(graph)}: written by another version; use --engine torch, or write it anew with "
-                "seqaudio.models.onnx_graph.write_graph(FOLDER)"
+                f"{shown(graph)}: written by another version; use --engine torch, or write it anew: python -c "
+                f"\"from seqaudio.models.onnx_graph import write_graph; write_graph('{shown(graph.parent)}')\""
             )
         self._states = [name for name in names[1:] if name != HEARD]
 

@@ -2,7 +2,8 @@
 
 The same as :mod:`seqaudio.models.match_memory.gate` does in torch, of tokens: rows of tables in front of the recurrent
 layers, and behind them a softmax over what is new and each source of guesses. As operators of the graph these are some
-twenty, each of which takes longer than its work; here they are two compiled calls.
+twenty, each of which takes longer than its work; here they are two compiled calls. :mod:`seqaudio.memory.gates`, which
+shows what a gate does, works it out as well, for tokens and frames.
 
 Conventions: rows (batch, time, numbers), int64, as :meth:`seqaudio.models.match_memory.Memory.heard` gives them.
 """
@@ -57,7 +58,7 @@ class Gate:
         memory, hidden = checkpoint.config.memory, checkpoint.config.hidden_size
         if memory is None:
             return None
-        weights = {name: np.asarray(value, np.float32) for name, value in checkpoint.weights.items() if "gate." in name}
+        weights = {name: np.asarray(value, np.float32) for name, value in checkpoint.weights.items()}
         guess, strength = weights["gate.guess.weight"], weights["gate.strength.weight"]
         counters = [weights[f"gate.counter.{i}.weight"] for i in range(len(memory.counters))]
         sources, features = memory.sources, memory.features
@@ -81,7 +82,7 @@ class Gate:
     def heard(self, rows: Ids) -> Floats:
         """What the network hears beside the symbols, (batch, time, features of all)."""
         flat = _heard(rows.reshape(-1, rows.shape[-1]), *self.heard_of, self.first)
-        return flat.reshape(*rows.shape[:2], -1)
+        return flat.reshape(*rows.shape[:2], flat.shape[1])
 
     def ended(self, outputs: Floats, rows: Ids) -> Floats:
         """Logits, logarithms of the gate (1 + sources) and guesses (sources), of what the graph gives.
@@ -93,7 +94,7 @@ class Gate:
         flat = _ended(
             outputs.reshape(-1, outputs.shape[-1]), rows.reshape(-1, rows.shape[-1]), *self.said_of, self.first
         )
-        return flat.reshape(*rows.shape[:2], -1)
+        return flat.reshape(*rows.shape[:2], flat.shape[1])
 
 
 @compiled

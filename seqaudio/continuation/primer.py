@@ -175,8 +175,10 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
             knows_drums, knows_pitches = DRUMS in checkpoint.programs, bool(checkpoint.programs - {DRUMS})
             voice = score.notes(np.where(score.is_drum, knows_drums, knows_pitches))
             if len(voice) < len(score):
-                met, other = ("drums", "pitched") if knows_drums else ("pitched", "drum")
-                remarks.append(f"the model has met {met} alone: {len(score) - len(voice)} {other} notes are not heard")
+                met, other = ("drums", "pitched notes") if knows_drums else ("pitched notes", "drums")
+                remarks.append(
+                    f"the model has met {met} alone: {len(score) - len(voice)} notes of {other} are not heard"
+                )
     if not len(voice):
         raise NoNotesError(_nothing_of(score))
     semitones = _shift_into(voice, checkpoint.pitch_range)
@@ -193,7 +195,8 @@ def _nothing_of(score: Score) -> str:
     """Why a model hears nothing of a piece."""
     if not len(score):
         return "no notes"
-    return "no pitched notes, only drums" if score.is_drum.all() else "no drums, only pitched notes"
+    came, other = ("drums", "pitched notes") if score.is_drum.all() else ("pitched notes", "drums")
+    return f"no {other}, only {came}, and this model hears {other} alone; name another with --model"
 
 
 def _on_grid(score: Score) -> Score:

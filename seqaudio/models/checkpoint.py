@@ -162,13 +162,15 @@ class Checkpoint:
             weights = load(data)
             if not weights or not 0 <= low <= high <= 127:
                 raise CheckpointError(f"{len(weights)} tensors, pitches {low} to {high}: no model; copy it anew")
-            tokenizer, frames = header["tokenizer"], header.get("frames")
+            tokenizer, frames, facts = header["tokenizer"], header.get("frames"), dict(header["facts"])
+            if not all(-1 <= program <= 127 for program in facts.get("programs") or ()):
+                raise CheckpointError(f"programs {facts['programs']}: -1 to 127; copy it anew")
             return cls(
                 ModelConfig.model_validate(header["model"]),
                 None if tokenizer is None else tokenizer_from_json(json.dumps(tokenizer)),
                 weights,
                 (int(low), int(high)),
-                dict(header["facts"]),
+                facts,
                 None if frames is None else FrameFacts(**{name: int(value) for name, value in dict(frames).items()}),
             )
         except BadFileError as problem:

@@ -5,7 +5,7 @@ both engines read the same numbers. Gates are brought from torch's order to ONNX
 that once, when it loads. Inputs ``ids`` (batch, time) and the state parts (layers, batch, hidden); outputs ``logits``
 (batch, time, vocabulary) and the next state. Of a model with a memory there is a last input, what the network hears of
 it (batch, time, features), and behind the logits stands what the state says of the gate: all else of the gate is done
-outside (:mod:`seqaudio.continuation.gate`), where it takes a tenth of the time that small operators take. Operators:
+outside (:mod:`seqaudio.continuation.gate`), where it takes a fraction of the time that small operators take. Operators:
 https://onnx.ai/onnx/operators/ (LSTM, GRU, RNN).
 """
 

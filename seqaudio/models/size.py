@@ -44,12 +44,15 @@ def matched_hidden_size(
         with torch.device("meta"):
             return count_parameters(build(config.model_copy(update={"hidden_size": size})))
 
-    low, high = 1, WIDEST
+    low, high, halved = 1, WIDEST, True
     while high - low > 1:  # more units are more parameters, by nearly their square
         below, above = math.sqrt(count(low)), math.sqrt(count(high))
-        middle = low + round((high - low) * (math.sqrt(parameters) - below) / (above - below))
-        middle = min(max(middle, low + 1), high - 1)
+        middle, width = (low + high) // 2, high - low
+        if halved and below < above:  # else a straight line between the two leads nowhere, or creeps along
+            middle = low + round(width * (math.sqrt(parameters) - below) / (above - below))
+            middle = min(max(middle, low + 1), high - 1)
         low, high = (middle, high) if count(middle) < parameters else (low, middle)
+        halved = 2 * (high - low) <= width
     counts = {size: count(size) for size in (low, high)}
     nearest = min(counts, key=lambda size: abs(counts[size] - parameters))
     if abs(counts[nearest] - parameters) > tolerance * parameters:

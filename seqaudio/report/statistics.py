@@ -27,7 +27,7 @@ from seqaudio.memory.bootstrap import LEVEL, RESAMPLES
 Floats = NDArray[np.float64]
 
 BLOCK = 2**15  # numbers drawn at a time
-KEPT = 2**21  # counts of one kind of draw at most, to be kept: 16 MB
+KEPT = 2**21  # counts of one kind of draw at most, to be kept: 16 MB, of each of four kinds
 
 
 class Interval(NamedTuple):
@@ -87,7 +87,7 @@ def interval(
         nats = np.stack([np.bincount(label, weights=row) for row in nats])
         weights = np.bincount(label, weights=weights)
     seeds, pieces = nats.shape
-    draws = _kept_draws if resamples * pieces <= KEPT else _draws
+    draws = _kept_draws if resamples * (pieces + seeds) <= KEPT else _draws
     drawn = np.concatenate(
         [
             np.sum(counts @ nats.T * times, axis=1) / (counts @ weights)

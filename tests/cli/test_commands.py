@@ -472,6 +472,7 @@ def test_prepare_train_and_continue_with_your_own_model(seqaudio, tmp_path: Path
         assert made.code == 0, made.err
     fails(seqaudio("train", "small.yaml"), 2, "--resume")
     again = seqaudio("train", "small.yaml", "--set", "model.layers=2", "--resume")
+    assert again.code == 0, again.err
     assert "begins anew" not in again.err
     tuned = seqaudio("train", "small.yaml", "--set", "init=folk", "--out", "tuned", "--set", "model={}", "--resume")
     assert tuned.code == 0, tuned.err

@@ -214,11 +214,15 @@ class TestVoice:
         assert np.unique(primer.voice.is_drum).tolist() == shares[heard]
         if heard == "both":
             return
-        alone, other, missing = (drums, voice, "pitched") if heard == "drums" else (voice, drums, "drum")
+        drummer = heard == "drums"
+        alone, other = (drums, voice) if drummer else (voice, drums)
+        met, missing = ("drums", "pitched notes") if drummer else ("pitched notes", "drums")
         np.testing.assert_array_equal(primer.ids, make_primer(alone, full).ids)
-        said = f"the model has met {heard} alone: {len(other)} {missing} notes are not heard"
+        said = f"the model has met {met} alone: {len(other)} notes of {missing} are not heard"
         assert said in primer.remarks
-        with pytest.raises(NoNotesError, match=r"no pitched notes, only drums|no drums, only pitched notes"):
+        with pytest.raises(
+            NoNotesError, match=f"no {met}, only {missing}, and this model hears {met} alone; name another"
+        ):
             make_primer(other, knowing)
 
     def test_no_notes(self, checkpoint):

@@ -65,6 +65,22 @@ def test_sizes_of_the_field():
     assert abs(size - 418) <= 1
 
 
+@pytest.mark.parametrize("fixed", [0, 10**6, 10**8])
+@pytest.mark.parametrize("slope", [0, 1, 8])
+@pytest.mark.parametrize("size", [3, 400, 8000])
+def test_a_size_is_found_in_few_counts(fixed, slope, size):
+    """Whatever of a model does not grow with it, such as the embedding of a large vocabulary; slope 0: nothing does."""
+    counted = []
+
+    def laid_out(config):
+        counted.append(config.hidden_size)
+        return nn.Linear(slope * config.hidden_size**2 + fixed + 1, 1, bias=False)
+
+    found = matched_hidden_size(ModelConfig(), slope * size**2 + fixed + 1, laid_out)
+    assert found == size or not slope
+    assert len(counted) <= 24
+
+
 def test_nothing_random_is_drawn():
     stream = torch.get_rng_state()
     matched_hidden_size(ModelConfig(), 500_000, build)

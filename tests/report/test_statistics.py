@@ -111,8 +111,10 @@ def test_intervals_are_those_of_resamples_drawn_one_by_one(monkeypatch, seeds: i
         piece, row = generator.integers(0, pieces, pieces), generator.integers(0, seeds, seeds)
         drawn.append(nats[row].mean(axis=0)[piece].sum() / weights[piece].sum())
     expected = np.quantile(drawn, [0.025, 0.975])
-    for block, kept in ((1, 0), (1000, 0), (1000, 10**6), (1000, 10**6)):
+    statistics._kept_draws.cache_clear()
+    for block, kept, hits in ((1, 0, 0), (1000, 0, 0), (1000, 10**6, 0), (1000, 10**6, 1)):
         monkeypatch.setattr(statistics, "BLOCK", block)
         monkeypatch.setattr(statistics, "KEPT", kept)
         found = interval(nats, weights, resamples=301, seed=3)
         np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-12)
+        assert statistics._kept_draws.cache_info().hits == hits
