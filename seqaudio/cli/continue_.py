@@ -26,7 +26,7 @@ from seqaudio.cli.options import limit_option, writing_options
 @click.option("--primer_melody", hidden=True)
 @writing_options
 def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | None, **options: Any) -> None:
-    """Continue a MIDI or ABC file by exactly so many bars, or a recording (WAV, FLAC, OGG, MP3) by so many seconds.
+    """Continue a MIDI, ABC or MusicXML file by exactly so many bars, or a recording by so many seconds.
 
     The whole PRIMER is heard, up to its last bar line, or its first K bars. Drums, single lines and pieces in several
     voices are each continued by the model made for them, unless --model names one; which and why is printed. Tempo,
@@ -34,15 +34,15 @@ def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | 
     choice is printed. The new bars are written to PRIMER-continued.mid in the current folder unless -o says otherwise,
     with a manifest beside them.
 
-    A recording is continued by 10 seconds of its own sound: its stretches, from beat to beat, become codes, and counts
-    of these, learnt from the recording alone, say which stretch comes next. Rate, channels and level are its own.
-    Of the options --seconds says how much (10), --temperature is 0.5 unless given, --plot draws a spectrogram, and what
+    A recording (WAV, FLAC, OGG, MP3) is continued by 10 seconds of its own sound: its stretches, from beat to beat,
+    become codes, and counts of these, learnt from the recording alone, say which stretch comes next. Rate, channels and
+    level are its own. Of the options --seconds says how much (10), --temperature is 0.5 unless given, --plot draws a spectrogram, and what
     counts bars or names a model is refused. OUT ends in .wav, .flac or .ogg.
     """
     started = time.perf_counter()
     given = [source for source in (primer, primer_midi, primer_melody) if source is not None]
     if len(given) != 1:
-        wanted = "give one primer: a MIDI or ABC file, or a recording"
+        wanted = "give one primer: a MIDI, ABC or MusicXML file, or a recording"
         raise click.UsageError(wanted if not given else "give one primer, not several")
     from seqaudio.files.audio import is_recording
 

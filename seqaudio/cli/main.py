@@ -13,7 +13,7 @@ from seqaudio.cli.lazy import LazyGroup
 from seqaudio.errors import SeqAudioError
 
 COMMANDS = {
-    "continue": ("continue_", "Continue a MIDI or ABC file by some bars, or a recording by some seconds."),
+    "continue": ("continue_", "Continue a MIDI, ABC or MusicXML file by some bars, or a recording by some seconds."),
     "generate": ("generate", "Make a piece from nothing."),
     "prepare": ("prepare", "Turn folders of music into a prepared corpus."),
     "train": ("train", "Train a model as a YAML file says."),

@@ -66,7 +66,10 @@ def writing_options(command: F) -> F:
         click.option("--top-k", type=click.IntRange(0), default=0, help="Only the K likeliest tokens; 0: all."),
         click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Nucleus; 1: all."),
         click.option(
-            "--min-p", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of the likeliest."
+            "--min-p",
+            type=click.FloatRange(0, 1, max_open=True),
+            default=0.0,
+            help="Only tokens with so large a share of the likeliest's chance; 0.1: plainer, with fewer wrong notes.",
         ),
         click.option(
             "--seed", type=click.IntRange(0, 2**63 - 1), help="Same seed, same notes.  [default: drawn, shown]"

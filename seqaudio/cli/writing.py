@@ -283,4 +283,9 @@ def report(
         click.echo(f"{remark}")
     if page is not None:
         click.echo(f"report: {shown(page)}")
-    click.echo(f"model {shown(request.model)} ({request.engine.name}), seed {request.seed}, took {took_s:.2f} s")
+    sampling = request.sampling
+    gate = f", its gate at {sampling.gate_temperature:g}" if request.engine.checkpoint.config.memory else ""
+    click.echo(
+        f"model {shown(request.model)} ({request.engine.name}), temperature {sampling.temperature:g}{gate}, "
+        f"seed {request.seed}, took {took_s:.2f} s"
+    )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import EngineState, Predictor
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
-from seqaudio.continuation.parts import part_columns, parts
+from seqaudio.continuation.parts import handed_out
 from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
 from seqaudio.continuation.remembering import WithGate
 from seqaudio.continuation.sampling import Sampling, sample
@@ -280,7 +280,8 @@ def _as_primer_sounds(primer: Primer, new: Score, tokenizer: BarsTokenizer) -> S
             changes["program"] = np.full(len(new), voice.program[-1])
             changes["track_names"] = [voice.track_names[voice.track[-1]]]
         case "parts":
-            changes |= part_columns(voice, new)
+            new = handed_out(voice, new)
+            changes["track_names"] = new.track_names
     if not tokenizer.velocities:
         recent = voice.onset >= primer.score.bars()[max(0, primer.bars - RECENT_BARS)]
         changes["velocity"] = _velocities_as(voice.notes(recent) if recent.any() else voice, new)
@@ -333,7 +334,7 @@ def _joined(primer: Primer, new: Score) -> Score:
         return moved
 
     onset, end = later(new.onset), later(new.onset + new.duration)
-    track = parts(primer.voice)[new.track] if primer.reads == "parts" else _tracks_of(primer.voice, new)
+    track = np.unique(primer.voice.track)[new.track] if primer.reads == "parts" else _tracks_of(primer.voice, new)
     columns = {
         name: np.append(getattr(old, name), getattr(new, name)) for name in ("pitch", "velocity", "program", "is_drum")
     }

@@ -4,6 +4,7 @@ Conventions: the parts of a piece are its tracks that have notes, from the lowes
 their last notes. Notes that begin together are given to parts in that order, no part above one that is lower; each is
 as near as may be to the last pitch of its part, and a part that still sounds, or already has a note, takes another one
 only where the way to a free part is longer than two octaves. It is the best way through a small table, note by note.
+Voices of a choir that meet on one note are one note in the tokens; so a part that hardly rests in the piece doubles.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from seqaudio.music.score import IntArray, Score
 
 RECENT_NOTES = 32  # of each part tell where it lies
 CLASH = 24  # semitones: what a second note at a time costs a part
+SINGS_ON = 0.95  # of the onsets of a piece, at which a part sounds that hardly rests
+NEAR = 12  # semitones: a part doubles no note that is farther off
 
 
 def parts(voice: Score) -> IntArray:
@@ -25,13 +28,67 @@ def parts(voice: Score) -> IntArray:
     return lowest_first
 
 
-def part_columns(voice: Score, new: Score) -> dict[str, object]:
-    """Track, program and track names of new notes: a track for each of the :func:`parts`, in their order."""
-    tracks = parts(voice)
-    last = [np.flatnonzero(voice.track == track)[-1] for track in tracks.tolist()]
+def handed_out(voice: Score, new: Score) -> Score:
+    """The new notes in the tracks of a piece that have notes, in their order, with their programs and names.
+
+    A part that hardly rests in the piece goes on singing: where it has no note it doubles the nearest one.
+    """
+    lowest_first, tracks = parts(voice), np.unique(voice.track)
+    last = np.array([np.flatnonzero(voice.track == track)[-1] for track in lowest_first.tolist()])
     part = given_to(voice.pitch[last], new)
-    names = [voice.track_names[track] for track in tracks.tolist()]
-    return {"track": part, "program": voice.program[last][part], "track_names": names}
+    which, part, duration = _with_unisons(
+        new, part, _sings_on(voice)[np.searchsorted(tracks, lowest_first)], voice.pitch[last]
+    )
+    columns = {name: getattr(new, name)[which] for name in ("onset", "pitch", "velocity", "is_drum")}
+    return new.replaced(
+        **columns,
+        duration=duration,
+        track=np.searchsorted(tracks, lowest_first)[part],
+        program=voice.program[last][part],
+        track_names=tuple(voice.track_names[track] for track in tracks.tolist()),
+    )
+
+
+def _sings_on(voice: Score) -> NDArray[np.bool_]:
+    """Which tracks with notes sound at nearly every onset of the piece, in their order."""
+    onsets = np.unique(voice.onset)
+    shares = []
+    for track in np.unique(voice.track).tolist():
+        line = voice.notes(voice.track == track)
+        began = np.searchsorted(line.onset, onsets, side="right")
+        until = np.maximum.accumulate(np.append(0, line.onset + line.duration))[began]
+        shares.append(np.mean(until > onsets))
+    return np.array(shares) >= SINGS_ON
+
+
+def _with_unisons(
+    new: Score, part: IntArray, sings_on: NDArray[np.bool_], last_pitches: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Which note, its part and its duration, (notes,): the new notes, and behind them those that parts double.
+
+    Voices on one note are one in the tokens, so a part without one may be singing another's.
+    """
+    which, parts_of, lasting = [*range(len(new))], part.tolist(), new.duration.tolist()
+    end = new.onset + new.duration
+    for number in np.flatnonzero(sings_on).tolist():
+        own = new.notes(part == number)
+        pitch, silent_from = int(last_pitches[number]), 0
+        for onset in np.unique(new.onset).tolist():
+            if (begun := own.onset == onset).any():
+                pitch = int(own.pitch[begun][0])
+                silent_from = max(silent_from, onset + int(own.duration[begun].max()))
+            if silent_from > onset:
+                continue
+            sounding = np.flatnonzero((new.onset <= onset) & (end > onset))
+            note = int(sounding[np.abs(new.pitch[sounding] - pitch).argmin()])
+            if abs(int(new.pitch[note]) - pitch) <= NEAR and new.onset[note] == onset:
+                later = own.onset[own.onset > onset]
+                silent_from = min([int(end[note]), *later[:1].tolist()])
+                pitch = int(new.pitch[note])
+                which.append(note)
+                parts_of.append(number)
+                lasting.append(silent_from - onset)
+    return np.array(which), np.array(parts_of), np.array(lasting)
 
 
 def given_to(last_pitches: IntArray, new: Score) -> IntArray:

@@ -53,8 +53,8 @@ class Primer:
 
     @property
     def metre(self) -> tuple[int, int]:
-        """Numerator and denominator at the cut."""
-        _, numerator, denominator = self.score.metre_map()[-1].tolist()
+        """Numerator and denominator that go on."""
+        _, numerator, denominator = self.voice.metre_map()[-1].tolist()
         return numerator, denominator
 
 
@@ -113,15 +113,33 @@ def make_primer(score: Score, checkpoint: TokenModel, bars: int | None = None) -
         raise NoNotesError(f"the last {min(count, HEARD_BARS)} bars are silent; choose others with --primer-bars")
     if not recent.all():
         remarks.append(f"of {count} bars the last {HEARD_BARS} are heard")
-    readable = make_readable(heard, checkpoint)
+    lasting = _without_a_short_last_bar(heard, lines[: count + 1])
+    readable = make_readable(lasting, checkpoint)
     remarks += readable.remarks
-    metre = tuple(cut.metre_map()[-1, 1:].tolist())
+    metre = tuple(lasting.metre_map()[-1, 1:].tolist())
+    if lasting is not heard:
+        short = "{}/{}".format(*heard.metre_map()[-1, 1:].tolist())
+        remarks.append("the last bar, {}, is taken for a short one of {}/{}".format(short, *metre))
     written = nearest_metre(*metre)
     if metre != written:
         remarks.append("metre {}/{} continued in {}/{}".format(*metre, *written))
     tokenizer = bars_tokenizer(checkpoint)
     ids = _ending_in(written, tokenizer, tokenizer.encode(readable.score)[:-1])
     return Primer(cut, end, count, readable.voice, ids, readable.semitones, tuple(remarks), what_it_reads(checkpoint))
+
+
+def _without_a_short_last_bar(score: Score, lines: NDArray[np.int64]) -> Score:
+    """The score without a change of metre that is no more than its last bar, shorter than two or more before it.
+
+    Bars are written so where a phrase ends before the next one's pickup, or at a repeat.
+    """
+    changes = score.metre_map()
+    if len(changes) < 2 or len(lines) < 4 or changes[-1, 0] < lines[-2]:
+        return score
+    two_before, one_before, last = np.diff(lines[-4:]).tolist()
+    if not last < one_before == two_before or changes[-2, 0] > lines[-4]:
+        return score
+    return score.replaced(time_signatures=changes[:-1])
 
 
 def _ending_in(metre: tuple[int, int], tokenizer: BarsTokenizer, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -161,24 +179,23 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
         NoNotesError: nothing is left.
     """
     remarks = []
-    voice = score
+    voice, pitched = score, score.notes(~score.is_drum)
+    unheard = {"drum notes": len(score) - len(pitched)}
     match what_it_reads(checkpoint):
         case "line":
             melody = find_melody(_on_grid(score))
             voice = melody.score
             remarks.append(f"melody: {melody.found_as}")
         case "parts":
-            voice = without_symbols(score.notes(~score.is_drum))
-            if len(voice) < len(score):
-                remarks.append(f"{len(score) - len(voice)} notes of drums and chord symbols are not heard")
-        case "instruments" if checkpoint.programs:
-            knows_drums, knows_pitches = DRUMS in checkpoint.programs, bool(checkpoint.programs - {DRUMS})
+            voice = without_symbols(pitched)
+            unheard["notes of chord symbols"] = len(pitched) - len(voice)
+        case "instruments":
+            knows_drums, knows_pitches = _kinds_met(checkpoint)
             voice = score.notes(np.where(score.is_drum, knows_drums, knows_pitches))
-            if len(voice) < len(score):
-                met, other = ("drums", "pitched notes") if knows_drums else ("pitched notes", "drums")
-                remarks.append(
-                    f"the model has met {met} alone: {len(score) - len(voice)} notes of {other} are not heard"
-                )
+            unheard = {} if knows_drums else unheard
+            unheard["pitched notes"] = 0 if knows_pitches else len(pitched)
+    if any(unheard.values()):
+        remarks.append(f"{' and '.join(f'{n} {what}' for what, n in unheard.items() if n)} are not heard")
     if not len(voice):
         raise NoNotesError(_nothing_of(score))
     semitones = _shift_into(voice, checkpoint.pitch_range)
@@ -189,6 +206,12 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
     if folded:
         remarks.append(f"{folded} notes beyond the model's range heard an octave nearer")
     return Readable(_without_silence_in_front(moved, score.bars()), voice, semitones, tuple(remarks))
+
+
+def _kinds_met(checkpoint: TokenModel) -> tuple[bool, bool]:
+    """Whether a model has met drums, and pitched notes; both where nobody knows."""
+    met = checkpoint.programs
+    return (DRUMS in met, bool(met - {DRUMS})) if met else (True, True)
 
 
 def _nothing_of(score: Score) -> str:
