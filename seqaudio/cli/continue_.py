@@ -36,8 +36,8 @@ def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | 
 
     A recording (WAV, FLAC, OGG, MP3) is continued by 10 seconds of its own sound: its stretches, from beat to beat,
     become codes, and counts of these, learnt from the recording alone, say which stretch comes next. Rate, channels and
-    level are its own. Of the options --seconds says how much (10), --temperature is 0.5 unless given, --plot draws a spectrogram, and what
-    counts bars or names a model is refused. OUT ends in .wav, .flac or .ogg.
+    level are its own. Of the options --seconds says how much (10), --temperature is 0.5 unless given, --plot draws a
+    spectrogram, and what counts bars or names a model is refused. OUT ends in .wav, .flac or .ogg.
     """
     started = time.perf_counter()
     given = [source for source in (primer, primer_midi, primer_melody) if source is not None]
