@@ -69,22 +69,23 @@ def _with_unisons(
     Voices on one note are one in the tokens, so a part without one may be singing another's.
     """
     which, parts_of, lasting = [*range(len(new))], part.tolist(), new.duration.tolist()
-    end = new.onset + new.duration
+    end, longest = new.onset + new.duration, int(new.duration.max(initial=0))
     for number in np.flatnonzero(sings_on).tolist():
         own = new.notes(part == number)
         pitch, silent_from = int(last_pitches[number]), 0
         for onset in np.unique(new.onset).tolist():
-            if (begun := own.onset == onset).any():
-                pitch = int(own.pitch[begun][0])
-                silent_from = max(silent_from, onset + int(own.duration[begun].max()))
+            first, behind = np.searchsorted(own.onset, [onset, onset + 1]).tolist()
+            if first < behind:
+                pitch = int(own.pitch[first])
+                silent_from = max(silent_from, onset + int(own.duration[first:behind].max()))
             if silent_from > onset:
                 continue
-            sounding = np.flatnonzero((new.onset <= onset) & (end > onset))
+            near = np.arange(*np.searchsorted(new.onset, [onset - longest, onset + 1]).tolist())
+            sounding = near[end[near] > onset]
             note = int(sounding[np.abs(new.pitch[sounding] - pitch).argmin()])
             if abs(int(new.pitch[note]) - pitch) <= NEAR and new.onset[note] == onset:
-                later = own.onset[own.onset > onset]
-                silent_from = min([int(end[note]), *later[:1].tolist()])
                 pitch = int(new.pitch[note])
+                silent_from = min([int(end[note]), *own.onset[behind : behind + 1].tolist()])
                 which.append(note)
                 parts_of.append(number)
                 lasting.append(silent_from - onset)
