@@ -117,8 +117,8 @@ CHORALES = Shipped(
     "corpus/license.txt, which says of its corpus as a whole that some encodings may not be used commercially. They "
     "are not part of seqaudio. The prelude BWV 846, which lies beside them, is left out.",
     is_not="It knows chorales alone: block harmony in 4/4 and 3/4, from the bass to the soprano of a choir. Of other "
-    "music in several voices it makes a chorale. Voices are not told apart while it writes: each note goes to the voice that "
-    "lies nearest, and a voice without one doubles, so that parallel fifths and octaves are nobody's care. "
+    "music in several voices it makes a chorale. Voices are not told apart while it writes: each note goes to the "
+    "voice that lies nearest, and a voice without one doubles, so that parallel fifths and octaves are nobody's care. "
     "What it does not bring back is rougher than Bach: at temperature 1 it has chords on 0.82 of the beats of "
     "validation pieces, real 0.90, bars that come back included. --min-p 0.1 or a lower temperature makes it plainer, "
     "and brings more back.",
