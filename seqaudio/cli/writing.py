@@ -18,6 +18,7 @@ import click
 
 from seqaudio.continuation.continue_score import Continuation, bars_in_seconds
 from seqaudio.continuation.engines import Engine, load_engine
+from seqaudio.continuation.primer import Primer
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import OptionError
 from seqaudio.files.atomic import shown, write_bytes
@@ -26,6 +27,7 @@ from seqaudio.models.checkpoint import sha256
 from seqaudio.music.score import Score
 from seqaudio.pretrained import model_path
 from seqaudio.structure.degeneracy import degeneracy
+from seqaudio.structure.repeats import primer_recall
 from seqaudio.tokens.melody import STEPS_PER_QUARTER
 
 if TYPE_CHECKING:
@@ -173,8 +175,14 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
         "tempo_qpm": round(score.tempo_qpm(), 3),
         "music_seconds": round(_length_s(score), 3),
         "nats_per_token": round(piece.nats_per_token, 4),
+        **({"primer_recall": round(_primer_recall(piece, piece.primer), 4)} if piece.primer else {}),
         "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece),
     }
+
+
+def _primer_recall(piece: Continuation, primer: Primer) -> float:
+    """The share of its bars that were heard in the primer, in all tracks."""
+    return primer_recall(piece.with_primer(), primer.bars)
 
 
 def _silence(piece: Continuation) -> list[str]:
@@ -274,7 +282,7 @@ def report(
     for piece in facts:
         click.echo(shown(piece["file"]))
         click.echo(
-            f"  {behind}{piece['bars']} bars, {piece['notes']} notes, {piece['metre']}, "
+            f"  {behind}{piece['bars']} bars{_from_the_primer(piece)}, {piece['notes']} notes, {piece['metre']}, "
             f"{piece['tempo_qpm']:g} quarters a minute, {piece['music_seconds']:.1f} s of music"
         )
         for warning in piece["warnings"]:
@@ -289,3 +297,9 @@ def report(
         f"model {shown(request.model)} ({request.engine.name}), temperature {sampling.temperature:g}{gate}, "
         f"seed {request.seed}, took {took_s:.2f} s"
     )
+
+
+def _from_the_primer(facts: dict[str, Any]) -> str:
+    """How many of the bars the primer had, where some."""
+    bars = round(facts.get("primer_recall", 0.0) * facts["bars"])
+    return f" ({bars} of them the primer's)" if bars else ""

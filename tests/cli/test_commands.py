@@ -65,9 +65,25 @@ def test_continue_writes_the_bars_and_says_so(seqaudio, tmp_path: Path) -> None:
     assert lines[0] == "primer-continued.mid"
     score = read_midi(tmp_path / "primer-continued.mid")
     assert len(score.bars()) - 1 == 16
-    assert f"16 bars, {len(score)} notes, 6/8, 156 quarters a minute" in lines[1]
+    assert f"16 bars (2 of them the primer's), {len(score)} notes, 6/8, 156 quarters a minute" in lines[1]
     assert "melody: the only track" in result.out
-    assert "seed 1" in result.out
+    assert "temperature 1, its gate at 0.8, seed 1" in result.out
+
+
+def test_it_is_told_how_many_bars_are_the_primers(seqaudio, tmp_path: Path) -> None:
+    """The same share that `structure` finds in the file; here the primer ends in a pattern that goes on."""
+    onset = np.arange(8 * 16) * 240
+    write_midi(
+        Score.from_notes(onset, 240, np.resize([60, 64, 67, 64, 62, 65, 69, 65], len(onset))), tmp_path / "p.mid"
+    )
+    asked = ("continue", "p.mid", "--bars", 8, "--seed", 2, "--model", "folk", "--include-primer", "-o", "whole.mid")
+    assert seqaudio(*asked).code == 0
+    told = json.loads((tmp_path / "whole.mid.json").read_text())["primer_recall"]
+    found = json.loads(seqaudio("structure", "whole.mid", "--primer-bars", 16, "--json").out)
+    assert told == pytest.approx(found["pieces"][0]["measures"]["primer_recall"], abs=1e-3)
+    assert told > 0
+    alone = json.loads(seqaudio("generate", "--bars", 2, "--json").out)
+    assert "primer_recall" not in alone["outputs"][0]
 
 
 def primers_of_each_kind(folder: Path) -> dict[str, Path]:
