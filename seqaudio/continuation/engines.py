@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.gate import Gate
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.models.cells import state_shapes
-from seqaudio.models.checkpoint import GRAPH, HEARD, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256, weights_path
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256, weights_path
 from seqaudio.models.config import why_no_graph
 from seqaudio.tokens import Tokenizer
 
@@ -109,14 +108,7 @@ class OnnxEngine:
         belongs_to = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_SHA256)
         if belongs_to != sha256(graph.parent):
             raise CheckpointError(f"{shown(graph)}: made for other weights than those beside it; use --engine torch")
-        names = [port.name for port in self._session.get_inputs()]
-        self._gate = Gate.of(checkpoint)
-        if (HEARD in names) != (self._gate is not None):
-            raise CheckpointError(
-                f"{shown(graph)}: written by another version; use --engine torch, or write it anew: python -c "
-                f"\"from seqaudio.models.onnx_graph import write_graph; write_graph('{shown(graph.parent)}')\""
-            )
-        self._states = [name for name in names[1:] if name != HEARD]
+        self._states = [port.name for port in self._session.get_inputs()[1:]]
 
     def initial_state(self, batch: int) -> EngineState:
         """Zeros."""
@@ -124,13 +116,8 @@ class OnnxEngine:
 
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
         """Logits and the next state."""
-        inputs = dict(zip(self._states, state, strict=True))
-        if self._gate is None:
-            outputs, *after = self._session.run(None, {"ids": ids, **inputs})
-            return outputs, tuple(after)
-        heard = self._gate.heard(ids)
-        outputs, *after = self._session.run(None, {"ids": np.ascontiguousarray(ids[..., 0]), HEARD: heard, **inputs})
-        return self._gate.ended(outputs, ids), tuple(after)
+        logits, *after = self._session.run(None, {"ids": ids, **dict(zip(self._states, state, strict=True))})
+        return logits, tuple(after)
 
 
 class TorchEngine:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
-HEARD = "heard"  # input of the graph of a model with a memory: what the network hears of it
 WEIGHTS_SHA256 = "weights_sha256"  # in the graph's metadata: the weights file whose bytes it points into
 TIED = "head.weight"  # the output matrix, which is the encoder's, of a model of tokens
 KNOWN = "head.classes.known.frames"  # those met in training, of the heads joint and marginal; bool, all else floating

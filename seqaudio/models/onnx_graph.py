@@ -3,9 +3,8 @@
 The graph's weights are external data: byte ranges of the safetensors file beside it, so nothing is stored twice and
 both engines read the same numbers. Gates are brought from torch's order to ONNX's inside the graph; ONNX Runtime does
 that once, when it loads. Inputs ``ids`` (batch, time) and the state parts (layers, batch, hidden); outputs ``logits``
-(batch, time, vocabulary) and the next state. Of a model with a memory there is a last input, what the network hears of
-it (batch, time, features), and behind the logits stands what the state says of the gate: all else of the gate is done
-outside (:mod:`seqaudio.continuation.gate`), where it takes a fraction of the time that small operators take. Operators:
+(batch, time, vocabulary) and the next state. Of a model with a memory ``ids`` are rows (batch, time, numbers), and gate
+and guesses stand behind the logits, as in :mod:`seqaudio.models.match_memory.gate`. Operators:
 https://onnx.ai/onnx/operators/ (LSTM, GRU, RNN).
 """
 
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -21,8 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seqaudio.files.atomic import write_bytes
 from seqaudio.models.cells import STATE_PARTS
-from seqaudio.models.checkpoint import GRAPH, HEARD, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256
-from seqaudio.models.config import ModelConfig, why_no_graph
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256
+from seqaudio.models.config import MemoryConfig, ModelConfig, why_no_graph
+from seqaudio.models.match_memory.memory import LEFT_OUT, STRENGTHS
 
 OPSET, IR_VERSION = 17, 8  # read by every ONNX Runtime since 1.12
 DTYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
@@ -58,6 +58,15 @@ def write_graph(folder: str | Path) -> Path | None:
     return folder / GRAPH
 
 
+class _Told(NamedTuple):
+    """Names of the columns of the rows that a model with a memory reads, (batch, time, columns)."""
+
+    symbols: str
+    guesses: str
+    strengths: str
+    counters: str
+
+
 class _Graph:
     """The graph under construction: nodes and initializers, in order."""
 
@@ -65,11 +74,7 @@ class _Graph:
         self.config = config
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
-        self.weights = {
-            name: self._weight(name, facts, data_start)
-            for name, facts in tensors.items()
-            if not name.startswith("gate.") or name.startswith("gate.logits.")
-        }
+        self.weights = {name: self._weight(name, facts, data_start) for name, facts in tensors.items()}
 
     def _weight(self, name: str, facts: dict[str, Any], data_start: int) -> str:
         """A weight in the safetensors file, as float32; returns the name of its value."""
@@ -98,9 +103,11 @@ class _Graph:
         config, states = self.config, state_names(self.config)
         embedding = self.weights["encoder.weight"]
         scale = self.constant(np.float32((config.embedding_size or config.hidden_size) ** 0.5))
-        vectors = self.node("Gather", self.node("Mul", embedding, scale), "ids", axis=0)
-        if config.memory:
-            vectors = self.node("Concat", vectors, HEARD, axis=2)
+        told = self._told(config.memory) if config.memory else None
+        vectors = self.node("Gather", self.node("Mul", embedding, scale), told.symbols if told else "ids", axis=0)
+        remembered = self._remembered(config.memory, told) if config.memory and told else []
+        if remembered:
+            vectors = self.node("Concat", self.node("Squeeze", vectors, self.constant([2])), *remembered, axis=2)
         hidden = self.node("Transpose", vectors, perm=[1, 0, 2])  # (time, batch, features)
         begins = {part: self._layers_of(part) for part in states}
         ends: dict[str, list[str]] = {part: [] for part in states}
@@ -112,29 +119,64 @@ class _Graph:
         for part in states:
             self.node("Concat", *ends[part], outputs=(f"{part}_after",), axis=0)
         hidden = self.node("Transpose", hidden, perm=[1, 0, 2])  # (batch, time, hidden)
-        self._scores(hidden)
-        return self._with_ports(states)
-
-    def _scores(self, hidden: str) -> None:
-        """Logits of what comes next and, of a model with a memory, what the state says of the gate behind them."""
-        columns, bias = [self.weights["encoder.weight"]], self.weights["head.bias"]
-        of_state: list[str] = []
-        if self.config.memory:
-            behind = [self.constant([number]) for number in (0, self.config.hidden_size, 1)]  # begin, end, axis
-            of_state = [self.node("Slice", self.weights["gate.logits.weight"], *behind)]
-            bias = self.node("Concat", bias, self.weights["gate.logits.bias"], axis=0)
+        projected = hidden
         if "head.projection.weight" in self.weights:
             projected = self._linear(hidden, "head.projection.weight", "head.projection.bias")
-            products = [self._product(projected, columns), *([self._product(hidden, of_state)] if of_state else [])]
-            product = self.node("Concat", *products, axis=2) if of_state else products[0]
+        scores = self.node("MatMul", projected, self.node("Transpose", embedding, perm=[1, 0]))
+        if config.memory is None or told is None:
+            self.node("Add", scores, self.weights["head.bias"], outputs=("logits",))
         else:
-            product = self._product(hidden, columns + of_state)  # one product: an operator costs more than its work
-        self.node("Add", product, bias, outputs=("logits",))
+            own = self.node("Add", scores, self.weights["head.bias"])
+            gate = self._gate(config.memory, self.node("Concat", hidden, *remembered, axis=2), told.strengths)
+            guesses = self.node("Cast", told.guesses, to=TensorProto.FLOAT)
+            self.node("Concat", own, gate, guesses, outputs=("logits",), axis=2)
+        return self._with_ports(states)
 
-    def _product(self, values: str, matrices: list[str]) -> str:
-        """Values (batch, time, n) times the rows of matrices (m, n), on top of each other."""
-        matrix = matrices[0] if len(matrices) == 1 else self.node("Concat", *matrices, axis=0)
-        return self.node("MatMul", values, self.node("Transpose", matrix, perm=[1, 0]))
+    def _told(self, memory: MemoryConfig) -> _Told:
+        """The numbers of the rows by what they tell, made rows of tables in one go: a node costs more than its work."""
+        sources, cycles = memory.sources, memory.counters
+        sizes = dict(zip(_Told._fields, (1, sources, sources, len(cycles)), strict=True))
+        first = np.zeros(sum(sizes.values()), np.int64)
+        first[1 + sources : 1 + 2 * sources] = STRENGTHS * np.arange(sources)
+        first[1 + 2 * sources :] = np.cumsum([0, *cycles])[:-1]
+        rows, parts = self.node("Add", "ids", self.constant(first)), [name for name, size in sizes.items() if size]
+        sizes_of_parts = self.constant([sizes[name] for name in parts])
+        self.node("Split", rows, sizes_of_parts, outputs=tuple(parts), axis=2)
+        return _Told(*_Told._fields)
+
+    def _remembered(self, memory: MemoryConfig, told: _Told) -> list[str]:
+        """What the network hears of the memory: parts (batch, time, features)."""
+        guess, strength = self.weights["gate.guess.weight"], self.weights["gate.strength.weight"]
+        # where a source has no guess its row says 0, whose vector is taken off again
+        without = self.node("Sub", strength, self.node("Gather", guess, self.constant(0), axis=0))
+        column = self.node("Unsqueeze", self._no_guess(memory), self.constant([1]))
+        strength = self.node("Where", column, without, strength)
+        vectors = [self.node("Gather", guess, told.guesses, axis=0)]  # (batch, time, sources, features)
+        vectors += [self.node("Gather", strength, told.strengths, axis=0)]
+        row_by_row = self.constant([0, 0, -1])
+        parts = [self.node("Reshape", self.node("Add", *vectors), row_by_row)]
+        if memory.counters:
+            names = [f"gate.counter.{i}.weight" for i in range(len(memory.counters))]
+            table = self.node("Concat", *(self.weights[name] for name in names), axis=0)
+            places = self.node("Gather", table, told.counters, axis=0)  # (batch, time, counters, features)
+            parts.append(self.node("Reshape", places, row_by_row))
+        return parts
+
+    def _no_guess(self, memory: MemoryConfig) -> str:
+        """Which rows of a table of sources and strengths are of strength 0."""
+        return self.node("Equal", self.constant(np.arange(memory.sources * STRENGTHS) % STRENGTHS), self.constant(0))
+
+    def _gate(self, memory: MemoryConfig, said: str, strengths: str) -> str:
+        """Logarithms of the gate, (batch, time, 1 + sources)."""
+        weight, bias = self.weights["gate.logits.weight"], self.weights["gate.logits.bias"]
+        new = self.node("Gather", bias, self.constant(0), axis=0)
+        of_sources = self.node("Gather", bias, self.constant(1 + np.arange(memory.sources * STRENGTHS) // STRENGTHS))
+        trust = self.node("Add", self.weights["gate.trust"], of_sources)
+        trust = self.node("Where", self._no_guess(memory), self.constant(np.float32(LEFT_OUT)), trust)
+        trust = self.node("Gather", trust, strengths, axis=0)  # (batch, time, sources)
+        trust = self.node("Pad", trust, self.constant([0, 0, 1, 0, 0, 0]), new)  # in front: that of what is new
+        product = self.node("MatMul", said, self.node("Transpose", weight, perm=[1, 0]))
+        return self.node("LogSoftmax", self.node("Add", product, trust), axis=2)
 
     def _layers_of(self, part: str) -> list[str]:
         """The state part of each layer, (1, batch, hidden)."""
@@ -163,7 +205,8 @@ class _Graph:
         return self.node("Squeeze", names[0], self.constant([1])), list(names[1:])
 
     def _linear(self, values: str, weight: str, bias: str) -> str:
-        return self.node("Add", self._product(values, [self.weights[weight]]), self.weights[bias])
+        product = self.node("MatMul", values, self.node("Transpose", self.weights[weight], perm=[1, 0]))
+        return self.node("Add", product, self.weights[bias])
 
     def _with_ports(self, states: tuple[str, ...]) -> onnx.GraphProto:
         layers, size = self.config.layers, self.config.hidden_size
@@ -171,13 +214,13 @@ class _Graph:
         def state(name: str) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, [layers, "batch", size])
 
-        heard = [helper.make_tensor_value_info(HEARD, TensorProto.FLOAT, ["batch", "time", None])]
-        inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "time"])]
+        numbers = [] if self.config.memory is None else ["numbers"]
+        inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "time", *numbers])]
         outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "time", None])]
         return helper.make_graph(
             self.nodes,
             f"seqaudio_{self.config.cell}",
-            inputs + [state(name) for name in states] + (heard if self.config.memory else []),
+            inputs + [state(name) for name in states],
             outputs + [state(f"{name}_after") for name in states],
             self.initializers,
         )
