@@ -48,7 +48,7 @@ PPM_ROW, ADAPTING, COPY, UNIGRAM = "PPM", "PPM, learning the piece as it goes", 
 LOOP, REAL = "loop", "real pieces"
 CHORDS = "chord_rate"
 CHOSEN_BY = "far_repeat_rate", "primer_recall"
-ENOUGH = 0.95  # of the chords of real pieces: below, a listener hears wrong notes before any form
+ENOUGH = 0.95  # of the chords of real pieces: below, wrong notes are heard before any form
 
 
 class Measures:

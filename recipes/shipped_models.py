@@ -121,7 +121,8 @@ CHORALES = Shipped(
     "voice that lies nearest, and a voice without one doubles, so that parallel fifths and octaves are nobody's care. "
     "What it does not bring back is rougher than Bach: at temperature 1 it has chords on 0.82 of the beats of "
     "validation pieces, real 0.90, bars that come back included. --min-p 0.1 or a lower temperature makes it plainer, "
-    "and brings more back.",
+    "and brings more back. Continuations of test pieces were heard before the rule that its temperatures follow was "
+    "made stricter, so the figures of continuations above are not of pieces unheard; the nats are.",
     temperatures=(0.8, 0.9, 1.0),
     voices=True,
 )

@@ -434,6 +434,16 @@ class TestSoundsAsThePrimer:
         whole = found.with_primer()
         assert [whole.tempo_qpm(tick) for tick in (found.begins - 1, found.begins)] == pytest.approx([60 / 0.9, 150])
 
+    def test_behind_a_shortened_last_bar_the_metre_before_it_goes_on(self, melody_engine):
+        """In the file too: whole bars of the new metre from the cut on, which is no bar line of it."""
+        score = tune(4).replaced(time_signatures=[(0, 4, 4), (3 * 1920, 3, 4)])
+        (found,) = continue_score(melody_engine, score, bars=3, primer_bars=4, seed=1)
+        whole = found.with_primer()
+        assert found.begins * 480 == (3 * 1920 + 1440) * whole.ticks_per_quarter
+        assert [tuple(row) for row in whole.metre_map()[:, 1:].tolist()] == [(4, 4), (3, 4), (4, 4)]
+        quarters = np.diff(whole.bars()) // whole.ticks_per_quarter
+        assert quarters.tolist() == [4, 4, 4, 3, 4, 4, 4]
+
     def test_a_melody_model_writes_one_note_at_a_time(self, engine):
         (found,) = continue_score(engine, tune(2), bars=8, sampling=Sampling(temperature=2))
         if not engine.checkpoint.tokenizer.programs:

@@ -108,6 +108,7 @@ class TestCut:
         assert primer.metre == (4, 4)
         assert "the last bar, 3/4, is taken for a short one of 4/4" in primer.remarks
         assert primer.end == bars * BAR + 1440
+        assert primer.score.metre_map()[-1].tolist() == [bars * BAR, 3, 4]  # the piece itself stays as it is
         alone = make_primer(score.replaced(time_signatures=[(0, 4, 4)]).notes(score.onset < primer.end), full, bars + 1)
         np.testing.assert_array_equal(primer.ids, alone.ids)
         for changes in (
