@@ -2,10 +2,10 @@
 
     python benchmarks/memory.py [--rounds 12] [--out docs/results/memory_cost.md]
 
-Three tables: a training step with and without memory, of tokens and of frames, split into preparing the batch and the
-network's part; microseconds of a generated token with and without memory, and of the memory's parts; and the same as a
-piece grows, beside its error: what was written step by step against the memory of the whole piece, and that against two
-loops.
+Tables: a training step with and without memory, of tokens and of frames, split into preparing the batch and the
+network's part; microseconds of a generated token with and without memory, of one output and of many side by side, and
+of the memory's parts; and the same as a piece grows, beside its error: what was written step by step against the memory
+of the whole piece, and that against two loops.
 
 One thread, and seconds of CPU, so that other work on the machine counts little; but for the parts of a token, which are
 too short for that clock. What is compared takes turns, and medians count. The music is a random walk that comes again:
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from seqaudio.compiled import compile_now
 from seqaudio.continuation.engines import Engine, load_engine
+from seqaudio.continuation.generation import SIDE_BY_SIDE
 from seqaudio.continuation.remembering import RememberingEngine, mixture
 from seqaudio.corpus.batches import Batch
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, weights_of
@@ -187,33 +188,45 @@ def engine(folder: Path, features: int | None) -> Engine:
 
 
 def token_table(engines: dict[int | None, Engine], rounds: int, tokens: int = 200) -> list[str]:
-    """Microseconds of a generated token without and with memory, and of the memory's parts."""
-    ids = tokens_of_a_walk(64 * 8 + tokens)
+    """Microseconds of a generated token without and with memory, alone and side by side, and of the memory's parts."""
+    walks = np.array([tokens_of_a_walk(64 * 8 + tokens, seed) for seed in range(SIDE_BY_SIDE)])
     remembering = [each for each in engines.values() if isinstance(each, RememberingEngine)]
-    whole = np.array([[generate_seconds(each, ids, tokens) for each in engines.values()] for _ in range(rounds + 1)])
-    whole = 1e6 * whole[1:] / tokens
-    parts = np.array([[part_seconds(each, ids, tokens) for each in remembering] for _ in range(rounds + 1)])[1:]
     lines = [
         "## A generated token",
         "",
-        f"LSTM {HIDDEN['tokens'][1]} x {HIDDEN['tokens'][0]}, ONNX Runtime, behind {len(ids) - tokens} tokens, one at",
-        "a time, by the features of a guess. Microseconds, medians. Without, with and more are CPU time of all",
-        "tokens; more is the whole of what a memory costs, median of the pairs. The parts are wall time, each the",
-        f"median of the tokens, {1e6 * clock_seconds():.2f} of it for reading the clock: the notebook (writing and",
-        "looking up), the mixture of head, gate and guesses, and the network with its gate and what it hears more.",
-        "Outside the network the memory adds notebook and mixture. The network reads all of its weights for each",
-        "token, so what comes behind it finds cold caches; the next table has the notebook by itself. Target of more:",
+        f"LSTM {HIDDEN['tokens'][1]} x {HIDDEN['tokens'][0]}, ONNX Runtime, behind {walks.shape[1] - tokens} tokens,",
+        f"by the features of a guess; of one output, and of {SIDE_BY_SIDE} side by side, as are written at once.",
+        "Microseconds of CPU a token, medians; more: the whole of what a memory costs, of the pairs. Target of more:",
         "at most 50.",
         "",
-        "| features | without memory | with | more | notebook | mixture | network with gate | outside the network |",
-        "|---|---|---|---|---|---|---|---|",
+        "| outputs | features | without memory | with | more |",
+        "|---|---|---|---|---|",
     ]
-    for i, features in enumerate(FEATURES):
-        without, with_it = np.median(whole[:, 0]), np.median(whole[:, 1 + i])
-        more, outside = np.median(whole[:, 1 + i] - whole[:, 0]), 1e6 * np.median(parts[:, i, :2].sum(axis=1))
-        notebook, mixed, network = 1e6 * np.median(parts[:, i], axis=0)
-        cells = f"{without:.0f} | {with_it:.0f} | **{more:.0f}** | {notebook:.1f} | {mixed:.1f} | {network:.0f}"
-        lines.append(f"| {features} | {cells} | {outside:.1f} |")
+    for rows in (1, SIDE_BY_SIDE):
+        ids = walks[:rows]
+        found = np.array(
+            [[generate_seconds(each, ids, tokens) for each in engines.values()] for _ in range(rounds + 1)]
+        )
+        found = 1e6 * found[1:] / (rows * tokens)
+        for i, features in enumerate(FEATURES):
+            without, with_it = np.median(found[:, 0]), np.median(found[:, 1 + i])
+            more = np.median(found[:, 1 + i] - found[:, 0])
+            lines.append(f"| {rows} | {features} | {without:.0f} | {with_it:.0f} | **{more:.0f}** |")
+    lines += [
+        "",
+        "The parts of one output's token, microseconds on the wall, each the median of the tokens,",
+        f"{1e6 * clock_seconds():.2f} of it for reading the clock: the notebook (writing and looking up), the mixture",
+        "of head, gate and guesses, and the network with its gate and what it hears more. The network reads all of its",
+        "weights for each token, so what comes behind it finds cold caches. Warm: the same two by themselves, again",
+        "and again.",
+        "",
+        "| features | notebook | mixture | network with gate | notebook, warm | mixture, warm |",
+        "|---|---|---|---|---|---|",
+    ]
+    for features, each in zip(FEATURES, remembering, strict=True):
+        parts = np.array([part_seconds(each, walks[0], tokens) for _ in range(rounds + 1)])[1:]
+        cells = " | ".join(f"{part:.1f}" for part in 1e6 * np.median(parts, axis=0))
+        lines.append(f"| {features} | {cells} |")
     return [*lines, ""]
 
 
@@ -224,31 +237,39 @@ def clock_seconds(reads: int = 1000) -> float:
 
 
 def generate_seconds(each: Engine, ids: NDArray[np.int64], tokens: int) -> float:
-    """CPU seconds of the last tokens, one by one."""
-    _, state = each.run(ids[None, :-tokens], each.initial_state(1))
+    """CPU seconds of the last tokens of pieces (rows, tokens), one by one."""
+    _, state = each.run(ids[:, :-tokens], each.initial_state(len(ids)))
     began = time.process_time()
-    for token in ids[-tokens:]:
-        _, state = each.run(np.array([[token]]), state)
+    for said in ids[:, -tokens:].T:
+        _, state = each.run(said[:, None], state)
     return time.process_time() - began
 
 
 def part_seconds(each: RememberingEngine, ids: NDArray[np.int64], tokens: int) -> NDArray[np.float64]:
-    """Seconds of the notebook, the mixture and the network, in turns, as a token needs them: medians of the tokens."""
+    """Seconds of notebook, mixture and network, in turns as a token needs them, then of the first two by themselves."""
     network, memory, vocabulary = each.network, each.checkpoint.memory(), len(MELODY.vocabulary)
     assert memory is not None
-    rows, notebook = memory.begin().after(ids[:-tokens])
+    rows, begun = memory.begin().after(ids[:-tokens])
     _, state = network.run(rows[None], network.initial_state(1))
-    seconds = []
+    notebook, one, seconds, warm = begun, np.ones(1), [], []
     for token in ids[-tokens:]:
         said, times = np.array([token]), [time.perf_counter()]
         row, notebook = notebook.after(said)
         times.append(time.perf_counter())
         output, state = network.run(row[None], state)
         times.append(time.perf_counter())
-        mixture(output[0], vocabulary, 1.0)
+        mixture(output[0], vocabulary, one)
         times.append(time.perf_counter())
         seconds.append(np.diff(times)[[0, 2, 1]])
-    return np.median(seconds, axis=0)
+    notebook = begun
+    for token in ids[-tokens:]:
+        said, times = np.array([token]), [time.perf_counter()]
+        _, notebook = notebook.after(said)
+        times.append(time.perf_counter())
+        mixture(output[0], vocabulary, one)
+        times.append(time.perf_counter())
+        warm.append(np.diff(times))
+    return np.concatenate([np.median(seconds, axis=0), np.median(warm, axis=0)])
 
 
 def growth_table(rounds: int) -> list[str]:

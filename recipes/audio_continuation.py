@@ -277,7 +277,7 @@ def continue_tokens(
     for step in range(size.written * book.stages):
         logits = np.ascontiguousarray(outputs[:, -1].numpy())
         if memory:
-            logits = mixture(logits, len(book.vocabulary), 1.0)
+            logits = mixture(logits, len(book.vocabulary), np.ones(len(logits)))
         allowed = book.follows(step)
         drawn = [sample(row, allowed, sampling, generator) for row, generator in zip(logits, generators, strict=True)]
         written = np.append(written, np.array(drawn)[:, None], axis=1)

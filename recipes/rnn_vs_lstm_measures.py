@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from score_parts import loop, part
 
-from seqaudio.continuation import Sampling, continue_score
+from seqaudio.continuation import Sampling, continue_primers
 from seqaudio.continuation.engines import Predictor
+from seqaudio.continuation.primer import make_primer
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import NoNotesError
 from seqaudio.models.suffix_match import longest_matches
@@ -237,23 +238,29 @@ class Material:
 
     def continued(self, predictor: Predictor, seed: int, sampling: Sampling | None = None) -> list[list[Score]]:
         """Primers with what a predictor writes behind them, sampled as the setting says: some outputs of each."""
-        return [self.continue_one(number, predictor, seed, sampling) for number in range(len(self.primers))]
+        return self._continued(range(len(self.primers)), predictor, seed, sampling)
 
     def continue_one(
         self, number: int, predictor: Predictor, seed: int, sampling: Sampling | None = None
     ) -> list[Score]:
         """The same of one primer, by its place among them."""
-        setting = self.setting
-        made = continue_score(
+        return self._continued([number], predictor, seed, sampling)[0]
+
+    def _continued(
+        self, numbers: Sequence[int], predictor: Predictor, seed: int, sampling: Sampling | None
+    ) -> list[list[Score]]:
+        setting, checkpoint = self.setting, predictor.checkpoint
+        made = continue_primers(
             predictor,
-            self.scores[number],
+            [
+                (make_primer(self.scores[i], checkpoint, setting.primer_bars), seed * 100_000 + self.primers[i])
+                for i in numbers
+            ],
             bars=setting.bars,
-            primer_bars=setting.primer_bars,
             num_outputs=setting.outputs,
-            seed=seed * 100_000 + self.primers[number],
             sampling=sampling or setting.sampling(),
         )
-        return [continuation.with_primer() for continuation in made]
+        return [[continuation.with_primer() for continuation in outputs] for outputs in made]
 
     def best_gate_temperature(self, predictor: Predictor, seed: int) -> float:
         """The one whose continuations repeat and come back to their primers most nearly as much as these pieces do."""

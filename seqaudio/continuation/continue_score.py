@@ -1,25 +1,25 @@
-"""How does a piece go on? Read the primer, sample bars under the grammar, and bring them back into the piece.
+"""How does a piece go on? Read the primer, generate bars behind it, and bring them back into the piece.
 
-Output i of several depends on the seed and on i alone, not on how many are asked for.
+Output i of several depends on the seed and on i, not on how many are asked for;
+see :mod:`seqaudio.continuation.generation`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import EngineState, Predictor
-from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState, allowed_tokens
+from seqaudio.continuation.engines import Predictor
+from seqaudio.continuation.generation import Beginning, Generated, generate
+from seqaudio.continuation.grammar import ContinuationGrammar, allowed_tokens
 from seqaudio.continuation.parts import handed_out
 from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
-from seqaudio.continuation.remembering import WithGate
-from seqaudio.continuation.sampling import Sampling, sample
-from seqaudio.errors import CheckpointError, OptionError
+from seqaudio.continuation.sampling import Sampling
+from seqaudio.errors import OptionError
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import BarsTokenizer
@@ -28,7 +28,6 @@ from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
 from seqaudio.tokens.tokenizer import DRUMS
 
 MAX_BARS = 10_000
-CHUNK = 512  # primer tokens per run of the network
 MAX_TICKS_PER_QUARTER = 32767
 RECENT_BARS = 8  # tempo and loudness of the new bars are those of so many bars before them
 
@@ -67,14 +66,6 @@ class Continuation:
         if self.primer is None:
             return 0
         return self.primer.end * (_joint_resolution(self.primer) // self.primer.score.ticks_per_quarter)
-
-
-class _Written(NamedTuple):
-    """Sampled tokens, and what a :class:`Continuation` says of them."""
-
-    ids: NDArray[np.int64]
-    nats_per_token: float
-    refused_silences: int
 
 
 def continue_score(
@@ -116,15 +107,28 @@ def continue_primer(
     sampling: Sampling | None = None,
 ) -> list[Continuation]:
     """Continue a primer made by :func:`make_primer` for this engine's checkpoint; else as :func:`continue_score`."""
+    (pieces,) = continue_primers(engine, [(primer, seed)], bars=bars, num_outputs=num_outputs, sampling=sampling)
+    return pieces
+
+
+def continue_primers(
+    engine: Predictor,
+    primers: Sequence[tuple[Primer, int]],
+    *,
+    bars: int = 16,
+    num_outputs: int = 1,
+    sampling: Sampling | None = None,
+) -> list[list[Continuation]]:
+    """The same of many primers, each with its seed, side by side: sooner than one by one."""
     tokenizer = bars_tokenizer(engine.checkpoint)
-    programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
-    allowed = allowed_tokens(tokenizer, _range_that_comes_back(engine, primer), conducts=False, programs=programs)
-    grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
-    written = _write(engine, primer.ids, grammar, num_outputs, seed, sampling)
-    opening = _opening(tokenizer, primer.ids)
+    beginnings = [
+        Beginning(primer.ids, ContinuationGrammar(tokenizer, _bars(bars), _allowed(engine, primer)), seed)
+        for primer, seed in primers
+    ]
+    generated = generate(engine, beginnings, num_outputs, sampling)
     return [
-        Continuation(_as_primer_sounds(primer, _decoded(tokenizer, opening, w.ids), tokenizer), bars, primer, *w)
-        for w in written
+        [_continuation(primer, tokenizer, bars, each) for each in outputs]
+        for (primer, _), outputs in zip(primers, generated, strict=True)
     ]
 
 
@@ -139,8 +143,8 @@ def generate_score(
     allowed = allowed_tokens(tokenizer, engine.checkpoint.pitch_range, conducts=True, programs=None)
     grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
     start = np.array([tokenizer.vocabulary.id("BOS_None")])
-    written = _write(engine, start, grammar, num_outputs, seed, sampling)
-    return [Continuation(_ended_at_bar(tokenizer.decode(w.ids), bars), bars, None, *w) for w in written]
+    (generated,) = generate(engine, [Beginning(start, grammar, seed)], num_outputs, sampling)
+    return [Continuation(_ended_at_bar(tokenizer.decode(each.ids), bars), bars, None, *each) for each in generated]
 
 
 def bars_in_seconds(score: Score, seconds: float) -> int:
@@ -150,6 +154,19 @@ def bars_in_seconds(score: Score, seconds: float) -> int:
     numerator, denominator = (int(part) for part in score.metre_map()[-1, 1:])
     bar_s = numerator * 4 / denominator * 60 / score.tempo_qpm(score.end)
     return max(1, math.ceil(seconds / bar_s - 1e-9))
+
+
+def _allowed(engine: Predictor, primer: Primer) -> NDArray[np.bool_]:
+    """The tokens that may stand behind a primer, (vocabulary,)."""
+    programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
+    pitches = _range_that_comes_back(engine, primer)
+    return allowed_tokens(bars_tokenizer(engine.checkpoint), pitches, conducts=False, programs=programs)
+
+
+def _continuation(primer: Primer, tokenizer: BarsTokenizer, bars: int, generated: Generated) -> Continuation:
+    """What was generated behind a primer, as a score that sounds like it."""
+    new = _decoded(tokenizer, _opening(tokenizer, primer.ids), generated.ids)
+    return Continuation(_as_primer_sounds(primer, new, tokenizer), bars, primer, *generated)
 
 
 def _range_that_comes_back(engine: Predictor, primer: Primer) -> tuple[int, int]:
@@ -162,68 +179,6 @@ def _bars(bars: int) -> int:
     if not 1 <= bars <= MAX_BARS:
         raise OptionError(f"bars is {bars}, it must be 1 to {MAX_BARS}")
     return bars
-
-
-def _write(
-    engine: Predictor,
-    primer_ids: NDArray[np.int64],
-    grammar: ContinuationGrammar,
-    num_outputs: int,
-    seed: int,
-    sampling: Sampling | None,
-) -> Iterator[_Written]:
-    """The primer is read once; each output then goes on from there by itself, one token at a time."""
-    own = engine.checkpoint.sampling
-    sampling = sampling or Sampling(own["temperature"], gate_temperature=own["gate_temperature"])
-    if not 1 <= num_outputs <= 10_000:
-        raise OptionError(f"num_outputs is {num_outputs}, it must be 1 to 10000")
-    if seed < 0:
-        raise OptionError(f"seed is {seed}, it must be 0 or more")
-    if sampling.gate_temperature != 1 and not isinstance(engine, WithGate):
-        raise OptionError("gate_temperature is for models with a memory, and this one has none; leave it out")
-    logits, heard = _hear(engine, primer_ids)
-    tokens = grammar.tokenizer.start()
-    for token in primer_ids.tolist():
-        tokens = tokens.after(token)
-    for i in range(num_outputs):
-        generator = np.random.default_rng((seed, i))
-        yield _sample_bars(engine, grammar, ContinuationState(tokens), logits, heard, sampling, generator)
-
-
-def _hear(engine: Predictor, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], EngineState]:
-    """Logits (vocabulary,) behind the last of the ids, and the state there; in chunks, so that memory stays bounded."""
-    state = engine.initial_state(1)
-    for start in range(0, len(ids), CHUNK):
-        logits, state = engine.run(ids[None, start : start + CHUNK], state)
-    if not np.isfinite(logits[0, -1]).all():
-        raise CheckpointError("the model's weights are damaged: what comes next is not a number; copy or train it anew")
-    return logits[0, -1], state
-
-
-def _sample_bars(
-    engine: Predictor,
-    grammar: ContinuationGrammar,
-    state: ContinuationState,
-    logits: NDArray[np.float32],
-    heard: EngineState,
-    sampling: Sampling,
-    generator: np.random.Generator,
-) -> _Written:
-    """The bars asked for, up to and without the bar line behind them."""
-    ids: list[int] = []
-    nats, refused = 0.0, 0
-    gated = engine if isinstance(engine, WithGate) and sampling.gate_temperature != 1 else None
-    while True:
-        wanted = gated.cooled(heard, sampling.gate_temperature)[0] if gated else logits
-        token = sample(wanted, grammar.mask(state), sampling, generator)
-        refused += grammar.wants_silence(state, logits)
-        nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])
-        state = grammar.after(state, token)
-        if grammar.is_over(state):
-            return _Written(np.array(ids), nats / (len(ids) + 1), refused)
-        ids.append(token)
-        after, heard = engine.run(np.array([[token]]), heard)
-        logits = after[0, 0]
 
 
 def _opening(tokenizer: BarsTokenizer, primer_ids: NDArray[np.int64]) -> NDArray[np.int64]:

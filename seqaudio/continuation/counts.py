@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +44,7 @@ class CountedModel:
 
 @dataclass(frozen=True)
 class CountingEngine:
-    """Counts as a predictor. The state is all that was read, ids (batch, tokens): so a copy may look far back.
+    """Counts as a predictor. The state is all that each row has read, (batch,) of ids: so a copy may look far back.
 
     Args:
         model: a fitted ``NGram``, ``PPM`` or ``MatchCopy`` over one of them.
@@ -55,13 +56,28 @@ class CountingEngine:
 
     def initial_state(self, batch: int) -> EngineState:
         """Nothing read."""
-        return (np.zeros((batch, 0), dtype=np.int64),)
+        return (_side_by_side([np.zeros(0, np.int64)] * batch),)
 
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
         """Log probabilities (batch, time, vocabulary) behind each id (batch, time), and the next state."""
-        past = np.concatenate([state[0], ids], axis=1)
-        before = state[0].shape[1]
+        past = [np.concatenate(row) for row in zip(state[0], ids, strict=True)]
         rows = [
-            [self.model.log_probabilities(row[:end]) for end in range(before + 1, past.shape[1] + 1)] for row in past
+            [self.model.log_probabilities(row[: len(row) - left]) for left in reversed(range(ids.shape[1]))]
+            for row in past
         ]
-        return np.array(rows, dtype=np.float32), (past,)
+        return np.array(rows, dtype=np.float32), (_side_by_side(past),)
+
+    def joined(self, states: Sequence[EngineState]) -> EngineState:
+        """See :class:`seqaudio.continuation.engines.Predictor`."""
+        return (np.concatenate([past for (past,) in states]),)
+
+    def taken(self, state: EngineState, rows: NDArray[np.bool_]) -> EngineState:
+        """See :class:`seqaudio.continuation.engines.Predictor`."""
+        return (state[0][rows],)
+
+
+def _side_by_side(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.object_]:
+    """Ids of one row and another, which need not be as long as each other."""
+    beside = np.empty(len(rows), object)
+    beside[:] = rows
+    return beside

@@ -8,6 +8,7 @@ The torch engine is imported only when it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -73,6 +74,14 @@ class Predictor(Protocol):
         """Logits (batch, time, vocabulary) behind each id (batch, time), and the next state."""
         ...
 
+    def joined(self, states: Sequence[EngineState]) -> EngineState:
+        """Several states, behind whatever each has heard, as one: their rows below each other in a batch."""
+        ...
+
+    def taken(self, state: EngineState, rows: NDArray[np.bool_]) -> EngineState:
+        """The state of some rows of a batch, (batch,)."""
+        ...
+
 
 class Engine(Predictor, Protocol):
     """A network that can be run, with the checkpoint it came from."""
@@ -81,13 +90,27 @@ class Engine(Predictor, Protocol):
     checkpoint: Checkpoint
 
 
-def _zero_state(checkpoint: Checkpoint, batch: int) -> EngineState:
-    config = checkpoint.config
-    shapes = state_shapes(config.cell, config.layers, batch, config.hidden_size)
-    return tuple(np.zeros(shape, np.float32) for shape in shapes)
+class _NetworkStates:
+    """States of a network: parts (layers, batch, hidden)."""
+
+    checkpoint: Checkpoint
+
+    def initial_state(self, batch: int) -> EngineState:
+        """Zeros."""
+        config = self.checkpoint.config
+        shapes = state_shapes(config.cell, config.layers, batch, config.hidden_size)
+        return tuple(np.zeros(shape, np.float32) for shape in shapes)
+
+    def joined(self, states: Sequence[EngineState]) -> EngineState:
+        """See :class:`Predictor`."""
+        return tuple(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True))
+
+    def taken(self, state: EngineState, rows: NDArray[np.bool_]) -> EngineState:
+        """See :class:`Predictor`."""
+        return tuple(part[:, rows] for part in state)
 
 
-class OnnxEngine:
+class OnnxEngine(_NetworkStates):
     """ONNX Runtime on the CPU."""
 
     name = "onnx"
@@ -110,17 +133,13 @@ class OnnxEngine:
             raise CheckpointError(f"{shown(graph)}: made for other weights than those beside it; use --engine torch")
         self._states = [port.name for port in self._session.get_inputs()[1:]]
 
-    def initial_state(self, batch: int) -> EngineState:
-        """Zeros."""
-        return _zero_state(self.checkpoint, batch)
-
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
         """Logits and the next state."""
         logits, *after = self._session.run(None, {"ids": ids, **dict(zip(self._states, state, strict=True))})
         return logits, tuple(after)
 
 
-class TorchEngine:
+class TorchEngine(_NetworkStates):
     """A SequenceModel in eval mode."""
 
     name = "torch"
@@ -128,10 +147,6 @@ class TorchEngine:
     def __init__(self, checkpoint: Checkpoint, model: SequenceModel | None = None) -> None:
         self.checkpoint = checkpoint
         self.model = model or checkpoint.build()
-
-    def initial_state(self, batch: int) -> EngineState:
-        """Zeros."""
-        return _zero_state(self.checkpoint, batch)
 
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
         """Logits and the next state."""

@@ -9,6 +9,7 @@ begins what it is less than sure of; and what is new stays as varied.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -63,17 +64,26 @@ class RememberingEngine:
             rows, after[i] = notebook.after(said)
             heard.append(rows)
         outputs, ends = self._network.run(np.array(heard), tuple(parts))
-        logits = mixture(outputs.reshape(-1, outputs.shape[-1]), self._vocabulary, 1.0)
+        logits = mixture(outputs.reshape(-1, outputs.shape[-1]), self._vocabulary, np.ones(ids.size))
         return logits.reshape(*ids.shape, self._vocabulary), (*ends, outputs[:, -1], after)
+
+    def joined(self, states: Sequence[EngineState]) -> EngineState:
+        """See :class:`seqaudio.continuation.engines.Predictor`."""
+        parts = self._network.joined([state[:-2] for state in states])
+        return (*parts, *(np.concatenate(part) for part in zip(*(state[-2:] for state in states), strict=True)))
+
+    def taken(self, state: EngineState, rows: NDArray[np.bool_]) -> EngineState:
+        """See :class:`seqaudio.continuation.engines.Predictor`."""
+        *parts, outputs, notebooks = state
+        return (*self._network.taken(tuple(parts), rows), outputs[rows], notebooks[rows])
 
     def cooled(self, state: EngineState, gate_temperature: float) -> Logits:
         """See :class:`WithGate`. Raises OptionError for a temperature of 0 or below."""
         if not gate_temperature > 0:
             raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
         *_, outputs, notebooks = state
-        temperatures = (float(gate_temperature) if notebook.holds else 1.0 for notebook in notebooks)
-        rows = [mixture(outputs[row : row + 1], self._vocabulary, each) for row, each in enumerate(temperatures)]
-        return np.concatenate(rows)
+        temperatures = [float(gate_temperature) if notebook.holds else 1.0 for notebook in notebooks]
+        return mixture(outputs, self._vocabulary, np.array(temperatures))
 
     def shares(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Where each token but the first came from: how much of its probability is new, and how much each guess's.
@@ -112,8 +122,8 @@ def _shares(outputs: NDArray[np.float64], targets: NDArray[np.int64], vocabulary
 
 
 @compiled
-def mixture(outputs: Logits, vocabulary: int, gate_temperature: float) -> Logits:
-    """Log probabilities (rows, vocabulary) of outputs (rows, n), with the gate at a temperature of its own.
+def mixture(outputs: Logits, vocabulary: int, gate_temperatures: NDArray[np.float64]) -> Logits:
+    """Log probabilities (rows, vocabulary) of outputs (rows, n), with each row's gate at a temperature of its own.
 
     Outputs are logits, then logarithms of the gate, then guesses.
     """
@@ -121,7 +131,7 @@ def mixture(outputs: Logits, vocabulary: int, gate_temperature: float) -> Logits
     mixed = np.empty((len(outputs), vocabulary), np.float32)
     for row in range(len(outputs)):
         own = outputs[row, :vocabulary]
-        gate = outputs[row, vocabulary : vocabulary + 1 + sources] / gate_temperature
+        gate = outputs[row, vocabulary : vocabulary + 1 + sources] / gate_temperatures[row]
         most, likeliest = own.max(), gate.max()
         gate -= likeliest + np.log(np.exp(gate - likeliest).sum())
         mixed[row] = own - (most + np.log(np.exp(own - most).sum()) - gate[0])

@@ -125,7 +125,7 @@ def test_written_codes_are_those_that_the_model_draws_step_by_step(recipe, mater
                 outputs, _ = model(torch.from_numpy(heard)[None])
             logits = outputs[:, -1].numpy()
             if notes:
-                logits = mixture(np.ascontiguousarray(logits), len(book.vocabulary), 1.0)
+                logits = mixture(np.ascontiguousarray(logits), len(book.vocabulary), np.ones(1))
             past.append(sample(logits[0], book.follows(step), Sampling(temperature=0.7), generator))
         np.testing.assert_allclose(found[number], book.decode(book.codes(past[1:]))[20:], atol=1e-4)
 

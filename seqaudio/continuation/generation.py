@@ -1,0 +1,168 @@
+"""How are bars generated? Token by token under a grammar, many outputs side by side.
+
+A network reads all of its weights for a step, however many rows it goes: a token of one of many outputs costs a
+fraction of a token alone. Output i behind a primer depends on the seed and on i, and not on what goes beside it: to the
+bit with ONNX Runtime's LSTM on x86-64, else but for the last digits of logits, which hardly ever move a draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.continuation.engines import EngineState, Predictor
+from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState
+from seqaudio.continuation.remembering import WithGate
+from seqaudio.continuation.sampling import Sampling, sample
+from seqaudio.errors import CheckpointError, OptionError
+
+CHUNK = 512  # tokens of what was heard per run of the network
+SIDE_BY_SIDE = 32  # outputs; more are hardly cheaper
+
+
+class Beginning(NamedTuple):
+    """What outputs go on from: tokens heard, the grammar of what comes, and the seed of the draws."""
+
+    ids: NDArray[np.int64]
+    grammar: ContinuationGrammar
+    seed: int
+
+
+class Generated(NamedTuple):
+    """Sampled tokens, and what a :class:`seqaudio.continuation.continue_score.Continuation` says of them."""
+
+    ids: NDArray[np.int64]
+    nats_per_token: float
+    refused_silences: int
+
+
+@dataclass
+class _Output:
+    """One of the outputs while it is written; its place: which beginning, and which of the outputs behind it."""
+
+    place: tuple[int, int]
+    grammar: ContinuationGrammar
+    state: ContinuationState
+    generator: np.random.Generator
+    ids: list[int] = field(default_factory=list)
+    nats: float = 0.0
+    refused: int = 0
+
+    def draw(self, wanted: NDArray[np.float32], logits: NDArray[np.float32], sampling: Sampling) -> int:
+        """The next token, drawn of what is wanted; logits are those of the model itself."""
+        token = sample(wanted, self.grammar.mask(self.state), sampling, self.generator)
+        self.refused += self.grammar.wants_silence(self.state, logits)
+        self.nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])
+        self.state = self.grammar.after(self.state, token)
+        self.ids.append(token)
+        return token
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the bar line behind the last bar is written."""
+        return self.grammar.is_over(self.state)
+
+    def generated(self) -> Generated:
+        """The bars up to and without that bar line."""
+        return Generated(np.array(self.ids[:-1]), self.nats / len(self.ids), self.refused)
+
+
+class _SideBySide:
+    """Outputs that are being written, one to a row, and what the model says behind the last token of each."""
+
+    def __init__(self, engine: Predictor, sampling: Sampling) -> None:
+        self.outputs: list[_Output] = []
+        self._engine, self._sampling = engine, sampling
+        self._gated = engine if isinstance(engine, WithGate) and sampling.gate_temperature != 1 else None
+        self._logits = np.zeros((0, 0), np.float32)
+        self._state: EngineState = ()
+
+    def add(self, output: _Output, logits: NDArray[np.float32], state: EngineState) -> None:
+        """One more, behind logits (1, vocabulary) and the state there."""
+        first = not self.outputs
+        self._logits = logits if first else np.concatenate([self._logits, logits])
+        self._state = state if first else self._engine.joined([self._state, state])
+        self.outputs.append(output)
+
+    def step(self) -> Iterator[_Output]:
+        """Draw a token for each; those that are over leave, and the network hears the tokens of the others."""
+        gate_temperature = self._sampling.gate_temperature
+        wanted = self._gated.cooled(self._state, gate_temperature) if self._gated else self._logits
+        rows = zip(self.outputs, wanted, self._logits, strict=True)
+        tokens = np.array([output.draw(one, logits, self._sampling) for output, one, logits in rows])
+        over = np.array([output.is_over for output in self.outputs])
+        if over.any():
+            yield from (output for output in self.outputs if output.is_over)
+            self.outputs = [output for output in self.outputs if not output.is_over]
+            self._state, tokens = self._engine.taken(self._state, ~over), tokens[~over]
+        if self.outputs:
+            logits, self._state = self._engine.run(tokens[:, None], self._state)
+            self._logits = logits[:, 0]
+
+
+def generate(
+    engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int, sampling: Sampling | None
+) -> list[list[Generated]]:
+    """So many outputs behind each beginning.
+
+    Args:
+        engine: what predicts.
+        beginnings: where from.
+        num_outputs: of each.
+        sampling: temperatures and cuts; None: the temperatures of the model.
+
+    Raises:
+        OptionError: a number or a seed is out of range, or a gate is to be cooled and there is none.
+        CheckpointError: what the model says is no number.
+    """
+    own = engine.checkpoint.sampling
+    sampling = sampling or Sampling(own["temperature"], gate_temperature=own["gate_temperature"])
+    _check(engine, beginnings, num_outputs, sampling)
+    waiting = _begun(engine, beginnings, num_outputs)
+    beside = _SideBySide(engine, sampling)
+    done: dict[tuple[int, int], Generated] = {}
+    while len(done) < len(beginnings) * num_outputs:
+        for begun in islice(waiting, SIDE_BY_SIDE - len(beside.outputs)):
+            beside.add(*begun)
+        done |= {output.place: output.generated() for output in beside.step()}
+    return [[done[i, number] for number in range(num_outputs)] for i in range(len(beginnings))]
+
+
+def _check(engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int, sampling: Sampling) -> None:
+    """Raise the OptionErrors of :func:`generate`."""
+    if not 1 <= num_outputs <= 10_000:
+        raise OptionError(f"num_outputs is {num_outputs}, it must be 1 to 10000")
+    for beginning in beginnings:
+        if beginning.seed < 0:
+            raise OptionError(f"seed is {beginning.seed}, it must be 0 or more")
+    if sampling.gate_temperature != 1 and not isinstance(engine, WithGate):
+        raise OptionError("gate_temperature is for models with a memory, and this one has none; leave it out")
+
+
+def _begun(
+    engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int
+) -> Iterator[tuple[_Output, NDArray[np.float32], EngineState]]:
+    """Outputs in order, with the logits (1, vocabulary) and the state behind what was heard, which is heard once."""
+    for i, (ids, grammar, seed) in enumerate(beginnings):
+        logits, state = _hear(engine, ids)
+        tokens = grammar.tokenizer.start()
+        for token in ids.tolist():
+            tokens = tokens.after(token)
+        for number in range(num_outputs):
+            generator = np.random.default_rng((seed, number))
+            yield _Output((i, number), grammar, ContinuationState(tokens), generator), logits, state
+
+
+def _hear(engine: Predictor, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], EngineState]:
+    """Logits (1, vocabulary) behind the last id, and the state there; in chunks, so that memory stays bounded."""
+    state = engine.initial_state(1)
+    for start in range(0, len(ids), CHUNK):
+        logits, state = engine.run(ids[None, start : start + CHUNK], state)
+    if not np.isfinite(logits[0, -1]).all():
+        raise CheckpointError("the model's weights are damaged: what comes next is not a number; copy or train it anew")
+    return logits[:, -1], state
