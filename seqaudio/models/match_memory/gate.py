@@ -7,7 +7,8 @@ is normalised, so the mixture is, and its likelihood is exact: two sources with 
 
 Conventions: inputs (batch, time, numbers of a row), as :meth:`seqaudio.models.match_memory.Memory.heard` gives them.
 Outputs (batch, time, n): those of the head, then the logarithms of the gate (1 + sources), then the guesses. A guess is
-an id, or a frame in whole numbers of 24 keys each, which float32 holds exactly: a number a key would be most of a step.
+an id, or a frame in whole numbers of up to 24 keys each, which float32 holds exactly: a number a key would be most of a
+step.
 
 Sources: M. Mahoney 2005 and E. Grave et al. 2017 (see :mod:`seqaudio.models.match_memory.memory`); S. Merity et al.,
 "Pointer sentinel mixture models", 2017 (the gate, with what is new as one of its choices).
@@ -17,12 +18,13 @@ from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from seqaudio.models.heads.head import Head, cooled
 from seqaudio.models.match_memory.memory import LEFT_OUT, STRENGTHS
 
 COUNTER_FEATURES = 8
-KEYS_A_NUMBER = 24  # of a packed frame: the bits of a float32 that no other bit rounds away
+KEYS_A_NUMBER = 24  # at most, of a packed frame: the bits of a float32 that no other bit rounds away
 
 
 class MemoryGate(nn.Module):
@@ -51,7 +53,8 @@ class MemoryGate(nn.Module):
         super().__init__()
         self.width, self.sources = width, sources
         self.numbers = 1 if symbols is not None else -(-width // KEYS_A_NUMBER)  # of a guess in the outputs
-        self.register_buffer("powers", _powers(width, self.numbers), persistent=False)
+        keys = -(-width // self.numbers)  # of a packed number
+        self.register_buffer("powers", 2.0 ** torch.arange(keys), persistent=False)
         self.sizes = [width, sources * width, sources, len(counters)]
         self.features_out = sources * features + COUNTER_FEATURES * len(counters)
         self.guess = nn.Linear(width, features, bias=False) if symbols is None else nn.Embedding(symbols, features)
@@ -131,18 +134,15 @@ class MemoryGate(nn.Module):
 
     def _packed(self, frames: Tensor) -> Tensor:
         """Frames (..., width), float, as whole numbers (..., numbers)."""
+        keys = len(self.powers)
+        whole = functional.pad(frames, (0, self.numbers * keys - self.width)) if self.width % keys else frames
         with torch.autocast(frames.device.type, enabled=False):  # float16 and bfloat16 have fewer bits
-            return frames @ self.powers
+            numbers: Tensor = whole.reshape(*frames.shape[:-1], self.numbers, keys) @ self.powers
+        return numbers
 
     def _unpacked(self, numbers: Tensor) -> Tensor:
         """Frames (..., width), bool, of whole numbers (..., numbers)."""
-        bits = torch.arange(KEYS_A_NUMBER, device=numbers.device)
+        bits = torch.arange(len(self.powers), device=numbers.device)
         keys: Tensor = (numbers.long()[..., None] >> bits) & 1  # (..., numbers, keys of each)
         return keys.flatten(-2)[..., : self.width].bool()
 
-
-def _powers(width: int, numbers: int) -> Tensor:
-    """What each key adds to each number, (width, numbers)."""
-    keys = torch.arange(width)
-    of_number = torch.arange(numbers) == keys[:, None] // KEYS_A_NUMBER
-    return of_number * 2.0 ** (keys % KEYS_A_NUMBER)[:, None]
