@@ -85,12 +85,19 @@ def continue_file(
     request = writing.make_request(started, options | {"model": choice.model})
     with naming(primer):
         heard = make_primer(score, request.engine.checkpoint, primer_bars)
-    bars = writing.bars_asked(options, heard.score, heard.end)
+    form = writing.form_asked(options)
+    bars = None if form else writing.bars_asked(options, heard.score, heard.end)
     paths = writing.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
     whole = (primer.name, score) if primer and primer_bars else None
     real = writing.real_music(request, options, budgets, whole)
     pieces = continue_primer(
-        request.engine, heard, bars=bars, num_outputs=len(paths), seed=request.seed, sampling=request.sampling
+        request.engine,
+        heard,
+        bars=bars,
+        num_outputs=len(paths),
+        seed=request.seed,
+        sampling=request.sampling,
+        form=form,
     )
     sha = hashlib.sha256(primer.read_bytes()).hexdigest() if primer else None
     extra = {
@@ -100,8 +107,8 @@ def continue_file(
         "include_primer": include_primer,
         "chosen_for": choice.why,
     }
-    facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra)
-    writing.draw(pieces[0], options["plot"])
+    facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra, form=form)
+    writing.draw(pieces[0], options["plot"], form)
     remarks = [*choice.remarks(), *remarks, *heard.remarks, *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

@@ -40,6 +40,9 @@ PACKAGES = ("seqaudio", "numpy", "torch", "librosa", "soundfile")
 OF_NOTES = {
     "bars": "--bars counts bars, and sound is measured in seconds; give --seconds",
     "num_steps": "--num_steps counts sixteenths, and sound is measured in seconds; give --seconds",
+    "form": "--form counts bars, and a recording has none; leave it out",
+    "section_bars": "--section-bars counts bars, and a recording has none; leave it out",
+    "variation": "--variation is of a form, and a recording has none; leave it out",
     "primer_bars": "--primer-bars counts bars, and a recording has none; cut the file instead",
     "gate_temperature": "--gate-temperature is of models with a memory, and sound is continued by counts; leave it out",
     "report": "--report shows notes, and a recording has none; give --plot FILE.png",
@@ -137,7 +140,7 @@ def _draw(piece: SoundContinuation, plot: str) -> None:
 def check_options(path: Path, options: dict[str, Any]) -> None:
     """Refuse what makes no sense for sound, and a picture that cannot be written. Raises OptionError."""
     for name, why in OF_NOTES.items():
-        if options[name]:
+        if options[name] is not None and options[name] is not False:
             raise OptionError(f"{shown(path)} is a recording: {why}")
     for name, usual, what in (("model", AUTO, "models know notes"), ("engine", "auto", "engines run models of notes")):
         if options[name] != usual:

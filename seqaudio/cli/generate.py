@@ -37,16 +37,18 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
     request = writing.make_request(started, options | {"model": choice.model})
     paths = writing.output_paths(options, f"{request.model_path.name}-{request.seed}")
     real = writing.real_music(request, options, Limits())
+    form = writing.form_asked(options)
     pieces = generate_score(
         request.engine,
-        bars=writing.bars_asked(options),
+        bars=None if form else writing.bars_asked(options),
+        form=form,
         num_outputs=len(paths),
         seed=request.seed,
         sampling=request.sampling,
     )
     extra = {"chosen_for": choice.why}
-    facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra=extra)
-    writing.draw(pieces[0], options["plot"])
+    facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra=extra, form=form)
+    writing.draw(pieces[0], options["plot"], form)
     remarks = [*choice.remarks(), *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

@@ -54,6 +54,17 @@ def writing_options(command: F) -> F:
         model_option,
         click.option("--bars", type=click.IntRange(1, 10_000), help="Bars to write.  [default: 16]"),
         click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Or: bars to fill so many seconds."),
+        click.option(
+            "--form",
+            metavar="AABA",
+            help="Or: to the end of this form; where a letter comes again, its section returns.",
+        ),
+        click.option("--section-bars", type=click.IntRange(1, 32), help="Bars of a section of the form.  [default: 8]"),
+        click.option(
+            "--variation",
+            type=click.FloatRange(0, 1),
+            help="How freely sections return; 0: note by note.  [default: 0.1]",
+        ),
         click.option("--num-outputs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."),
         click.option(
             "--temperature", type=click.FloatRange(0, 10), help="0: likeliest.  [default: the model's own, else 1]"

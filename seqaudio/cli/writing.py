@@ -18,6 +18,7 @@ import click
 
 from seqaudio.continuation.continue_score import Continuation, bars_in_seconds
 from seqaudio.continuation.engines import Engine, load_engine
+from seqaudio.continuation.form import Form, pickup_bars
 from seqaudio.continuation.primer import Primer
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import OptionError
@@ -28,6 +29,7 @@ from seqaudio.music.score import Score
 from seqaudio.pretrained import model_path
 from seqaudio.structure.degeneracy import degeneracy
 from seqaudio.structure.repeats import primer_recall
+from seqaudio.structure.similarity import similarity_matrix
 from seqaudio.tokens.melody import STEPS_PER_QUARTER
 
 if TYPE_CHECKING:
@@ -79,6 +81,21 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
         check_has_gates(engine.checkpoint)
     seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]
     return Request(options["model"], path, engine, seed, sampling, started)
+
+
+def form_asked(options: dict[str, Any]) -> Form | None:
+    """The form to follow; None: none. Raises OptionError where it does not go with the other options."""
+    parts = {"section_bars": options["section_bars"], "variation": options["variation"]}
+    given = {name: value for name, value in parts.items() if value is not None}
+    if options["form"] is None:
+        if given:
+            names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise OptionError(f"{names} without a form; give --form too, such as --form AABA")
+        return None
+    for name in ("bars", "seconds", "num_steps"):
+        if options[name] is not None:
+            raise OptionError(f"--form says how much to write, and so does --{name}; give one of them")
+    return Form(options["form"].upper(), **given)
 
 
 def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end: int = 0) -> int:
@@ -150,6 +167,7 @@ def write_outputs(
     *,
     include_primer: bool,
     extra: dict[str, Any],
+    form: Form | None = None,
 ) -> list[dict[str, Any]]:
     """Write each piece and its manifest; returns the facts of each."""
     facts = []
@@ -157,7 +175,7 @@ def write_outputs(
         data = midi_bytes(piece.with_primer() if include_primer else piece.score)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, data)
-        facts.append(_facts(piece, path, data))
+        facts.append(_facts(piece, path, data) | (_form_facts(form, piece) if form else {}))
         manifest = facts[-1] | settings(request, index) | extra
         write_bytes(path.with_name(path.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return facts
@@ -178,6 +196,20 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
         **({"primer_recall": round(_primer_recall(piece, piece.primer), 4)} if piece.primer else {}),
         "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece),
     }
+
+
+def _form_facts(form: Form, piece: Continuation) -> dict[str, Any]:
+    """The form, and of each section that returns its bars, those it returns to, and how many are the same; from 1."""
+    heard, pickup = (piece.primer.bars, pickup_bars(piece.primer.voice)) if piece.primer else (0, 0)
+    alike, returns = similarity_matrix(piece.with_voice()), []
+    for begin, source in form.returns:
+        first, back = begin + pickup, begin - source
+        bars = range(max(first, heard), first + form.section_bars)
+        if bars:
+            same = sum(alike[bar, bar - back] == 1 or not alike[[bar, bar - back]].any() for bar in bars)
+            ends = [bars[0] + 1, bars[-1] + 1]
+            returns.append({"bars": ends, "of_bars": [end - back for end in ends], "same": int(same)})
+    return {"form": asdict(form) | {"pickup_bars": pickup}, "returns": returns}
 
 
 def _primer_recall(piece: Continuation, primer: Primer) -> float:
@@ -217,13 +249,16 @@ def made_with(seed: int, index: int, sampling: Sampling, packages: Sequence[str]
     }
 
 
-def draw(piece: Continuation, path: str | None) -> None:
-    """Draw primer and continuation as a piano roll, if a path was given."""
+def draw(piece: Continuation, path: str | None, form: Form | None = None) -> None:
+    """Draw primer and continuation as a piano roll with the sections of the form, if a path was given."""
     if path is not None:
         from seqaudio.report.pianoroll import draw_continuation
 
         primer = piece.primer
-        draw_continuation(piece.score, path, primer.voice if primer else None, primer.end if primer else 0)
+        voice, end = (primer.voice, primer.end) if primer else (None, 0)
+        pickup = pickup_bars(voice) if voice else 0
+        letters = [(pickup + i * form.section_bars, letter) for i, letter in enumerate(form.letters)] if form else []
+        draw_continuation(piece.score, path, voice, end, letters)
 
 
 def write_report(
@@ -285,12 +320,19 @@ def report(
             f"  {behind}{piece['bars']} bars{_from_the_primer(piece)}, {piece['notes']} notes, {piece['metre']}, "
             f"{piece['tempo_qpm']:g} quarters a minute, {piece['music_seconds']:.1f} s of music"
         )
+        for line in map(_return_in_words, piece.get("returns", ())):
+            click.echo(f"  {line}")
         for warning in piece["warnings"]:
             click.echo(f"  warning: {warning}")
     for remark in remarks:
         click.echo(f"{remark}")
     if page is not None:
         click.echo(f"report: {shown(page)}")
+    if form := facts[0].get("form"):
+        behind = ", behind a bar of pickup" if form["pickup_bars"] else ""
+        click.echo(
+            f"form {form['letters']}, {form['section_bars']} bars a section{behind}, variation {form['variation']:g}"
+        )
     sampling = request.sampling
     gate = f", its gate at {sampling.gate_temperature:g}" if request.engine.checkpoint.config.memory else ""
     click.echo(
@@ -303,3 +345,8 @@ def _from_the_primer(facts: dict[str, Any]) -> str:
     """How many of the bars the primer had, where some."""
     bars = round(facts.get("primer_recall", 0.0) * facts["bars"])
     return f" ({bars} of them the primer's)" if bars else ""
+
+
+def _return_in_words(facts: dict[str, Any]) -> str:
+    (first, last), (back, end) = facts["bars"], facts["of_bars"]
+    return f"bars {first}-{last} return to {back}-{end}, {facts['same']} of {last - first + 1} the same"

@@ -2,12 +2,14 @@
 
 from seqaudio.continuation.continue_score import Continuation, continue_primers, continue_score, generate_score
 from seqaudio.continuation.engines import Engine, load_engine
+from seqaudio.continuation.form import Form
 from seqaudio.continuation.likelihood import Likelihood, score_likelihood
 from seqaudio.continuation.sampling import Sampling
 
 __all__ = [
     "Continuation",
     "Engine",
+    "Form",
     "Likelihood",
     "Sampling",
     "continue_primers",

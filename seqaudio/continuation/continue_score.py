@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import Predictor
+from seqaudio.continuation.form import Following, Form, pickup_bars
 from seqaudio.continuation.generation import Beginning, Generated, generate
 from seqaudio.continuation.grammar import ContinuationGrammar, allowed_tokens
 from seqaudio.continuation.parts import handed_out
@@ -27,7 +28,7 @@ from seqaudio.tokens.bars.grid import TICKS_PER_QUARTER
 from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
 from seqaudio.tokens.tokenizer import DRUMS
 
-MAX_BARS = 10_000
+DEFAULT_BARS, MAX_BARS = 16, 10_000
 MAX_TICKS_PER_QUARTER = 32767
 RECENT_BARS = 8  # tempo and loudness of the new bars are those of so many bars before them
 
@@ -72,42 +73,47 @@ def continue_score(
     engine: Predictor,
     score: Score,
     *,
-    bars: int = 16,
+    bars: int | None = None,
     primer_bars: int | None = None,
     num_outputs: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
+    form: Form | None = None,
 ) -> list[Continuation]:
-    """Continue a piece by exactly ``bars`` bars.
+    """Continue a piece by exactly ``bars`` bars, or to the end of a form.
 
     Args:
         engine: from :func:`load_engine`, or of counts.
         score: the piece.
-        bars: how many to write.
+        bars: how many to write, 16 where there is no form.
         primer_bars: hear only the first so many bars; None hears all, up to the last full bar.
         num_outputs: how many different continuations.
         seed: of the sampling; the same seed gives the same notes.
         sampling: temperatures and cuts; None: the temperatures of the model, see :attr:`Checkpoint.sampling`.
+        form: the form of primer and new bars together, in place of ``bars``.
 
     Raises:
         NoNotesError: there is nothing to continue.
-        OptionError: ``bars``, ``primer_bars``, ``num_outputs`` or ``seed`` is out of range.
+        OptionError: ``bars``, ``primer_bars``, ``num_outputs`` or ``seed`` is out of range, or the primer is as long as
+            the form.
     """
     primer = make_primer(score, engine.checkpoint, primer_bars)
-    return continue_primer(engine, primer, bars=bars, num_outputs=num_outputs, seed=seed, sampling=sampling)
+    return continue_primer(engine, primer, bars=bars, num_outputs=num_outputs, seed=seed, sampling=sampling, form=form)
 
 
 def continue_primer(
     engine: Predictor,
     primer: Primer,
     *,
-    bars: int = 16,
+    bars: int | None = None,
     num_outputs: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
+    form: Form | None = None,
 ) -> list[Continuation]:
     """Continue a primer made by :func:`make_primer` for this engine's checkpoint; else as :func:`continue_score`."""
-    (pieces,) = continue_primers(engine, [(primer, seed)], bars=bars, num_outputs=num_outputs, sampling=sampling)
+    heard = [(primer, seed)]
+    (pieces,) = continue_primers(engine, heard, bars=bars, num_outputs=num_outputs, sampling=sampling, form=form)
     return pieces
 
 
@@ -115,36 +121,48 @@ def continue_primers(
     engine: Predictor,
     primers: Sequence[tuple[Primer, int]],
     *,
-    bars: int = 16,
+    bars: int | None = None,
     num_outputs: int = 1,
     sampling: Sampling | None = None,
+    form: Form | None = None,
 ) -> list[list[Continuation]]:
     """The same of many primers, each with its seed, side by side: sooner than one by one."""
     tokenizer = bars_tokenizer(engine.checkpoint)
-    beginnings = [
-        Beginning(primer.ids, ContinuationGrammar(tokenizer, _bars(bars), _allowed(engine, primer)), seed)
-        for primer, seed in primers
-    ]
+    beginnings, lengths = [], []
+    for primer, seed in primers:
+        pickup = pickup_bars(primer.voice) if form else 0
+        lengths.append(_bars(bars, form, primer.bars, pickup))
+        grammar = ContinuationGrammar(tokenizer, lengths[-1], _allowed(engine, primer))
+        following = Following(form, tokenizer, pickup) if form else None
+        beginnings.append(Beginning(primer.ids, grammar, seed, following))
     generated = generate(engine, beginnings, num_outputs, sampling)
     return [
-        [_continuation(primer, tokenizer, bars, each) for each in outputs]
-        for (primer, _), outputs in zip(primers, generated, strict=True)
+        [_continuation(primer, tokenizer, length, each) for each in outputs]
+        for (primer, _), length, outputs in zip(primers, lengths, generated, strict=True)
     ]
 
 
 def generate_score(
-    engine: Predictor, *, bars: int = 16, num_outputs: int = 1, seed: int = 0, sampling: Sampling | None = None
+    engine: Predictor,
+    *,
+    bars: int | None = None,
+    num_outputs: int = 1,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+    form: Form | None = None,
 ) -> list[Continuation]:
-    """Pieces made from nothing, of exactly ``bars`` bars, in metres and tempos of the model's.
+    """Pieces made from nothing, of exactly ``bars`` bars or in a form, in metres and tempos of the model's.
 
-    Sampling as of :func:`continue_score`. Raises OptionError.
+    Else as :func:`continue_score`. Raises OptionError.
     """
     tokenizer = bars_tokenizer(engine.checkpoint)
+    length = _bars(bars, form)
     allowed = allowed_tokens(tokenizer, engine.checkpoint.pitch_range, conducts=True, programs=None)
-    grammar = ContinuationGrammar(tokenizer, _bars(bars), allowed)
+    grammar = ContinuationGrammar(tokenizer, length, allowed)
     start = np.array([tokenizer.vocabulary.id("BOS_None")])
-    (generated,) = generate(engine, [Beginning(start, grammar, seed)], num_outputs, sampling)
-    return [Continuation(_ended_at_bar(tokenizer.decode(each.ids), bars), bars, None, *each) for each in generated]
+    following = Following(form, tokenizer) if form else None
+    (generated,) = generate(engine, [Beginning(start, grammar, seed, following)], num_outputs, sampling)
+    return [Continuation(_ended_at_bar(tokenizer.decode(each.ids), length), length, None, *each) for each in generated]
 
 
 def bars_in_seconds(score: Score, seconds: float) -> int:
@@ -175,10 +193,22 @@ def _range_that_comes_back(engine: Predictor, primer: Primer) -> tuple[int, int]
     return max(low, primer.semitones), min(high, 127 + primer.semitones)
 
 
-def _bars(bars: int) -> int:
-    if not 1 <= bars <= MAX_BARS:
-        raise OptionError(f"bars is {bars}, it must be 1 to {MAX_BARS}")
-    return bars
+def _bars(bars: int | None, form: Form | None, heard: int = 0, pickup: int = 0) -> int:
+    """How many bars to write behind so many."""
+    if form is None:
+        bars = DEFAULT_BARS if bars is None else bars
+        if not 1 <= bars <= MAX_BARS:
+            raise OptionError(f"bars is {bars}, it must be 1 to {MAX_BARS}")
+        return bars
+    if bars is not None:
+        raise OptionError(f"bars is {bars}, and the form says how many; leave one of them out")
+    end = pickup + form.bars
+    if heard >= end:
+        raise OptionError(
+            f"the form {form.letters} of {form.section_bars} bars a section ends with bar {end}, and the primer has "
+            f"{heard}; give more letters, or a smaller primer_bars"
+        )
+    return end - heard
 
 
 def _opening(tokenizer: BarsTokenizer, primer_ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -70,7 +70,7 @@ def continue_frames(
         for start in range(0, begin.shape[1], CHUNK):
             outputs, state = model(heard(begin[:, start : start + CHUNK]), state)
         for _ in range(steps):
-            cooling = [gate_temperature if notebook.holds else 1.0 for notebook in notebooks]
+            cooling = [gate_temperature if notebook.holds() else 1.0 for notebook in notebooks]
             cooled = torch.tensor(cooling, device=device)[:, None, None]
             frames = model.sample(outputs[:, -1:], generator, temperature, cooled).cpu().numpy()
             written.append(frames)

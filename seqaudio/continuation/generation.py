@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import EngineState, Predictor
+from seqaudio.continuation.form import Following
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState
 from seqaudio.continuation.remembering import WithGate
 from seqaudio.continuation.sampling import Sampling, sample
@@ -26,11 +27,12 @@ SIDE_BY_SIDE = 32  # outputs; more are hardly cheaper
 
 
 class Beginning(NamedTuple):
-    """What outputs go on from: tokens heard, the grammar of what comes, and the seed of the draws."""
+    """What outputs go on from: tokens heard, the grammar of what comes, the seed of the draws, and a form to follow."""
 
     ids: NDArray[np.int64]
     grammar: ContinuationGrammar
     seed: int
+    form: Following | None = None
 
 
 class Generated(NamedTuple):
@@ -49,16 +51,19 @@ class _Output:
     grammar: ContinuationGrammar
     state: ContinuationState
     generator: np.random.Generator
+    form: Following | None = None
     ids: list[int] = field(default_factory=list)
     nats: float = 0.0
     refused: int = 0
 
     def draw(self, wanted: NDArray[np.float32], logits: NDArray[np.float32], sampling: Sampling) -> int:
         """The next token, drawn of what is wanted; logits are those of the model itself."""
-        token = sample(wanted, self.grammar.mask(self.state), sampling, self.generator)
+        guided = wanted if self.form is None else self.form.guided(wanted)
+        token = sample(guided, self.grammar.mask(self.state), sampling, self.generator)
         self.refused += self.grammar.wants_silence(self.state, logits)
         self.nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])
         self.state = self.grammar.after(self.state, token)
+        self.form = self.form and self.form.after(token, self.state.tokens)
         self.ids.append(token)
         return token
 
@@ -78,7 +83,7 @@ class _SideBySide:
     def __init__(self, engine: Predictor, sampling: Sampling) -> None:
         self.outputs: list[_Output] = []
         self._engine, self._sampling = engine, sampling
-        self._gated = engine if isinstance(engine, WithGate) and sampling.gate_temperature != 1 else None
+        self._gated = engine if isinstance(engine, WithGate) else None
         self._logits = np.zeros((0, 0), np.float32)
         self._state: EngineState = ()
 
@@ -91,9 +96,7 @@ class _SideBySide:
 
     def step(self) -> Iterator[_Output]:
         """Draw a token for each; those that are over leave, and the network hears the tokens of the others."""
-        gate_temperature = self._sampling.gate_temperature
-        wanted = self._gated.cooled(self._state, gate_temperature) if self._gated else self._logits
-        rows = zip(self.outputs, wanted, self._logits, strict=True)
+        rows = zip(self.outputs, self._wanted(), self._logits, strict=True)
         tokens = np.array([output.draw(one, logits, self._sampling) for output, one, logits in rows])
         over = np.array([output.is_over for output in self.outputs])
         if over.any():
@@ -103,6 +106,14 @@ class _SideBySide:
         if self.outputs:
             logits, self._state = self._engine.run(tokens[:, None], self._state)
             self._logits = logits[:, 0]
+
+    def _wanted(self) -> NDArray[np.float32]:
+        """Logits to draw from, before each output's form: with the gate cooled, and open to what may be copied now."""
+        gate_temperature = self._sampling.gate_temperature
+        since = np.array([output.form.since if output.form else 0 for output in self.outputs])
+        if self._gated is None or (gate_temperature == 1 and not since.any()):
+            return self._logits
+        return self._gated.cooled(self._state, gate_temperature, since)
 
 
 def generate(
@@ -148,14 +159,15 @@ def _begun(
     engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int
 ) -> Iterator[tuple[_Output, NDArray[np.float32], EngineState]]:
     """Outputs in order, with the logits (1, vocabulary) and the state behind what was heard, which is heard once."""
-    for i, (ids, grammar, seed) in enumerate(beginnings):
+    for i, (ids, grammar, seed, form) in enumerate(beginnings):
         logits, state = _hear(engine, ids)
         tokens = grammar.tokenizer.start()
         for token in ids.tolist():
             tokens = tokens.after(token)
+            form = form and form.after(token, tokens)
         for number in range(num_outputs):
             generator = np.random.default_rng((seed, number))
-            yield _Output((i, number), grammar, ContinuationState(tokens), generator), logits, state
+            yield _Output((i, number), grammar, ContinuationState(tokens), generator, form), logits, state
 
 
 def _hear(engine: Predictor, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], EngineState]:

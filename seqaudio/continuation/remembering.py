@@ -19,6 +19,7 @@ from seqaudio.compiled import compiled
 from seqaudio.continuation.engines import Engine, EngineState
 from seqaudio.errors import OptionError
 from seqaudio.models.match_memory import Memory
+from seqaudio.models.match_memory.memory import LEFT_OUT
 
 Logits = NDArray[np.float32]
 
@@ -29,8 +30,11 @@ CHUNK = 512  # tokens per run
 class WithGate(Protocol):
     """A predictor that can say what comes next at another temperature of its gate."""
 
-    def cooled(self, state: EngineState, gate_temperature: float) -> Logits:
-        """Logits (batch, vocabulary) behind the last ids that a state has heard; cooled where something is held."""
+    def cooled(self, state: EngineState, gate_temperature: float, since: NDArray[np.int64] | None = None) -> Logits:
+        """Logits (batch, vocabulary) behind the last ids that a state has heard; cooled where something is held.
+
+        ``since``: (batch,) of each row the step from which on it may be copied; None: all of it.
+        """
         ...
 
 
@@ -77,13 +81,20 @@ class RememberingEngine:
         *parts, outputs, notebooks = state
         return (*self._network.taken(tuple(parts), rows), outputs[rows], notebooks[rows])
 
-    def cooled(self, state: EngineState, gate_temperature: float) -> Logits:
+    def cooled(self, state: EngineState, gate_temperature: float, since: NDArray[np.int64] | None = None) -> Logits:
         """See :class:`WithGate`. Raises OptionError for a temperature of 0 or below."""
         if not gate_temperature > 0:
             raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
         *_, outputs, notebooks = state
-        temperatures = [float(gate_temperature) if notebook.holds else 1.0 for notebook in notebooks]
-        return mixture(outputs, self._vocabulary, np.array(temperatures))
+        steps = np.zeros(len(notebooks), np.int64) if since is None else since
+        told = list(zip(notebooks, steps.tolist(), strict=True))
+        temperatures = [float(gate_temperature) if notebook.holds(step) else 1.0 for notebook, step in told]
+        heard = outputs.copy()
+        for row, (notebook, step) in enumerate(told):
+            if step > 0:
+                closed = self._vocabulary + 1 + np.flatnonzero(notebook.sources < step)
+                heard[row, closed] = LEFT_OUT
+        return mixture(heard, self._vocabulary, np.array(temperatures))
 
     def shares(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Where each token but the first came from: how much of its probability is new, and how much each guess's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,13 @@ UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {
 SHOWN_PRIMER_BARS = 16  # of a long primer only the end, so that the continuation stays readable
 
 
-def draw_continuation(score: Score, path: str | Path, primer: Score | None = None, primer_end: int = 0) -> None:
+def draw_continuation(
+    score: Score,
+    path: str | Path,
+    primer: Score | None = None,
+    primer_end: int = 0,
+    sections: Sequence[tuple[int, str]] = (),
+) -> None:
     """Draw a continuation, behind the last bars of its primer where there is one, as PNG, SVG or PDF.
 
     Args:
@@ -30,6 +37,7 @@ def draw_continuation(score: Score, path: str | Path, primer: Score | None = Non
         path: the picture; its suffix decides the format.
         primer: the voice that was continued.
         primer_end: tick of the primer at which ``score`` begins, if later than the voice's last bar line.
+        sections: of the form, the bar of primer and continuation, from 0, that each begins with, and its letter.
 
     Raises:
         OptionError: the suffix is none that can be drawn.
@@ -45,6 +53,11 @@ def draw_continuation(score: Score, path: str | Path, primer: Score | None = Non
     origin = lines[-1]
     _rectangles(axes, score, origin, NEW)
     lines += (origin + score.bars()[1:] / score.ticks_per_quarter).tolist()
+    for bar, letter in sections:
+        if 0 <= (place := bar - (first_bar - 1)) < len(lines):
+            axes.axvline(lines[place], color="0.55", linewidth=0.9, linestyle=":", zorder=1)
+            where = axes.get_xaxis_transform()  # of time, and of the height of the axes
+            axes.text(lines[place], 0.99, f" {letter}", transform=where, va="top", fontweight="bold", color="0.3")
     _finish(axes, lines, first_bar, with_primer=origin > 0)
     write_picture(figure, path)
 

@@ -15,6 +15,7 @@ from seqaudio.files import read_midi, write_midi
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import ModelConfig
 from seqaudio.music import Score
+from seqaudio.structure import similarity_matrix
 from seqaudio.training.adaptive import Cache, Dynamic
 from seqaudio.training.evaluate import piece_nats
 from tests.samples import random_model
@@ -186,6 +187,33 @@ def test_seconds_and_primer_bars(seqaudio, tmp_path: Path) -> None:
     assert "bars 1 to 4 of 8" in facts["remarks"]
 
 
+def test_a_form_is_written_to_its_end_and_told(seqaudio, tmp_path: Path) -> None:
+    """Each return, with how many of its bars are the same: as the file itself has it."""
+    asked = ("--form", "aaba", "--primer-bars", 6, "--seed", 1, "--include-primer", "-o", "f.mid")
+    lines = seqaudio("continue", PRIMER, *asked).out.splitlines()
+    manifest = json.loads((tmp_path / "f.mid.json").read_text())
+    assert manifest["form"] == {"letters": "AABA", "section_bars": 8, "variation": 0.1, "pickup_bars": 0}
+    alike = similarity_matrix(read_midi(tmp_path / "f.mid"))
+    assert alike.shape == (32, 32)
+    returns = [
+        {
+            "bars": [first + 1, first + 8],
+            "of_bars": [1, 8],
+            "same": int((alike[range(first, first + 8), range(8)] == 1).sum()),
+        }
+        for first in (8, 24)
+    ]
+    assert manifest["returns"] == returns
+    assert sum(each["same"] for each in returns) > 8
+    for first, each in zip((9, 25), returns, strict=True):
+        assert f"  bars {first}-{first + 7} return to 1-8, {each['same']} of 8 the same" in lines
+    assert "form AABA, 8 bars a section, variation 0.1" in lines
+    assert lines[1].startswith("  behind 6 bars of the primer: 26 bars")
+    result = seqaudio("generate", "--form", "AAB", "--section-bars", 2, "--variation", 0, "--seed", 2, "--json")
+    (piece,) = json.loads(result.out)["outputs"]
+    assert (piece["bars"], piece["returns"]) == (6, [{"bars": [3, 4], "of_bars": [1, 2], "same": 2}])
+
+
 def test_the_settings_of_sampling_matter(seqaudio, tmp_path: Path) -> None:
     settings = {
         "plain": (),
@@ -252,6 +280,12 @@ def test_plot_draws_a_picture(seqaudio, tmp_path: Path) -> None:
         ((PRIMER, "--bars", 0), 2, ("--bars",)),
         ((PRIMER, "--bars", 2, "--seconds", 3), 2, ("--bars", "--seconds")),
         ((PRIMER, "--primer-bars", 99), 2, ("99", "8")),
+        ((PRIMER, "--form", "A-A"), 2, ("'A-A'", "A to Z", "AABA")),
+        ((PRIMER, "--form", "A"), 2, ("form A", "bar 8", "primer has 8")),
+        ((PRIMER, "--form", "AA", "--bars", 2), 2, ("--form", "--bars")),
+        ((PRIMER, "--form", "AA", "--seconds", 2), 2, ("--form", "--seconds")),
+        ((PRIMER, "--section-bars", 4), 2, ("--section-bars without a form", "--form AABA")),
+        ((PRIMER, "--variation", 0), 2, ("--variation without a form",)),
         ((PRIMER, "--temperature", -1), 2, ("--temperature",)),
         ((PRIMER, "--top-p", 0), 2, ("--top-p",)),
         ((PRIMER, "--engine", "tpu"), 2, ("tpu", "onnx")),

@@ -126,8 +126,8 @@ class TestEngines:
             for row, notebook in enumerate(notebooks):
                 _, notebooks[row] = notebook.after(ids[row, step : step + 1])
                 moved = np.abs(other[row] - logits[row, 0]).max()
-                assert (moved > 1e-3) == notebooks[row].holds, (step, row)
-                held.add(notebooks[row].holds)
+                assert (moved > 1e-3) == notebooks[row].holds(), (step, row)
+                held.add(notebooks[row].holds())
         assert held == {False, True}
 
     def test_shares_say_where_each_token_came_from(self, lstm, monkeypatch):

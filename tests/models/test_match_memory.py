@@ -211,21 +211,21 @@ class TestMemory:
         memory, piece = memory_of(kind, options), data.draw(pieces_of(kind))
         recall = memory.recall(piece)
         notebook = memory.begin(KEYS if kind == "frames" else None)
-        assert not notebook.holds
+        assert not notebook.holds()
         for step in range(len(piece)):
             _, notebook = notebook.after(piece[step : step + 1])
             same = itertools.takewhile(lambda t, now=step: (piece[t] == piece[now]).all(), range(step, -1, -1))
             changed = min(same)
             found = zip(recall.sources[step], recall.lengths[step], strict=True)
             expected = any(0 <= source < changed and length >= max(2, step - changed + 2) for source, length in found)
-            assert notebook.holds == expected, step
+            assert notebook.holds() == expected, step
 
     def test_a_chord_that_sounds_on_is_not_held(self):
         """Once it sounds for long it agrees with itself; in a return of it, what was before agrees too."""
         silence, one, two = np.zeros(KEYS, bool), *(np.arange(KEYS) == key for key in range(2))
         memory = Memory(lags=(2,))
         held, back = [one, *[two] * 8], [silence, one, two, two, two, one, silence, one, two, two]
-        assert [memory.begin(KEYS).after(np.array(piece))[1].holds for piece in (held, back)] == [False, True]
+        assert [memory.begin(KEYS).after(np.array(piece))[1].holds() for piece in (held, back)] == [False, True]
 
     @KINDS_OF_PIECES
     @settings(deadline=None, max_examples=25)

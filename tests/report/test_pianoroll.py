@@ -87,6 +87,17 @@ def test_only_the_end_of_a_long_primer(tmp_path):
     assert np.ptp(new) / np.ptp(primer) == pytest.approx(4 / 16, rel=0.1)
 
 
+def test_each_section_of_a_form_has_its_letter_where_it_begins(tmp_path):
+    """And none that lies before what is drawn."""
+    path, primer = tmp_path / "roll.svg", tune(20)
+    draw_continuation(tune(8), path, primer, sections=[(0, "A"), (8, "Q"), (20, "B"), (24, "C")])
+    text = path.read_text()
+    assert [letter for letter in "AQBC" if re.search(rf"<!--  {letter} -->", text)] == ["Q", "B", "C"]
+    lines = re.findall(r'd="M ([\d.]+) [\d.]+ *\n? *L \1 [\d.]+ *\n?" [^>]*stroke-dasharray', text)
+    bar = (float(lines[2]) - float(lines[1])) / 4
+    assert (float(lines[1]) - float(lines[0])) / bar == pytest.approx(12, abs=0.01)
+
+
 def test_every_note_is_drawn(tmp_path):
     path = tmp_path / "roll.svg"
     draw_continuation(tune(4), path)

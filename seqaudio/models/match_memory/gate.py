@@ -145,4 +145,3 @@ class MemoryGate(nn.Module):
         bits = torch.arange(len(self.powers), device=numbers.device)
         keys: Tensor = (numbers.long()[..., None] >> bits) & 1  # (..., numbers, keys of each)
         return keys.flatten(-2)[..., : self.width].bool()
-

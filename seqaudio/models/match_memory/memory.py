@@ -217,10 +217,16 @@ class Notebook:
     steps: int
 
     @property
-    def holds(self) -> bool:
+    def sources(self) -> IntArray:
+        """The step of the guess of each source now, (sources,), or ``NO_MATCH``."""
+        found: IntArray = self._pages.read(self.steps - 1, self.steps).sources[0]
+        return found
+
+    def holds(self, since: int = 0) -> bool:
         """Whether some source agrees with the last :data:`HELD` symbols or more, and has a guess.
 
-        Both count from the last change: a chord that sounds on agrees with itself, which is no return.
+        Both count from the last change: a chord that sounds on agrees with itself, which is no return. What stands
+        before the step ``since`` is no guess.
         """
         if not self.steps:
             return False
@@ -229,7 +235,7 @@ class Notebook:
         least = max(HELD, step - changed + 2)
         (sources,), (lengths,) = (found.tolist() for found in self._pages.read(step, self.steps)[:2])
         return any(
-            source != NO_MATCH and source < changed and length >= least
+            source != NO_MATCH and since <= source < changed and length >= least
             for source, length in zip(sources, lengths, strict=True)
         )
 

@@ -1,0 +1,314 @@
+"""A form is followed bar by bar: its returns come back, what is new is not copied, and every model can do it."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from seqaudio.continuation import Sampling, continue_primers, continue_score, generate_score
+from seqaudio.continuation.counts import CountedModel, CountingEngine
+from seqaudio.continuation.engines import load_engine
+from seqaudio.continuation.form import Following, Form, pickup_bars
+from seqaudio.continuation.primer import make_primer
+from seqaudio.errors import OptionError
+from seqaudio.models.baselines import PPM
+from seqaudio.models.config import MemoryConfig, ModelConfig
+from seqaudio.structure import similarity_matrix
+from tests.samples import FULL, MELODY, PEDALS, model_folder, tune
+
+BAR = MELODY.vocabulary.id("Bar_None")
+MEMORY = MemoryConfig(lags=(1, 2, 4), counters=(2, 4))
+CONFIGS = {
+    "plain": ModelConfig(cell="gru", hidden_size=16, layers=1),
+    "memory": ModelConfig(hidden_size=16, layers=2, memory=MEMORY),
+}
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory):
+    pieces = [MELODY.encode(tune(8, seed=seed)) for seed in range(6)]
+    counts = PPM(3, vocabulary_size=len(MELODY.vocabulary)).fit(pieces)
+    networks = {
+        name: load_engine(model_folder(tmp_path_factory.mktemp(name), config, seed=3), "onnx")
+        for name, config in CONFIGS.items()
+    }
+    return networks | {"counts": CountingEngine(counts, CountedModel(MELODY, (60, 72)))}
+
+
+@pytest.fixture(scope="module", params=[*CONFIGS, "counts"])
+def engine(request, engines):
+    return engines[request.param]
+
+
+def bars_of(ids, tokenizer=MELODY):
+    """What is struck in each bar: onset in it, pitch, drum or not, program, velocity; how long may depend on more."""
+    score = tokenizer.decode(ids)
+    count = int((ids == tokenizer.vocabulary.id("Bar_None")).sum())
+    lines = np.concatenate([score.bars(), np.full(count, np.iinfo(np.int64).max)])[: count + 1]
+    bar = np.searchsorted(lines, score.onset, side="right") - 1
+    columns = (score.onset - lines[bar], score.pitch, score.is_drum, score.program, score.velocity)
+    return [sorted(np.column_stack(columns)[bar == number].tolist()) for number in range(count)]
+
+
+def follow(form, ids, tokenizer=MELODY, pickup=0):
+    """The form behind each of the tokens."""
+    state, following, found = tokenizer.start(), Following(form, tokenizer, pickup), []
+    for token in ids.tolist():
+        state = state.after(token)
+        following = following.after(token, state)
+        found.append(following)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("letters", "bars", "sources"),
+    [
+        ("AABA", 2, [None, None, 0, 1, None, None, 0, 1]),
+        ("ABACAB", 1, [None, None, 0, None, 0, 1]),
+        ("ABC", 2, [None] * 6),
+        ("BB", 3, [None, None, None, 0, 1, 2]),
+    ],
+)
+def test_a_bar_returns_to_the_first_of_its_letter(letters, bars, sources):
+    form = Form(letters, bars)
+    assert form.bars == len(sources)
+    assert [form.source(bar) for bar in range(form.bars)] == sources
+    assert [form.source(bar) for bar in (-1, -bars, form.bars, form.bars + 7)] == [None] * 4
+    begins = [(bar, sources[bar]) for bar in range(0, len(sources), bars) if sources[bar] is not None]
+    assert form.returns == begins
+
+
+@pytest.mark.parametrize("primer_bars", [2, 4, 5, 11])
+def test_without_variation_returns_are_note_by_note(engine, primer_bars):
+    """Wherever the primer ends, inside a section too; every model does it."""
+    form = Form("AABA", 4, variation=0)
+    for found in continue_score(engine, tune(primer_bars, seed=5), form=form, num_outputs=2, seed=1):
+        assert found.bars == 16 - primer_bars
+        assert len(found.with_voice().bars()) - 1 == 16
+        bars = bars_of(np.concatenate([found.primer.ids, found.ids]))
+        assert len(bars) == 16
+        for bar in range(max(primer_bars, 4), 16):
+            source = form.source(bar)
+            if source is not None:
+                assert bars[bar] == bars[source], bar
+
+
+def test_a_form_ends_by_itself_in_every_metre(engine):
+    for metre, seed in (((3, 4), 1), ((6, 8), 2)):
+        (found,) = continue_score(engine, tune(3, metre, seed=seed), form=Form("ABAB", 3, variation=0.2), seed=seed)
+        assert found.bars == 9
+        assert len(found.score.bars()) - 1 == 9
+        assert found.score.metre_map()[0, 1:].tolist() == list(metre)
+
+
+def test_all_variation_is_the_model_alone(engines):
+    """Of a model that copies nothing by itself."""
+    for name in ("plain", "counts"):
+        free = continue_score(engines[name], tune(4, seed=2), bars=12, num_outputs=2, seed=4)
+        asked = Form("AABA", 4, variation=1)
+        again = continue_score(engines[name], tune(4, seed=2), form=asked, num_outputs=2, seed=4)
+        for one, other in zip(free, again, strict=True):
+            assert one.ids.tolist() == other.ids.tolist()
+            assert one.nats_per_token == other.nats_per_token
+
+
+def test_more_variation_is_more_variation(engine):
+    def same(variation):
+        outputs = continue_score(engine, tune(4, seed=7), form=Form("AA", 4, variation), num_outputs=20, seed=1)
+        return np.mean([(similarity_matrix(one.with_voice())[range(4, 8), range(4)] == 1).mean() for one in outputs])
+
+    shares = [same(variation) for variation in (0, 0.05, 0.5, 1)]
+    assert shares[0] == 1
+    assert all(one > other for one, other in itertools.pairwise(shares[:3]))
+    assert shares[3] < 0.3
+
+
+def test_a_guess_gets_its_share(engine):
+    form = Form("AA", 2, variation=0.3)
+    piece = MELODY.encode(tune(4, seed=1))[:-1]
+    followed = follow(form, piece)
+    following = followed[-6]
+    logits = np.random.default_rng(0).normal(0, 3, len(MELODY.vocabulary)).astype(np.float32)
+    model = np.exp(logits.astype(float)) / np.exp(logits.astype(float)).sum()
+    expected = 0.3 * model
+    expected[following.guess] += 0.7
+    np.testing.assert_allclose(np.exp(following.guided(logits)), expected, rtol=1e-6)
+    first = followed[10]
+    assert first.guess is None
+    np.testing.assert_array_equal(first.guided(logits), logits.astype(float))
+
+
+def test_guesses_are_the_tokens_of_a_piece_that_returns():
+    """Of a piece that does return: at every step of a return the guess is what comes, elsewhere there is none."""
+    form, half = Form("ABAC", 2), tune(4, seed=3)
+    ids = MELODY.encode(half)[:-1]
+    first, last = np.split(ids, [np.flatnonzero(ids == BAR)[2]])
+    told = np.append(first[1:2], first[3:])  # the metre is told once
+    piece = np.concatenate([first, last, told, last])
+    found, lines = follow(form, piece), np.flatnonzero(piece == BAR)
+    for step, following in enumerate(found[:-1]):
+        bar = int((lines <= step).sum()) - 1
+        assert following.bar == bar
+        assert following.guess == (piece[step + 1] if bar in (4, 5) else None), step
+        assert following.since == (lines[bar // 2 * 2] if bar in (0, 1, 2, 3, 6, 7) else 0)
+
+
+def test_a_return_finds_its_way_back_after_what_differs():
+    """Behind a note of its own the guess is the next note of that bar; where that is past, the next one, or the bar."""
+    ids = [MELODY.vocabulary.id(name) for name in (
+        "BOS_None", "Bar_None", "TimeSig_4/4",
+        "Position_0", "Pitch_60", "Duration_1.0.12", "Position_12", "Pitch_62", "Duration_1.0.12",
+        "Position_24", "Pitch_64", "Duration_2.0.12", "Bar_None",
+        "Position_6", "Pitch_70", "Duration_1.0.12", "Position_12", "Pitch_63", "Duration_1.0.12",
+        "Position_40", "Pitch_50", "Duration_0.3.12",
+    )]  # fmt: skip
+    names = MELODY.vocabulary.names
+    guesses = [each.guess for each in follow(Form("AA", 1), np.array(ids))[12:]]
+    assert [None if guess is None else names[guess] for guess in guesses] == [
+        "Position_0", None, None, "Position_12", "Pitch_62", None, "Position_24", None, None, "Bar_None",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tokenizer", [MELODY, FULL, PEDALS], ids=["melody", "full", "pedals"])
+def test_a_guess_may_always_be_written(tokenizer):
+    """Whatever the model writes beside it: half of the tokens are guesses, the others any that the grammar allows."""
+    generator, vocabulary = np.random.default_rng(1), tokenizer.vocabulary
+    often = np.where(vocabulary.is_kind("EOS", "PAD"), 0.0, np.where(vocabulary.is_kind("Bar"), 40.0, 1.0))
+    often[vocabulary.is_kind("TimeSig")] = 1e-30  # the first alone: a bar of another metre may be shorter
+    refused, guessed = [], 0
+    for _ in range(30):
+        state, following = tokenizer.start(), Following(Form("ABAB", 2), tokenizer)
+        while following.bar < 8:
+            allowed, guess = tokenizer.grammar(state), following.guess
+            if guess is not None and not allowed[guess]:
+                refused.append(vocabulary.names[guess])
+            guessed += guess is not None
+            chances = allowed * often / (allowed * often).sum()
+            token = int(
+                guess if guess is not None and generator.random() < 0.5 else generator.choice(len(often), p=chances)
+            )
+            state = state.after(token)
+            following = following.after(token, state)
+    assert refused == []
+    assert guessed > 300
+
+
+def test_what_is_new_copies_nothing_from_before_its_section(engines):
+    """The gate is shut to those guesses, and what it gave them goes to the others in proportion."""
+    engine = engines["memory"]
+    network, vocabulary = engine.network, len(MELODY.vocabulary)
+    ids = np.stack([MELODY.encode(tune(4, seed=seed))[:40] for seed in (1, 2)])
+    ids = np.concatenate([ids, ids], axis=1)  # so that every source has a guess
+    rows = np.stack([engine.checkpoint.memory().heard(piece) for piece in ids])
+    outputs = network.run(rows, network.initial_state(2))[0][:, -1].astype(float)
+    _, state = engine.run(ids, engine.initial_state(2))
+    places = [notebook.sources for notebook in state[-1]]
+    assert all((found >= 0).sum() >= 3 for found in places)
+    for since in (np.array([0, 50]), np.array([45, 79])):
+        found = engine.cooled(state, 1.0, since)
+        for row in range(2):
+            own, gate, guesses = np.split(outputs[row], [vocabulary, vocabulary + 1 + 4])
+            shares = np.exp(gate) * np.concatenate([[1], places[row] >= since[row]])
+            assert shares[1:].any() or since[row] == 79
+            shares /= shares.sum()
+            expected = shares[0] * np.exp(own) / np.exp(own).sum()
+            np.add.at(expected, guesses.astype(int), shares[1:])
+            np.testing.assert_allclose(np.exp(found[row].astype(float)), expected, atol=1e-6)
+    np.testing.assert_allclose(engine.cooled(state, 0.5, np.zeros(2, int)), engine.cooled(state, 0.5), atol=1e-6)
+
+
+def test_a_cool_gate_holds_on_to_nothing_that_is_shut(engines):
+    """Where all that is held stands before the section, the gate is not cooled."""
+    engine = engines["memory"]
+    ids = MELODY.encode(tune(4, seed=1))[:40]
+    _, state = engine.run(np.concatenate([ids, ids])[None], engine.initial_state(1))
+    (notebook,) = state[-1]
+    assert notebook.holds()
+    assert not notebook.holds(79)
+    assert notebook.holds(40)  # where it stands in the second turn as in the first
+    np.testing.assert_allclose(engine.cooled(state, 0.3, np.array([79])), engine.cooled(state, 1.0, np.array([79])))
+
+
+def test_outputs_with_a_form_are_each_alone(engine):
+    form, sampling = Form("ABA", 3), Sampling()
+    primers = [(make_primer(tune(bars, seed=bars), engine.checkpoint), seed) for bars, seed in ((3, 1), (5, 2), (2, 3))]
+    together = continue_primers(engine, primers, form=form, num_outputs=2, sampling=sampling)
+    for (primer, seed), outputs in zip(primers, together, strict=True):
+        alone = continue_score(engine, primer.score, form=form, num_outputs=2, seed=seed, sampling=sampling)
+        assert [one.bars for one in outputs] == [9 - primer.bars] * 2
+        for one, other in zip(outputs, alone, strict=True):
+            assert one.ids.tolist() == other.ids.tolist()
+
+
+def test_a_pickup_stands_before_the_form(engines):
+    """A bar that opens with half a bar of rest or more is none of the first section."""
+    full = tune(5, seed=4)
+    late = full.replaced(
+        onset=full.onset[full.onset >= 1440],
+        **{
+            name: getattr(full, name)[full.onset >= 1440]
+            for name in ("duration", "pitch", "velocity", "program", "is_drum", "track")
+        },
+    )
+    assert (pickup_bars(full), pickup_bars(late)) == (0, 1)
+    form = Form("AABA", 4, variation=0)
+    (found,) = continue_score(engines["plain"], late, form=form, seed=1)
+    bars = bars_of(np.concatenate([found.primer.ids, found.ids]))
+    assert (found.bars, len(bars)) == (12, 17)
+    assert bars[5:9] == bars[1:5] == bars[13:17]
+    assert bars[9:13] != bars[1:5]
+
+
+def test_a_piece_from_nothing_has_a_form(engine):
+    for found in generate_score(engine, form=Form("ABA", 2, variation=0), num_outputs=2, seed=3):
+        bars = bars_of(found.ids)
+        assert (found.bars, len(bars)) == (6, 6)
+        assert bars[4:] == bars[:2]
+
+
+@pytest.mark.parametrize("tokenizer", [FULL, PEDALS], ids=["full", "pedals"])
+def test_instruments_loudness_and_drums_return_too(tokenizer, tmp_path):
+    """Though they are told only where they change, and hold otherwise before the section than before its source."""
+    engine = load_engine(model_folder(tmp_path / "full", ModelConfig(hidden_size=16), tokenizer, seed=2))
+    line = tune(4, seed=1)
+    number = np.arange(len(line))
+    band = line.replaced(
+        program=np.array([73, 0, 40])[number % 3],
+        is_drum=number % 3 == 1,
+        velocity=43 + 4 * (number % 5),
+        track=number % 3,
+        track_names=("flute", "drums", "violin"),
+    )
+    for found in continue_score(engine, band, form=Form("ABABA", 4, 0), num_outputs=3, seed=1):
+        bars = bars_of(np.concatenate([found.primer.ids, found.ids]), tokenizer)
+        assert bars[8:12] == bars[:4] == bars[16:]
+        assert bars[12:16] == bars[4:8] != bars[:4]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (("aaba",), "form is 'aaba', it must be 1 to 64 letters from A to Z, such as AABA"),
+        (("",), "form is ''"),
+        (("A1",), "form is 'A1'"),
+        (("Ä",), "form is 'Ä'"),
+        (("A" * 65,), "form is 'AAA"),
+        (("AA", 0), "section_bars is 0, it must be 1 to 32"),
+        (("AA", 33), "section_bars is 33"),
+        (("AA", 8, -0.1), "variation is -0.1, it must be 0 to 1"),
+        (("AA", 8, float("nan")), "variation is nan"),
+    ],
+)
+def test_forms_that_are_none(values, message):
+    with pytest.raises(OptionError, match=message):
+        Form(*values)
+
+
+def test_a_form_and_bars_are_not_both_asked_for(engines):
+    engine, form = engines["plain"], Form("AB", 2)
+    with pytest.raises(OptionError, match="bars is 4, and the form says how many; leave one of them out"):
+        continue_score(engine, tune(2), bars=4, form=form)
+    with pytest.raises(OptionError, match="the form AB of 2 bars a section ends with bar 4, and the primer has 4"):
+        continue_score(engine, tune(4), form=form)
+    with pytest.raises(OptionError, match="bars is 4"):
+        generate_score(engine, bars=4, form=form)
