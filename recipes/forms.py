@@ -24,9 +24,8 @@ from score_parts import part
 from trainings import run_recipe, wrapped
 
 from seqaudio import load_model
-from seqaudio.continuation import continue_primers
-from seqaudio.continuation.form import Form, pickup_bars
-from seqaudio.continuation.primer import make_primer
+from seqaudio.continuation import Form, continue_scores
+from seqaudio.continuation.form import pickup_bars
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import NoNotesError
 from seqaudio.files.atomic import write_bytes
@@ -77,12 +76,10 @@ def long_pieces(corpus: PreparedCorpus, count: int) -> list[Score]:
 def written(name: str, scores: Sequence[Score], variation: float | None, seed: int) -> list[list[float]]:
     """The figures of what a model writes behind each primer."""
     engine = load_model(name)
-    heard = [make_primer(score, engine.checkpoint, PRIMER + pickup_bars(score)) for score in scores]
-    primers = [(primer, seed * 100_000 + i) for i, primer in enumerate(heard)]
-    if variation is None:
-        made = continue_primers(engine, primers, bars=TOTAL - PRIMER)
-    else:
-        made = continue_primers(engine, primers, form=Form("AABA", SECTION, variation))
+    primers = [part(score, 0, PRIMER + pickup_bars(score)) for score in scores]
+    asked = {"bars": TOTAL - PRIMER} if variation is None else {"form": Form("AABA", SECTION, variation)}
+    seeds = [seed * 100_000 + i for i in range(len(primers))]
+    made = continue_scores(engine, primers, seeds=seeds, **asked)
     return [[*measured(piece.with_primer()), piece.nats_per_token] for (piece,) in made]
 
 

@@ -26,9 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from score_parts import loop, part
 
-from seqaudio.continuation import Sampling, continue_primers
+from seqaudio.continuation import Sampling, continue_scores
 from seqaudio.continuation.engines import Predictor
-from seqaudio.continuation.primer import make_primer
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import NoNotesError
 from seqaudio.models.suffix_match import longest_matches
@@ -249,14 +248,13 @@ class Material:
     def _continued(
         self, numbers: Sequence[int], predictor: Predictor, seed: int, sampling: Sampling | None
     ) -> list[list[Score]]:
-        setting, checkpoint = self.setting, predictor.checkpoint
-        made = continue_primers(
+        setting = self.setting
+        made = continue_scores(
             predictor,
-            [
-                (make_primer(self.scores[i], checkpoint, setting.primer_bars), seed * 100_000 + self.primers[i])
-                for i in numbers
-            ],
+            [self.scores[i] for i in numbers],
+            seeds=[seed * 100_000 + self.primers[i] for i in numbers],
             bars=setting.bars,
+            primer_bars=setting.primer_bars,
             num_outputs=setting.outputs,
             sampling=sampling or setting.sampling(),
         )

@@ -14,6 +14,7 @@ _PUBLIC = {
     "Checkpoint": "seqaudio.models.checkpoint",
     "Continuation": "seqaudio.continuation",
     "FeatureOptions": "seqaudio.corpus.feature_options",
+    "Form": "seqaudio.continuation",
     "FrameCorpus": "seqaudio.corpus.frames",
     "FramePPM": "seqaudio.models.baselines",
     "Limits": "seqaudio.files",
@@ -37,6 +38,7 @@ _PUBLIC = {
     "build_model": "seqaudio.models.config",
     "check_experiment": "seqaudio.training.config",
     "continue_score": "seqaudio.continuation",
+    "continue_scores": "seqaudio.continuation",
     "continue_waveform": "seqaudio.continuation.continue_waveform",
     "degeneracy": "seqaudio.structure",
     "extract_features": "seqaudio.corpus.extract",
@@ -64,7 +66,15 @@ _PUBLIC = {
 __all__ = list(_PUBLIC)
 
 if TYPE_CHECKING:  # the same names, for type checkers and editors
-    from seqaudio.continuation import Continuation, Sampling, continue_score, generate_score, score_likelihood
+    from seqaudio.continuation import (
+        Continuation,
+        Form,
+        Sampling,
+        continue_score,
+        continue_scores,
+        generate_score,
+        score_likelihood,
+    )
     from seqaudio.continuation.continue_waveform import continue_waveform
     from seqaudio.corpus.extract import extract_features
     from seqaudio.corpus.feature_options import FeatureOptions

@@ -68,9 +68,9 @@ def continue_file(
     **options: Any,
 ) -> None:
     """The command, once it is clear what the primer is: a path, or magenta's melody codes."""
-    from seqaudio.cli import writing
+    from seqaudio.cli import asking, writing
     from seqaudio.cli.primers import melody_codes, naming, read_primer, the_model
-    from seqaudio.continuation.continue_score import continue_primer
+    from seqaudio.continuation.continue_score import continuations
     from seqaudio.continuation.primer import make_primer
     from seqaudio.errors import OptionError
     from seqaudio.files.limits import Limits
@@ -78,27 +78,18 @@ def continue_file(
     if decoder is not None:
         raise OptionError("--decoder is of recordings, and this primer is notes; leave it out")
     budgets = Limits.parse(limits)
-    writing.check_paths(options)
+    asking.check_paths(options)
     score, remarks = read_primer(primer, budgets) if primer else (melody_codes(melody or ""), [])
     with naming(primer):
         choice = the_model(options["model"], score, primer_bars)
-    request = writing.make_request(started, options | {"model": choice.model})
+    request = asking.make_request(started, options | {"model": choice.model})
     with naming(primer):
         heard = make_primer(score, request.engine.checkpoint, primer_bars)
-    form = writing.form_asked(options)
-    bars = None if form else writing.bars_asked(options, heard.score, heard.end)
-    paths = writing.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
+    form = asking.form_asked(options)
+    bars = None if form else asking.bars_asked(options, heard.score, heard.end)
+    paths = asking.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
     whole = (primer.name, score) if primer and primer_bars else None
     real = writing.real_music(request, options, budgets, whole)
-    pieces = continue_primer(
-        request.engine,
-        heard,
-        bars=bars,
-        num_outputs=len(paths),
-        seed=request.seed,
-        sampling=request.sampling,
-        form=form,
-    )
     sha = hashlib.sha256(primer.read_bytes()).hexdigest() if primer else None
     extra = {
         "primer": str(primer or melody),
@@ -107,8 +98,16 @@ def continue_file(
         "include_primer": include_primer,
         "chosen_for": choice.why,
     }
-    facts = writing.write_outputs(request, pieces, paths, include_primer=include_primer, extra=extra, form=form)
+    found = continuations(
+        request.engine,
+        [(heard, request.seed)],
+        bars=bars,
+        num_outputs=len(paths),
+        sampling=request.sampling,
+        form=form,
+    )
+    pieces, facts = writing.write_outputs(request, found, paths, include_primer=include_primer, extra=extra, form=form)
     writing.draw(pieces[0], options["plot"], form)
-    remarks = [*choice.remarks(), *remarks, *heard.remarks, *(real.remarks if real else ())]
+    remarks = [*choice.remarks(), *remarks, *heard.remarks, *writing.alike(pieces), *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

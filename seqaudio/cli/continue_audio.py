@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from seqaudio.cli import writing
+from seqaudio.cli import asking, writing
 from seqaudio.continuation.continue_waveform import (
     DECODERS,
     PLAIN,
@@ -24,7 +24,7 @@ from seqaudio.continuation.continue_waveform import (
 )
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import NoSoundError, OptionError
-from seqaudio.files.atomic import check_writable, shown, write_bytes
+from seqaudio.files.atomic import shown, write_bytes
 from seqaudio.files.audio import ENCODINGS, audio_bytes, audio_facts, read_audio
 from seqaudio.files.limits import Limits
 from seqaudio.pretrained import AUTO
@@ -65,8 +65,7 @@ def continue_recording(
     check_options(path, options)
     budgets = Limits.parse(limits)
     suffixes = sorted(WRITTEN, key=lambda suffix: suffix != path.suffix.lower())  # the primer's own first
-    paths = writing.output_paths(options, f"{path.stem}-continued", path, KIND, suffixes)
-    check_writable(paths[0])
+    paths = asking.output_paths(options, f"{path.stem}-continued", path, KIND, suffixes)
     recording = read_audio(path, limits=budgets)
     bits = 24 if audio_facts(path, budgets).coding in DEEP else None
     seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]

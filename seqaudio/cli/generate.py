@@ -27,28 +27,28 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
         continue_file(primer_midi, primer_melody, started=started, as_json=as_json, **options)
         return
 
-    from seqaudio.cli import writing
+    from seqaudio.cli import asking, writing
     from seqaudio.cli.primers import the_model
-    from seqaudio.continuation.continue_score import generate_score
+    from seqaudio.continuation.continue_score import continuations
     from seqaudio.files.limits import Limits
 
-    writing.check_paths(options)
+    asking.check_paths(options)
     choice = the_model(options["model"])
-    request = writing.make_request(started, options | {"model": choice.model})
-    paths = writing.output_paths(options, f"{request.model_path.name}-{request.seed}")
+    request = asking.make_request(started, options | {"model": choice.model})
+    paths = asking.output_paths(options, f"{request.model_path.name}-{request.seed}")
     real = writing.real_music(request, options, Limits())
-    form = writing.form_asked(options)
-    pieces = generate_score(
+    form = asking.form_asked(options)
+    found = continuations(
         request.engine,
-        bars=None if form else writing.bars_asked(options),
-        form=form,
+        [(None, request.seed)],
+        bars=None if form else asking.bars_asked(options),
         num_outputs=len(paths),
-        seed=request.seed,
         sampling=request.sampling,
+        form=form,
     )
     extra = {"chosen_for": choice.why}
-    facts = writing.write_outputs(request, pieces, paths, include_primer=False, extra=extra, form=form)
+    pieces, facts = writing.write_outputs(request, found, paths, include_primer=False, extra=extra, form=form)
     writing.draw(pieces[0], options["plot"], form)
-    remarks = [*choice.remarks(), *(real.remarks if real else ())]
+    remarks = [*choice.remarks(), *writing.alike(pieces), *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

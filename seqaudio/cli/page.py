@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.cli.asking import Request
 from seqaudio.cli.drawings import SHOWN_NOTES, SHOWN_PIECES, bars_alike, beginning, shown_bars_alike
 from seqaudio.cli.real_music import RealMusic
-from seqaudio.cli.writing import Request, settings
-from seqaudio.continuation.continue_score import Continuation
+from seqaudio.cli.writing import settings
 from seqaudio.continuation.likelihood import bar_means, bar_nats, token_nats
+from seqaudio.continuation.piece import Continuation
 from seqaudio.continuation.primer import bars_tokenizer
 from seqaudio.continuation.remembering import RememberingEngine
 from seqaudio.music.score import Score

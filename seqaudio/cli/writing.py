@@ -1,184 +1,119 @@
-"""Where does a new piece go, and what is said about it? File names, the manifest beside each file, the summary."""
+"""How is a new piece written, and what is said about it? The manifest beside each file, the summary, the pictures."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-import secrets
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqaudio.continuation.continue_score import Continuation, bars_in_seconds
-from seqaudio.continuation.engines import Engine, load_engine
+from seqaudio.cli.asking import Request
 from seqaudio.continuation.form import Form, pickup_bars
+from seqaudio.continuation.piece import Continuation
 from seqaudio.continuation.primer import Primer
 from seqaudio.continuation.sampling import Sampling
-from seqaudio.errors import OptionError
+from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import shown, write_bytes
 from seqaudio.files.midi import midi_bytes
 from seqaudio.models.checkpoint import sha256
 from seqaudio.music.score import Score
-from seqaudio.pretrained import model_path
 from seqaudio.structure.degeneracy import degeneracy
 from seqaudio.structure.repeats import primer_recall
 from seqaudio.structure.similarity import similarity_matrix
-from seqaudio.tokens.melody import STEPS_PER_QUARTER
 
 if TYPE_CHECKING:
     from seqaudio.cli.real_music import RealMusic
     from seqaudio.files.limits import Limits
 
-DEFAULT_BARS = 16
 RUNTIMES = {"onnx": "onnxruntime", "torch": "torch"}  # the package behind each engine
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for, as it goes into manifests."""
-
-    model: str
-    model_path: Path
-    engine: Engine
-    seed: int
-    sampling: Sampling
-    started: float
-
-
-def check_paths(options: dict[str, Any]) -> None:
-    """Refuse a picture or a page that cannot be written, before any work. Raises OptionError."""
-    if options["plot"] is not None:
-        from seqaudio.report.pianoroll import check_picture_path
-
-        check_picture_path(options["plot"])
-    if options["report"] is None and (options["reference"] is not None or options["gates"]):
-        raise OptionError("--reference and --gates are for the report; give --report FILE.html too")
-    if options["report"] is not None:
-        from seqaudio.report.page import check_page_path
-
-        check_page_path(options["report"])
-
-
-def make_request(started: float, options: dict[str, Any]) -> Request:
-    """Load the model and draw a seed where none was given."""
-    path = model_path(options["model"])
-    engine = load_engine(path, options["engine"])
-    own = engine.checkpoint.sampling
-    temperature, gate_temperature = (
-        own[name] if options[name] is None else options[name] for name in ("temperature", "gate_temperature")
-    )
-    sampling = Sampling(temperature, options["top_k"], options["top_p"], options["min_p"], gate_temperature)
-    if options["gates"]:
-        from seqaudio.memory.gates import check_has_gates
-
-        check_has_gates(engine.checkpoint)
-    seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]
-    return Request(options["model"], path, engine, seed, sampling, started)
-
-
-def form_asked(options: dict[str, Any]) -> Form | None:
-    """The form to follow; None: none. Raises OptionError where it does not go with the other options."""
-    parts = {"section_bars": options["section_bars"], "variation": options["variation"]}
-    given = {name: value for name, value in parts.items() if value is not None}
-    if options["form"] is None:
-        if given:
-            names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
-            raise OptionError(f"{names} without a form; give --form too, such as --form AABA")
-        return None
-    for name in ("bars", "seconds", "num_steps"):
-        if options[name] is not None:
-            raise OptionError(f"--form says how much to write, and so does --{name}; give one of them")
-    return Form(options["form"].upper(), **given)
-
-
-def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end: int = 0) -> int:
-    """How many bars to write: --bars, or those that fill --seconds, or magenta's --num_steps less the primer's."""
-    bars, seconds, steps = options["bars"], options["seconds"], options["num_steps"]
-    if sum(given is not None for given in (bars, seconds, steps)) > 1:
-        raise OptionError("--bars, --seconds and --num_steps each say how much to write; give one of them")
-    if seconds is not None and primer is None:
-        raise OptionError("--seconds needs a primer, whose tempo and metre say how long a bar is; give --bars")
-    like = primer or Score.from_notes([], [], [])
-    if seconds is not None:
-        return bars_in_seconds(like, seconds)
-    if steps is None:
-        return int(bars or DEFAULT_BARS)
-    numerator, denominator = (int(part) for part in like.metre_map()[-1, 1:])
-    left = int(steps) - round(STEPS_PER_QUARTER * primer_end / like.ticks_per_quarter)
-    if left < 1:
-        raise OptionError(f"--num_steps {steps} counts the primer, which has {steps - left} steps; give more")
-    return math.ceil(left * denominator / (numerator * 4 * STEPS_PER_QUARTER))
-
-
-def output_paths(
-    options: dict[str, Any],
-    stem: str,
-    primer: Path | None = None,
-    kind: str = "pieces are written as MIDI",
-    suffixes: Sequence[str] = (".mid", ".midi"),
-) -> list[Path]:
-    """One path per output; names of our own never take the place of a file that is there.
-
-    Args:
-        options: of the command.
-        stem: of a name of our own.
-        primer: which is not written over.
-        kind: what is written, for the message about another suffix.
-        suffixes: what names end in; those of our own in the first.
-
-    Raises:
-        OptionError: the name has another suffix, or is the primer itself.
-    """
-    count, out = options["num_outputs"], options["out"]
-    folder = options["output_dir"] or (out if out is not None and (out.endswith("/") or Path(out).is_dir()) else None)
-    if out is not None and folder is None:
-        target = Path(out)
-        if target.suffix.lower() not in suffixes:
-            raise OptionError(f"-o {shown(out)}: {kind}; end the name in {suffixes[0]}, or in / for a folder")
-        paths = [target] if count == 1 else [target.with_stem(f"{target.stem}-{i + 1}") for i in range(count)]
-    else:
-        number = 1
-        paths = _numbered(Path(folder or "."), stem, suffixes[0], count, number)
-        while any(path.exists() for path in paths):
-            number += count
-            paths = _numbered(Path(folder or "."), stem, suffixes[0], count, number)
-    if primer is not None and any(path.exists() and path.samefile(primer) for path in paths):
-        raise OptionError(f"-o {shown(out or '')}: would overwrite the primer; name another file")
-    return paths
-
-
-def _numbered(folder: Path, stem: str, suffix: str, count: int, number: int) -> list[Path]:
-    if count == 1 and number == 1:
-        return [folder / f"{stem}{suffix}"]
-    return [folder / f"{stem}-{number + i}{suffix}" for i in range(count)]
 
 
 def write_outputs(
     request: Request,
-    pieces: Sequence[Continuation],
+    found: Iterable[tuple[tuple[int, int], Continuation]],
     paths: Sequence[Path],
     *,
     include_primer: bool,
     extra: dict[str, Any],
     form: Form | None = None,
-) -> list[dict[str, Any]]:
-    """Write each piece and its manifest; returns the facts of each."""
-    facts = []
-    for index, (piece, path) in enumerate(zip(pieces, paths, strict=True)):
-        data = midi_bytes(piece.with_primer() if include_primer else piece.score)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, data)
-        facts.append(_facts(piece, path, data) | (_form_facts(form, piece) if form else {}))
-        manifest = facts[-1] | settings(request, index) | extra
-        write_bytes(path.with_name(path.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+) -> tuple[list[Continuation], list[dict[str, Any]]]:
+    """Write each piece and its manifest as soon as it is made, whatever comes after.
+
+    Args:
+        request: what was asked for.
+        found: the pieces, in any order, with the number of each behind that of its primer.
+        paths: one for each number.
+        include_primer: in front of it.
+        extra: more for the manifests.
+        form: that the pieces follow.
+
+    Returns:
+        The pieces and the facts of each, in order.
+
+    Raises:
+        BadFileError, ClickException: nothing more can be written, or a person has had enough; what is written stays.
+    """
+    made: dict[int, tuple[Continuation, dict[str, Any]]] = {}
+    with _counted(len(paths)) as count:
+        try:
+            for (_, index), piece in found:
+                made[index] = piece, _write(request, piece, paths[index], index, include_primer, extra, form)
+                count(len(made))
+        except KeyboardInterrupt:
+            raise click.ClickException(
+                f"interrupted; {len(made)} of {len(paths)} outputs are written, and --seed {request.seed} makes the "
+                "same again and the others"
+            ) from None
+        except BadFileError as problem:
+            kept = f"; {len(made)} of {len(paths)} outputs are written" if made else ""
+            raise BadFileError(f"{problem}{kept}") from None
+    pieces, facts = zip(*(made[index] for index in sorted(made)), strict=True)
+    return list(pieces), list(facts)
+
+
+def _write(
+    request: Request,
+    piece: Continuation,
+    path: Path,
+    index: int,
+    include_primer: bool,
+    extra: dict[str, Any],
+    form: Form | None,
+) -> dict[str, Any]:
+    """Write one piece and its manifest; returns its facts."""
+    data = midi_bytes(piece.with_primer() if include_primer else piece.score)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+    facts = _facts(piece, path, data) | (_form_facts(form, piece) if form else {})
+    manifest = facts | settings(request, index) | extra
+    write_bytes(path.with_name(path.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return facts
+
+
+@contextmanager
+def _counted(total: int) -> Iterator[Callable[[int], None]]:
+    """What counts outputs as they are written, before a person who waits for several."""
+    if total == 1:
+        yield lambda done: None
+        return
+    from seqaudio.cli.terminal import bars
+
+    with bars() as (bar, log):
+        task = bar.add_task("", total=total, doing="outputs")
+
+        def count(done: int) -> None:
+            bar.update(task, completed=done)
+            log(f"{done} of {total} outputs are written")
+
+        yield count
 
 
 def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
@@ -210,6 +145,17 @@ def _form_facts(form: Form, piece: Continuation) -> dict[str, Any]:
             ends = [bars[0] + 1, bars[-1] + 1]
             returns.append({"bars": ends, "of_bars": [end - back for end in ends], "same": int(same)})
     return {"form": asdict(form) | {"pickup_bars": pickup}, "returns": returns}
+
+
+def alike(pieces: Sequence[Continuation]) -> list[str]:
+    """A remark where some of the pieces are the same as others."""
+    different = len({piece.ids.tobytes() for piece in pieces})
+    if different == len(pieces):
+        return []
+    return [
+        f"{different} of the {len(pieces)} outputs are different; for more variety raise --temperature or, of a model "
+        "with a memory, --gate-temperature"
+    ]
 
 
 def _primer_recall(piece: Continuation, primer: Primer) -> float:

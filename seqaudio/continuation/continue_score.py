@@ -7,17 +7,17 @@ see :mod:`seqaudio.continuation.generation`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import Predictor
 from seqaudio.continuation.form import Following, Form, pickup_bars
-from seqaudio.continuation.generation import Beginning, Generated, generate
+from seqaudio.continuation.generation import Beginning, generate
 from seqaudio.continuation.grammar import ContinuationGrammar, allowed_tokens
 from seqaudio.continuation.parts import handed_out
+from seqaudio.continuation.piece import Continuation
 from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import OptionError
@@ -29,44 +29,7 @@ from seqaudio.tokens.bars.metre import STEPS_PER_QUARTER
 from seqaudio.tokens.tokenizer import DRUMS
 
 DEFAULT_BARS, MAX_BARS = 16, 10_000
-MAX_TICKS_PER_QUARTER = 32767
 RECENT_BARS = 8  # tempo and loudness of the new bars are those of so many bars before them
-
-
-@dataclass(frozen=True)
-class Continuation:
-    """What a model wrote.
-
-    Attributes:
-        score: the new bars alone, from tick 0, in the tempo, metre, instrument and loudness of the primer.
-        bars: how many, exactly.
-        primer: what came before; None for a piece made from nothing.
-        ids: the sampled tokens, the first of them a Bar.
-        refused_silences: bar lines the model wanted most where they would have left two silent bars, or a silent end.
-        nats_per_token: mean surprise of the sampled tokens under the model, before any cut or temperature.
-    """
-
-    score: Score
-    bars: int
-    primer: Primer | None
-    ids: NDArray[np.int64]
-    nats_per_token: float
-    refused_silences: int = 0
-
-    def with_primer(self) -> Score:
-        """The primer, all its tracks, with the new bars behind it in the track of its voice."""
-        return self.score if self.primer is None else _joined(self.primer, self.score)
-
-    def with_voice(self) -> Score:
-        """The same without what the model did not hear of the primer: what measures of structure compare."""
-        return self.score if self.primer is None else _joined(replace(self.primer, score=self.primer.voice), self.score)
-
-    @property
-    def begins(self) -> int:
-        """The tick of :meth:`with_primer` at which the new bars begin."""
-        if self.primer is None:
-            return 0
-        return self.primer.end * (_joint_resolution(self.primer) // self.primer.score.ticks_per_quarter)
 
 
 def continue_score(
@@ -112,34 +75,63 @@ def continue_primer(
     form: Form | None = None,
 ) -> list[Continuation]:
     """Continue a primer made by :func:`make_primer` for this engine's checkpoint; else as :func:`continue_score`."""
-    heard = [(primer, seed)]
-    (pieces,) = continue_primers(engine, heard, bars=bars, num_outputs=num_outputs, sampling=sampling, form=form)
-    return pieces
+    asked = [(primer, seed)]
+    found = continuations(engine, asked, bars=bars, num_outputs=num_outputs, sampling=sampling, form=form)
+    return _in_order(found, 1)[0]
 
 
-def continue_primers(
+def continue_scores(
     engine: Predictor,
-    primers: Sequence[tuple[Primer, int]],
+    scores: Sequence[Score],
+    *,
+    seeds: Sequence[int] | None = None,
+    bars: int | None = None,
+    primer_bars: int | None = None,
+    num_outputs: int = 1,
+    sampling: Sampling | None = None,
+    form: Form | None = None,
+) -> list[list[Continuation]]:
+    """Continue many pieces side by side: the outputs that :func:`continue_score` makes of each, in order, and sooner.
+
+    All that it takes, but ``seeds``: one for each piece; None: 0, 1, 2 and so on. Raises what it raises, and
+    OptionError where there is not a seed for each piece.
+    """
+    seeds = range(len(scores)) if seeds is None else seeds
+    if len(seeds) != len(scores):
+        raise OptionError(f"{len(seeds)} seeds for {len(scores)} pieces; give one for each, or none")
+    primers = [make_primer(score, engine.checkpoint, primer_bars) for score in scores]
+    asked = list(zip(primers, seeds, strict=True))
+    found = continuations(engine, asked, bars=bars, num_outputs=num_outputs, sampling=sampling, form=form)
+    return _in_order(found, len(scores))
+
+
+def continuations(
+    engine: Predictor,
+    primers: Sequence[tuple[Primer | None, int]],
     *,
     bars: int | None = None,
     num_outputs: int = 1,
     sampling: Sampling | None = None,
     form: Form | None = None,
-) -> list[list[Continuation]]:
-    """The same of many primers, each with its seed, side by side: sooner than one by one."""
-    tokenizer = bars_tokenizer(engine.checkpoint)
+) -> Iterator[tuple[tuple[int, int], Continuation]]:
+    """The same of primers made for this engine's checkpoint, each with its seed, each output as soon as it is written.
+
+    Of None it is a piece made from nothing. Yields which primer and which of its outputs, from 0, and the output.
+    """
     beginnings, lengths = [], []
     for primer, seed in primers:
-        pickup = pickup_bars(primer.voice) if form else 0
-        lengths.append(_bars(bars, form, primer.bars, pickup))
-        grammar = ContinuationGrammar(tokenizer, lengths[-1], _allowed(engine, primer))
-        following = Following(form, tokenizer, pickup) if form else None
-        beginnings.append(Beginning(primer.ids, grammar, seed, following))
-    generated = generate(engine, beginnings, num_outputs, sampling)
-    return [
-        [_continuation(primer, tokenizer, length, each) for each in outputs]
-        for (primer, _), length, outputs in zip(primers, lengths, generated, strict=True)
-    ]
+        pickup = pickup_bars(primer.voice) if primer and form else 0
+        lengths.append(_bars(bars, form, primer.bars if primer else 0, pickup))
+        beginnings.append(_beginning(engine, primer, lengths[-1], seed, form, pickup))
+    tokenizer = bars_tokenizer(engine.checkpoint)
+    for (number, output), written in generate(engine, beginnings, num_outputs, sampling):
+        primer, length = primers[number][0], lengths[number]
+        if primer is None:
+            score = _ended_at_bar(tokenizer.decode(written.ids), length)
+        else:
+            score = _decoded(tokenizer, _opening(tokenizer, primer.ids), written.ids)
+            score = _as_primer_sounds(primer, score, tokenizer)
+        yield (number, output), Continuation(score, length, primer, *written)
 
 
 def generate_score(
@@ -155,14 +147,14 @@ def generate_score(
 
     Else as :func:`continue_score`. Raises OptionError.
     """
-    tokenizer = bars_tokenizer(engine.checkpoint)
-    length = _bars(bars, form)
-    allowed = allowed_tokens(tokenizer, engine.checkpoint.pitch_range, conducts=True, programs=None)
-    grammar = ContinuationGrammar(tokenizer, length, allowed)
-    start = np.array([tokenizer.vocabulary.id("BOS_None")])
-    following = Following(form, tokenizer) if form else None
-    (generated,) = generate(engine, [Beginning(start, grammar, seed, following)], num_outputs, sampling)
-    return [Continuation(_ended_at_bar(tokenizer.decode(each.ids), length), length, None, *each) for each in generated]
+    found = continuations(engine, [(None, seed)], bars=bars, num_outputs=num_outputs, sampling=sampling, form=form)
+    return _in_order(found, 1)[0]
+
+
+def _in_order(found: Iterable[tuple[tuple[int, int], Continuation]], count: int) -> list[list[Continuation]]:
+    """The outputs of so many primers, each in order."""
+    outputs = dict(found)
+    return [[outputs[place] for place in sorted(outputs) if place[0] == number] for number in range(count)]
 
 
 def bars_in_seconds(score: Score, seconds: float) -> int:
@@ -174,17 +166,20 @@ def bars_in_seconds(score: Score, seconds: float) -> int:
     return max(1, math.ceil(seconds / bar_s - 1e-9))
 
 
-def _allowed(engine: Predictor, primer: Primer) -> NDArray[np.bool_]:
-    """The tokens that may stand behind a primer, (vocabulary,)."""
-    programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
-    pitches = _range_that_comes_back(engine, primer)
-    return allowed_tokens(bars_tokenizer(engine.checkpoint), pitches, conducts=False, programs=programs)
-
-
-def _continuation(primer: Primer, tokenizer: BarsTokenizer, bars: int, generated: Generated) -> Continuation:
-    """What was generated behind a primer, as a score that sounds like it."""
-    new = _decoded(tokenizer, _opening(tokenizer, primer.ids), generated.ids)
-    return Continuation(_as_primer_sounds(primer, new, tokenizer), bars, primer, *generated)
+def _beginning(
+    engine: Predictor, primer: Primer | None, bars: int, seed: int, form: Form | None, pickup: int
+) -> Beginning:
+    """What is heard, and what may stand behind it."""
+    checkpoint, tokenizer = engine.checkpoint, bars_tokenizer(engine.checkpoint)
+    if primer is None:
+        ids = np.array([tokenizer.vocabulary.id("BOS_None")])
+        allowed = allowed_tokens(tokenizer, checkpoint.pitch_range, conducts=True, programs=None)
+    else:
+        ids, programs = primer.ids, set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
+        pitches = _range_that_comes_back(engine, primer)
+        allowed = allowed_tokens(tokenizer, pitches, conducts=False, programs=programs)
+    following = Following(form, tokenizer, pickup) if form else None
+    return Beginning(ids, ContinuationGrammar(tokenizer, bars, allowed), seed, following)
 
 
 def _range_that_comes_back(engine: Predictor, primer: Primer) -> tuple[int, int]:
@@ -306,78 +301,3 @@ def _place_in_bar(score: Score) -> NDArray[np.int64]:
     lines = score.bars()
     ticks = score.onset - lines[np.searchsorted(lines, score.onset, side="right") - 1]
     return nearest_steps(ticks, score.ticks_per_quarter, STEPS_PER_QUARTER)
-
-
-def _joined(primer: Primer, new: Score) -> Score:
-    """Primer and new bars in one score, on a resolution fine enough for both where MIDI has one."""
-    old = primer.score
-    tpq = _joint_resolution(primer)
-    old_scale, new_scale = tpq // old.ticks_per_quarter, tpq / TICKS_PER_QUARTER
-
-    def later(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
-        moved: NDArray[np.int64] = np.rint(ticks * new_scale).astype(np.int64) + primer.end * old_scale
-        return moved
-
-    onset, end = later(new.onset), later(new.onset + new.duration)
-    track = np.unique(primer.voice.track)[new.track] if primer.reads == "parts" else _tracks_of(primer.voice, new)
-    columns = {
-        name: np.append(getattr(old, name), getattr(new, name)) for name in ("pitch", "velocity", "program", "is_drum")
-    }
-    names = (*old.track_names, *[""] * (1 + int(track.max(initial=0)) - len(old.track_names)))
-    metre = [(primer.end * old_scale, *_metre(new))] if _metre_must_be_told(primer, _metre(new)) else []
-    tempo = int(new.tempo_map()[0, 1])  # of most of the last bars, which need not be that of the last beat
-    tempos = [(primer.end * old_scale, tempo)] if tempo != old.tempo_map()[-1, 1] else []
-    return old.replaced(
-        ticks_per_quarter=tpq,
-        onset=np.append(old.onset * old_scale, onset),
-        duration=np.append(old.duration * old_scale, np.maximum(end - onset, 1)),
-        track=np.append(old.track, track),
-        **columns,
-        tempos=[*(old.tempos * [old_scale, 1]).tolist(), *tempos],
-        time_signatures=[*(old.time_signatures * [old_scale, 1, 1]).tolist(), *metre],
-        pedals=np.vstack([old.pedals * [old_scale, old_scale, 1], _later_pedals(new, later, track)]),
-        track_names=names,
-    )
-
-
-def _joint_resolution(primer: Primer) -> int:
-    """Ticks per quarter of primer and new bars together, a multiple of the primer's."""
-    old = primer.score.ticks_per_quarter
-    tpq = math.lcm(old, 12)
-    return tpq if tpq <= MAX_TICKS_PER_QUARTER else old
-
-
-def _later_pedals(
-    new: Score, later: Callable[[NDArray[np.int64]], NDArray[np.int64]], track: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The pedals of the new bars in the ticks of the whole, on the tracks that their notes go to."""
-    goes_to = dict(zip(new.track.tolist(), track.tolist(), strict=True))
-    down, up = later(new.pedals[:, 0]), later(new.pedals[:, :2].sum(axis=1))
-    owner = np.array([goes_to[t] for t in new.pedals[:, 2].tolist()], dtype=np.int64)
-    return np.column_stack([down, np.maximum(up - down, 1), owner])
-
-
-def _metre(score: Score) -> tuple[int, int]:
-    """Numerator and denominator at the beginning."""
-    _, numerator, denominator = score.metre_map()[0].tolist()
-    return numerator, denominator
-
-
-def _metre_must_be_told(primer: Primer, metre: tuple[int, int]) -> bool:
-    """Would the bars of the primer not go on by themselves, with a bar line at the cut, in this metre?"""
-    start, numerator, denominator = primer.score.metre_map()[-1].tolist()
-    whole = numerator * 4 * primer.score.ticks_per_quarter
-    return (numerator, denominator) != metre or (primer.end - start) * denominator % whole != 0
-
-
-def _tracks_of(voice: Score, new: Score) -> NDArray[np.int64]:
-    """For each new note the primer's track that plays its program last, or a new track."""
-    known = {
-        (program, drum): track
-        for program, drum, track in zip(
-            voice.program.tolist(), voice.is_drum.tolist(), voice.track.tolist(), strict=True
-        )
-    }
-    beyond = len(voice.track_names)
-    keys = zip(new.program.tolist(), new.is_drum.tolist(), strict=True)
-    return np.array([known.get(key, beyond) for key in keys], dtype=np.int64)

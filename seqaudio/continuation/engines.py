@@ -29,6 +29,8 @@ EngineName = Literal["auto", "onnx", "torch"]
 ENGINES: tuple[EngineName, ...] = ("auto", "onnx", "torch")
 EngineState = tuple[NDArray[Any], ...]
 
+CHUNK = 512  # tokens per run of a network, so that the memory of long pieces stays bounded
+
 
 class TokenModel(Protocol):
     """What continuing needs to know of a model; a :class:`Checkpoint` says it."""
@@ -75,7 +77,7 @@ class Predictor(Protocol):
         ...
 
     def joined(self, states: Sequence[EngineState]) -> EngineState:
-        """Several states, behind whatever each has heard, as one: their rows below each other in a batch."""
+        """Several states as one, their rows below each other in a batch; each has heard something."""
         ...
 
     def taken(self, state: EngineState, rows: NDArray[np.bool_]) -> EngineState:

@@ -7,7 +7,7 @@ bit with ONNX Runtime's LSTM on x86-64, else but for the last digits of logits, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -15,14 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import EngineState, Predictor
+from seqaudio.continuation.engines import CHUNK, EngineState, Predictor
 from seqaudio.continuation.form import Following
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState
 from seqaudio.continuation.remembering import WithGate
 from seqaudio.continuation.sampling import Sampling, sample
 from seqaudio.errors import CheckpointError, OptionError
 
-CHUNK = 512  # tokens of what was heard per run of the network
 SIDE_BY_SIDE = 32  # outputs; more are hardly cheaper
 
 
@@ -36,7 +35,7 @@ class Beginning(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """Sampled tokens, and what a :class:`seqaudio.continuation.continue_score.Continuation` says of them."""
+    """Sampled tokens, and what a :class:`seqaudio.continuation.piece.Continuation` says of them."""
 
     ids: NDArray[np.int64]
     nats_per_token: float
@@ -87,25 +86,30 @@ class _SideBySide:
         self._logits = np.zeros((0, 0), np.float32)
         self._state: EngineState = ()
 
-    def add(self, output: _Output, logits: NDArray[np.float32], state: EngineState) -> None:
-        """One more, behind logits (1, vocabulary) and the state there."""
-        first = not self.outputs
-        self._logits = logits if first else np.concatenate([self._logits, logits])
-        self._state = state if first else self._engine.joined([self._state, state])
-        self.outputs.append(output)
+    def add(self, begun: Iterable[tuple[_Output, NDArray[np.float32], EngineState]]) -> None:
+        """More, each behind logits (1, vocabulary) and the state there."""
+        logits, states = [self._logits], [self._state]
+        for output, first, state in begun:
+            self.outputs.append(output)
+            logits.append(first)
+            states.append(state)
+        if len(states) > 1:
+            behind = slice(0 if len(self._logits) else 1, None)
+            self._logits, self._state = np.concatenate(logits[behind]), self._engine.joined(states[behind])
 
-    def step(self) -> Iterator[_Output]:
+    def step(self) -> list[_Output]:
         """Draw a token for each; those that are over leave, and the network hears the tokens of the others."""
         rows = zip(self.outputs, self._wanted(), self._logits, strict=True)
         tokens = np.array([output.draw(one, logits, self._sampling) for output, one, logits in rows])
-        over = np.array([output.is_over for output in self.outputs])
-        if over.any():
-            yield from (output for output in self.outputs if output.is_over)
+        over = [output for output in self.outputs if output.is_over]
+        if over:
+            left = np.array([not output.is_over for output in self.outputs])
             self.outputs = [output for output in self.outputs if not output.is_over]
-            self._state, tokens = self._engine.taken(self._state, ~over), tokens[~over]
+            self._state, self._logits, tokens = self._engine.taken(self._state, left), self._logits[left], tokens[left]
         if self.outputs:
             logits, self._state = self._engine.run(tokens[:, None], self._state)
             self._logits = logits[:, 0]
+        return over
 
     def _wanted(self) -> NDArray[np.float32]:
         """Logits to draw from, before each output's form: with the gate cooled, and open to what may be copied now."""
@@ -118,8 +122,8 @@ class _SideBySide:
 
 def generate(
     engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int, sampling: Sampling | None
-) -> list[list[Generated]]:
-    """So many outputs behind each beginning.
+) -> Iterator[tuple[tuple[int, int], Generated]]:
+    """So many outputs behind each beginning, each as soon as it is written.
 
     Args:
         engine: what predicts.
@@ -127,21 +131,24 @@ def generate(
         num_outputs: of each.
         sampling: temperatures and cuts; None: the temperatures of the model.
 
+    Yields:
+        Which beginning and which of its outputs, from 0, and the output.
+
     Raises:
         OptionError: a number or a seed is out of range, or a gate is to be cooled and there is none.
-        CheckpointError: what the model says is no number.
+        CheckpointError: what the model says behind what was heard is no number.
     """
     own = engine.checkpoint.sampling
     sampling = sampling or Sampling(own["temperature"], gate_temperature=own["gate_temperature"])
     _check(engine, beginnings, num_outputs, sampling)
     waiting = _begun(engine, beginnings, num_outputs)
     beside = _SideBySide(engine, sampling)
-    done: dict[tuple[int, int], Generated] = {}
-    while len(done) < len(beginnings) * num_outputs:
-        for begun in islice(waiting, SIDE_BY_SIDE - len(beside.outputs)):
-            beside.add(*begun)
-        done |= {output.place: output.generated() for output in beside.step()}
-    return [[done[i, number] for number in range(num_outputs)] for i in range(len(beginnings))]
+    while True:
+        beside.add(islice(waiting, SIDE_BY_SIDE - len(beside.outputs)))
+        if not beside.outputs:
+            return
+        for output in beside.step():
+            yield output.place, output.generated()
 
 
 def _check(engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int, sampling: Sampling) -> None:

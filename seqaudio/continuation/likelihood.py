@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import Predictor, TokenModel, TorchEngine
+from seqaudio.continuation.engines import CHUNK, Predictor, TokenModel, TorchEngine
 from seqaudio.continuation.primer import make_readable
 from seqaudio.continuation.remembering import RememberingEngine
 from seqaudio.errors import NoNotesError, OptionError
@@ -18,8 +18,6 @@ from seqaudio.tokens import BarsTokenizer
 
 if TYPE_CHECKING:
     from seqaudio.training.adaptive import Cache, Dynamic
-
-CHUNK = 512  # tokens per run; bounds the memory of long pieces
 
 
 @dataclass(frozen=True)

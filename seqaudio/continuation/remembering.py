@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqaudio.compiled import compiled
-from seqaudio.continuation.engines import Engine, EngineState
+from seqaudio.continuation.engines import CHUNK, Engine, EngineState
 from seqaudio.errors import OptionError
 from seqaudio.models.match_memory import Memory
 from seqaudio.models.match_memory.memory import LEFT_OUT
 
 Logits = NDArray[np.float32]
-
-CHUNK = 512  # tokens per run
 
 
 @runtime_checkable

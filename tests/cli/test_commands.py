@@ -11,6 +11,8 @@ import torch
 import yaml
 
 from seqaudio.cli.main import COMMANDS, run
+from seqaudio.continuation.continue_score import continuations
+from seqaudio.errors import BadFileError
 from seqaudio.files import read_midi, write_midi
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import ModelConfig
@@ -212,6 +214,64 @@ def test_a_form_is_written_to_its_end_and_told(seqaudio, tmp_path: Path) -> None
     result = seqaudio("generate", "--form", "AAB", "--section-bars", 2, "--variation", 0, "--seed", 2, "--json")
     (piece,) = json.loads(result.out)["outputs"]
     assert (piece["bars"], piece["returns"]) == (6, [{"bars": [3, 4], "of_bars": [1, 2], "same": 2}])
+
+
+def stopped_after(count: int, problem: BaseException):
+    """What makes outputs, until it meets a problem behind so many."""
+
+    def some(*arguments: object, **options: object):
+        for number, found in enumerate(continuations(*arguments, **options)):
+            if number == count:
+                raise problem
+            yield found
+
+    return some
+
+
+@pytest.mark.parametrize("command", [("continue", PRIMER), ("generate",)])
+def test_outputs_are_written_one_by_one_and_stay(seqaudio, tmp_path: Path, monkeypatch, command: tuple) -> None:
+    """Interrupted: what there is can be used, and the same seed makes the same and the others."""
+    asked = (*command, "--bars", 2, "--num-outputs", 4, "--seed", 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[continuations.__module__], "continuations", stopped_after(2, KeyboardInterrupt()))
+        fails(seqaudio(*asked, "-o", "part/"), 1, "interrupted", "2 of 4 outputs are written", "--seed 5")
+    assert seqaudio(*asked, "-o", "whole/").code == 0
+    part, whole = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).glob("*.mid")} for name in ("part", "whole")
+    )
+    assert (len(part), len(whole)) == (2, 4)
+    assert part.items() < whole.items()
+    assert all((tmp_path / "part" / f"{name}.json").is_file() for name in part)
+
+
+def test_a_full_disk_says_what_is_written(seqaudio, tmp_path: Path, monkeypatch) -> None:
+    full = BadFileError("out/c.mid: cannot be written: No space left on device")
+    monkeypatch.setattr(sys.modules[continuations.__module__], "continuations", stopped_after(1, full))
+    fails(
+        seqaudio("continue", PRIMER, "--bars", 2, "--num-outputs", 3, "-o", "out/"),
+        1,
+        "No space left",
+        "; 1 of 3 outputs",
+    )
+    assert len(list((tmp_path / "out").glob("*.mid"))) == 1
+
+
+def test_what_cannot_be_written_is_told_before_any_work(seqaudio, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(
+        sys.modules[continuations.__module__], "continuations", stopped_after(0, AssertionError("work was done"))
+    )
+    (tmp_path / "file").touch()
+    for command in (("continue", PRIMER), ("generate",)):
+        fails(seqaudio(*command, "--num-outputs", 3, "-o", "file/"), 1, "file", "cannot be written")
+
+
+def test_equal_outputs_are_told(seqaudio, tmp_path: Path) -> None:
+    asked = ("continue", PRIMER, "--bars", 2, "--seed", 1, "-o", "o/", "--json")
+    remark = "1 of the 3 outputs are different"
+    equal = json.loads(seqaudio(*asked, "--num-outputs", 3, "--temperature", 0).out)
+    assert [each for each in equal["remarks"] if each.startswith(remark)]
+    one = json.loads(seqaudio(*asked, "--temperature", 0).out)
+    assert not [each for each in one["remarks"] if "outputs" in each]
 
 
 def test_the_settings_of_sampling_matter(seqaudio, tmp_path: Path) -> None:

@@ -5,11 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from seqaudio.continuation import Sampling, continue_primers, continue_score, generate_score
+from seqaudio.continuation import Sampling, continue_score, continue_scores, generate_score
 from seqaudio.continuation.counts import CountedModel, CountingEngine
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.form import Following, Form, pickup_bars
-from seqaudio.continuation.primer import make_primer
 from seqaudio.errors import OptionError
 from seqaudio.models.baselines import PPM
 from seqaudio.models.config import MemoryConfig, ModelConfig
@@ -231,11 +230,11 @@ def test_a_cool_gate_holds_on_to_nothing_that_is_shut(engines):
 
 def test_outputs_with_a_form_are_each_alone(engine):
     form, sampling = Form("ABA", 3), Sampling()
-    primers = [(make_primer(tune(bars, seed=bars), engine.checkpoint), seed) for bars, seed in ((3, 1), (5, 2), (2, 3))]
-    together = continue_primers(engine, primers, form=form, num_outputs=2, sampling=sampling)
-    for (primer, seed), outputs in zip(primers, together, strict=True):
-        alone = continue_score(engine, primer.score, form=form, num_outputs=2, seed=seed, sampling=sampling)
-        assert [one.bars for one in outputs] == [9 - primer.bars] * 2
+    scores = [tune(bars, seed=bars) for bars in (3, 5, 2)]
+    together = continue_scores(engine, scores, form=form, num_outputs=2, sampling=sampling)
+    for seed, (score, outputs) in enumerate(zip(scores, together, strict=True)):
+        alone = continue_score(engine, score, form=form, num_outputs=2, seed=seed, sampling=sampling)
+        assert [one.bars for one in outputs] == [9 - len(score.bars()) + 1] * 2
         for one, other in zip(outputs, alone, strict=True):
             assert one.ids.tolist() == other.ids.tolist()
 
