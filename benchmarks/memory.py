@@ -48,7 +48,7 @@ from seqaudio.training.transposition import FrameTransposition, TokenTranspositi
 
 ROWS, CHUNK, CHUNKS, KEYS = 16, 256, 4, 88
 HIDDEN = {"tokens": (384, 2), "frames": (256, 1)}  # of configs/folk_lstm.yaml and of the polyphonic benchmark
-FEATURES = (32, 8)  # of a guess: as the shipped models hear it, and as a config has it that names none
+FEATURES = (32, 8, 4)  # of a guess: as the shipped models hear it, as a config has it that names none, and fewer
 MEMORY = {
     "tokens": {"lags": (1, 2, 4, 8, 16), "counters": (2, 4, 8, 16)},
     "frames": {"lags": (16, 32, 48, 64, 96, 128), "counters": (8, 16, 32, 64)},

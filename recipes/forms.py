@@ -1,7 +1,7 @@
 """Is a form that is asked for what comes, and how much does the variation vary?
 
-    seqaudio prepare music21:oneills --tokens melody -o prepared/oneills
-    python recipes/forms.py prepared/oneills [--pieces 100] [--out docs/results/forms.md]
+    seqaudio prepare music21:oneills music21:airds --melody -o prepared/folk
+    python recipes/forms.py prepared/folk [--pieces 100] [--out docs/results/forms.md]
 
 Test pieces of 32 bars or more, their first 8 bars as primers, 24 bars behind them: freely, and as AABA, with sections
 of 8 bars, at several variations; by a shipped model with a memory, and by one without. Bars are counted behind pickups.
@@ -55,7 +55,7 @@ def main(corpus: Path, pieces: int, seed: int, out: Path | None) -> None:
             asked = "freely" if variation is None else f"AABA, variation {variation:g}"
             rows[f"{words}, {asked}"] = written(name, scores, variation, seed)
             click.echo(f"{words}, {asked}", err=True)
-    command = f"python recipes/forms.py {corpus.name} --pieces {pieces} --seed {seed}"
+    command = f"python recipes/forms.py {corpus} --pieces {pieces} --seed {seed}"
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     took = f"{date.today()}, {time.monotonic() - started:.0f} s."
     page = "\n".join([*lines(rows), "", f"Command: `{command}`. {versions}. {took}", ""])

@@ -1,8 +1,9 @@
 """When does a plain loop become machine code?
 
 A function marked ``@compiled`` is ordinary Python over numbers, bytes and numpy arrays, and is interpreted at first:
-one file needs no compiler. Once all such functions together have cost about as long as loading the compiler does, each
-is compiled by numba at its next call, and the machine code is kept on disk for the next process. Both give the same
+one file needs no compiler. Once all such functions together have cost about as long as loading machine code from disk
+does, those whose machine code lies there are loaded at their next call; where there is none yet, once they have cost as
+long as making it. It is kept on disk for the next process. Both give the same
 result, which the tests check on every such function through ``interpreted`` and ``machine_code``. Whoever measures what
 a call takes decides beforehand, with ``compile_now`` or ``never_compile``.
 
@@ -19,9 +20,11 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import sys
 import time
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeVar
 
@@ -30,7 +33,8 @@ import numpy as np
 P = ParamSpec("P")
 R = TypeVar("R")
 
-WORTH_COMPILING_S = 0.4  # what importing numba and loading machine code from disk takes
+WORTH_LOADING_S = 0.4  # what importing numba and loading machine code from disk takes
+WORTH_COMPILING_S = 10.0  # what making the machine code of all that a command needs takes
 
 
 class Compiled(Generic[P, R]):
@@ -49,13 +53,27 @@ class Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function as it is now."""
-        if self._machine_code is None and Compiled.spent_s < WORTH_COMPILING_S:
+        if self._machine_code is None and not self._is_worth_it():
             started = time.perf_counter()
             try:
                 return self.interpreted(*args, **kwargs)
             finally:
                 Compiled.spent_s += time.perf_counter() - started
         return self.machine_code(*args, **kwargs)
+
+    def _is_worth_it(self) -> bool:
+        """Whether interpreting has cost as much as having machine code would."""
+        if Compiled.spent_s < WORTH_LOADING_S:
+            return False
+        return Compiled.spent_s >= WORTH_COMPILING_S or self._is_on_disk
+
+    @cached_property
+    def _is_on_disk(self) -> bool:
+        """Whether numba has written machine code beside the source, as it does where it may; of this Python."""
+        code, name = self.interpreted.__code__, self.interpreted.__qualname__
+        file, version = Path(code.co_filename), f"py{sys.version_info.major}{sys.version_info.minor}"
+        index = f"{file.stem}.{name}_{constants_digest(self.interpreted)}-{code.co_firstlineno}.{version}.nbi"
+        return (file.parent / "__pycache__" / index).is_file()
 
     @property
     def machine_code(self) -> Callable[P, R]:

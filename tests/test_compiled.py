@@ -38,10 +38,52 @@ def test_a_function_is_interpreted_until_it_has_cost_as_much_as_compiling(monkey
     monkeypatch.setattr(room, "_jitted", lambda _: lambda: calls.append("machine code"))
     monkeypatch.setattr(Compiled, "spent_s", 0.0)
     function()
-    monkeypatch.setattr(room, "WORTH_COMPILING_S", 0.0)
+    monkeypatch.setattr(Compiled, "spent_s", room.WORTH_LOADING_S)  # and there is nothing to load
+    function()
+    monkeypatch.setattr(Compiled, "spent_s", room.WORTH_COMPILING_S)
     function()
     function()
-    assert calls == ["interpreted", "machine code", "machine code"]
+    assert calls == ["interpreted", "interpreted", "machine code", "machine code"]
+
+
+KERNEL = """
+from seqaudio.compiled import compiled
+
+@compiled
+def one(value):
+    return value
+
+@compiled
+def other(value):
+    return -value
+"""
+CALLS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import kernel
+from seqaudio.compiled import WORTH_LOADING_S, Compiled, compile_now
+Compiled.spent_s = WORTH_LOADING_S
+if sys.argv[2] == "compile":
+    compile_now()
+    kernel.one(3)
+else:
+    print(kernel.one(3), "numba" in sys.modules)
+    print(kernel.other(3), kernel.other._machine_code)
+"""
+
+
+def test_machine_code_that_lies_on_disk_is_loaded_sooner(tmp_path: Path) -> None:
+    """A new process interprets what nobody has compiled yet, and loads what an earlier one has."""
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+
+    def run(what: str) -> list[str]:
+        command = [sys.executable, "-c", CALLS, str(tmp_path), what]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert run("call") == ["3 False", "-3 None"]
+    run("compile")
+    assert run("call") == ["3 True", "-3 None"]
 
 
 def test_a_first_call_imports_no_compiler() -> None:
@@ -79,8 +121,7 @@ def test_machine_code_on_disk_follows_constants_and_functions_of_other_modules(t
 def test_whoever_measures_decides_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(room, "_jitted", lambda _: lambda: calls.append("machine code"))
-    monkeypatch.setattr(Compiled, "spent_s", 0.0)
-    monkeypatch.setattr(room, "WORTH_COMPILING_S", 0.0)
+    monkeypatch.setattr(Compiled, "spent_s", room.WORTH_COMPILING_S)
     function = compiled(lambda: calls.append("interpreted"))
     room.never_compile()
     function()

@@ -71,9 +71,10 @@ def test_every_command_runs_in_the_order_of_the_page(
             run([*arguments, *LESS.get(arguments[0], [])])
         typed.add(line)
         ran += 1
-    assert ran == 13
+    assert ran == 14
     assert (newcomer / "report.html").is_file()
     assert (newcomer / "continuation.png").is_file()
+    assert (newcomer / "form.png").is_file()
     assert len(list((newcomer / "ideas").glob("*.mid"))) == 3
     assert (newcomer / "runs" / "your_folder" / "model.onnx").is_file()
 
@@ -88,6 +89,7 @@ BLOCKS_OF_PAGES = [
     ("structure.md", 2),
     ("score.md", 2),
     ("memory.md", 3),
+    ("form.md", 2),
     ("probes.md", 2),
     ("lstm.md", 2),
     ("features.md", 3),

@@ -28,11 +28,11 @@ from seqaudio.cli.options import limit_option, writing_options
 def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | None, **options: Any) -> None:
     """Continue a MIDI, ABC or MusicXML file by exactly so many bars, or a recording by so many seconds.
 
-    The whole PRIMER is heard, up to its last bar line, or its first K bars. Drums, single lines and pieces in several
-    voices are each continued by the model made for them, unless --model names one; which and why is printed. Tempo,
-    metre, instruments and loudness are the primer's. Where a model knows single lines only, the melody is found and the
-    choice is printed. The new bars are written to PRIMER-continued.mid in the current folder unless -o says otherwise,
-    with a manifest beside them.
+    The whole PRIMER is heard, up to its last bar line, or its first K bars; of very many, the last 256. Drums, single
+    lines and pieces in several voices are each continued by the model made for them, unless --model names one; which
+    and why is printed. Tempo, metre, instruments and loudness are the primer's. Where a model knows single lines only,
+    the melody is found and the choice is printed. The new bars are written to PRIMER-continued.mid in the current
+    folder unless -o says otherwise, with a manifest beside them.
 
     A recording (WAV, FLAC, OGG, MP3) is continued by 10 seconds of its own sound: its stretches, from beat to beat,
     become codes, and counts of these, learnt from the recording alone, say which stretch comes next. Rate, channels and

@@ -18,7 +18,7 @@ from seqaudio.continuation.generation import Beginning, generate
 from seqaudio.continuation.grammar import ContinuationGrammar, allowed_tokens
 from seqaudio.continuation.parts import handed_out
 from seqaudio.continuation.piece import Continuation
-from seqaudio.continuation.primer import Primer, bars_tokenizer, make_primer, pedals_between
+from seqaudio.continuation.primer import HEARD_BARS, Primer, bars_tokenizer, make_primer, pedals_between
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import OptionError
 from seqaudio.music.score import Score
@@ -198,6 +198,11 @@ def _bars(bars: int | None, form: Form | None, heard: int = 0, pickup: int = 0) 
     if bars is not None:
         raise OptionError(f"bars is {bars}, and the form says how many; leave one of them out")
     end = pickup + form.bars
+    if heard > HEARD_BARS:
+        raise OptionError(
+            f"a form counts from the first bar, and of {heard} bars the last {HEARD_BARS} are heard; give a smaller "
+            "primer_bars"
+        )
     if heard >= end:
         raise OptionError(
             f"the form {form.letters} of {form.section_bars} bars a section ends with bar {end}, and the primer has "

@@ -309,5 +309,7 @@ def test_a_form_and_bars_are_not_both_asked_for(engines):
         continue_score(engine, tune(2), bars=4, form=form)
     with pytest.raises(OptionError, match="the form AB of 2 bars a section ends with bar 4, and the primer has 4"):
         continue_score(engine, tune(4), form=form)
+    with pytest.raises(OptionError, match="a form counts from the first bar, and of 257 bars the last 256 are heard"):
+        continue_score(engine, tune(257), form=Form("A" * 64, 8))
     with pytest.raises(OptionError, match="bars is 4"):
         generate_score(engine, bars=4, form=form)

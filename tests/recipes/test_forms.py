@@ -80,4 +80,4 @@ def test_the_page_has_a_row_for_each_way_to_go_on(recipe, tmp_path, monkeypatch)
     for words in recipe.MODELS.values():
         assert rows[f"{words}, AABA, variation 0"][:2] == ["1.00 [1.00, 1.00]"] * 2
     assert "3 test pieces" in page
-    assert "Command: `python recipes/forms.py prepared --pieces 100 --seed 0`" in page
+    assert f"Command: `python recipes/forms.py {folder} --pieces 100 --seed 0`" in page
