@@ -75,7 +75,8 @@ def form_asked(options: dict[str, Any]) -> Form | None:
     for name in ("bars", "seconds", "num_steps"):
         if options[name] is not None:
             raise OptionError(f"--form says how much to write, and so does --{name}; give one of them")
-    return Form(options["form"].upper(), **given)
+    letters = options["form"]
+    return Form(letters.upper() if letters.isascii() else letters, **given)
 
 
 def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end: int = 0) -> int:

@@ -79,13 +79,13 @@ def continue_file(
         raise OptionError("--decoder is of recordings, and this primer is notes; leave it out")
     budgets = Limits.parse(limits)
     asking.check_paths(options)
+    form = asking.form_asked(options)
     score, remarks = read_primer(primer, budgets) if primer else (melody_codes(melody or ""), [])
     with naming(primer):
         choice = the_model(options["model"], score, primer_bars)
     request = asking.make_request(started, options | {"model": choice.model})
     with naming(primer):
         heard = make_primer(score, request.engine.checkpoint, primer_bars)
-    form = asking.form_asked(options)
     bars = None if form else asking.bars_asked(options, heard.score, heard.end)
     paths = asking.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
     whole = (primer.name, score) if primer and primer_bars else None
@@ -106,8 +106,8 @@ def continue_file(
         sampling=request.sampling,
         form=form,
     )
-    pieces, facts = writing.write_outputs(request, found, paths, include_primer=include_primer, extra=extra, form=form)
-    writing.draw(pieces[0], options["plot"], form)
+    pieces, facts = writing.write_outputs(request, found, paths, include_primer=include_primer, extra=extra)
+    writing.draw(pieces[0], options["plot"])
     remarks = [*choice.remarks(), *remarks, *heard.remarks, *writing.alike(pieces), *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

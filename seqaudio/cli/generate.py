@@ -33,11 +33,11 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
     from seqaudio.files.limits import Limits
 
     asking.check_paths(options)
+    form = asking.form_asked(options)
     choice = the_model(options["model"])
     request = asking.make_request(started, options | {"model": choice.model})
     paths = asking.output_paths(options, f"{request.model_path.name}-{request.seed}")
     real = writing.real_music(request, options, Limits())
-    form = asking.form_asked(options)
     found = continuations(
         request.engine,
         [(None, request.seed)],
@@ -47,8 +47,8 @@ def command(primer_midi: Path | None, primer_melody: str | None, as_json: bool, 
         form=form,
     )
     extra = {"chosen_for": choice.why}
-    pieces, facts = writing.write_outputs(request, found, paths, include_primer=False, extra=extra, form=form)
-    writing.draw(pieces[0], options["plot"], form)
+    pieces, facts = writing.write_outputs(request, found, paths, include_primer=False, extra=extra)
+    writing.draw(pieces[0], options["plot"])
     remarks = [*choice.remarks(), *writing.alike(pieces), *(real.remarks if real else ())]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)

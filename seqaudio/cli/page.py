@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqaudio.cli.asking import Request
 from seqaudio.cli.drawings import SHOWN_NOTES, SHOWN_PIECES, bars_alike, beginning, shown_bars_alike
 from seqaudio.cli.real_music import RealMusic
-from seqaudio.cli.writing import settings
+from seqaudio.cli.writing import return_in_words, settings
 from seqaudio.continuation.likelihood import bar_means, bar_nats, token_nats
 from seqaudio.continuation.piece import Continuation
 from seqaudio.continuation.primer import bars_tokenizer
@@ -55,11 +55,20 @@ def continuation_page(
     made.pop("output")
     return Page(
         title=_title(request, extra),
-        summary=[_summary(pieces, len(shown)), *_sentence(remarks)],
+        summary=[_summary(pieces, len(shown)), *_of_form(facts[0]), *_sentence(remarks)],
         panels=panels,
         settings=made | extra,
         command=command,
     )
+
+
+def _of_form(facts: dict[str, Any]) -> list[str]:
+    """What form was asked for, what came of it in the first piece, and how to read the measures beside it."""
+    if "form" not in facts:
+        return []
+    came = "; ".join(return_in_words(found) for found in facts["returns"])
+    form = f"Asked for: the form {facts['form']['letters']}, {facts['form']['section_bars']} bars a section."
+    return [f"{form} {came[:1].upper()}{came[1:]}. So the piece repeats as much as it was told to." if came else form]
 
 
 def _title(request: Request, extra: dict[str, Any]) -> str:

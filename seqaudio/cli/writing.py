@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqaudio.cli.asking import Request
-from seqaudio.continuation.form import Form, pickup_bars
+from seqaudio.continuation.form import Following
 from seqaudio.continuation.piece import Continuation
 from seqaudio.continuation.primer import Primer
 from seqaudio.continuation.sampling import Sampling
@@ -27,7 +27,6 @@ from seqaudio.models.checkpoint import sha256
 from seqaudio.music.score import Score
 from seqaudio.structure.degeneracy import degeneracy
 from seqaudio.structure.repeats import primer_recall
-from seqaudio.structure.similarity import similarity_matrix
 
 if TYPE_CHECKING:
     from seqaudio.cli.real_music import RealMusic
@@ -43,7 +42,6 @@ def write_outputs(
     *,
     include_primer: bool,
     extra: dict[str, Any],
-    form: Form | None = None,
 ) -> tuple[list[Continuation], list[dict[str, Any]]]:
     """Write each piece and its manifest as soon as it is made, whatever comes after.
 
@@ -53,7 +51,6 @@ def write_outputs(
         paths: one for each number.
         include_primer: in front of it.
         extra: more for the manifests.
-        form: that the pieces follow.
 
     Returns:
         The pieces and the facts of each, in order.
@@ -65,7 +62,7 @@ def write_outputs(
     with _counted(len(paths)) as count:
         try:
             for (_, index), piece in found:
-                made[index] = piece, _write(request, piece, paths[index], index, include_primer, extra, form)
+                made[index] = piece, _write(request, piece, paths[index], index, include_primer, extra)
                 count(len(made))
         except KeyboardInterrupt:
             raise click.ClickException(
@@ -86,13 +83,13 @@ def _write(
     index: int,
     include_primer: bool,
     extra: dict[str, Any],
-    form: Form | None,
 ) -> dict[str, Any]:
     """Write one piece and its manifest; returns its facts."""
     data = midi_bytes(piece.with_primer() if include_primer else piece.score)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
-    facts = _facts(piece, path, data) | (_form_facts(form, piece) if form else {})
+    heard = piece.primer.bars if piece.primer else 0
+    facts = _facts(piece, path, data) | (_form_facts(piece.form, heard) if piece.form else {})
     manifest = facts | settings(request, index) | extra
     write_bytes(path.with_name(path.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return facts
@@ -133,18 +130,10 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
     }
 
 
-def _form_facts(form: Form, piece: Continuation) -> dict[str, Any]:
-    """The form, and of each section that returns its bars, those it returns to, and how many are the same; from 1."""
-    heard, pickup = (piece.primer.bars, pickup_bars(piece.primer.voice)) if piece.primer else (0, 0)
-    alike, returns = similarity_matrix(piece.with_voice()), []
-    for begin, source in form.returns:
-        first, back = begin + pickup, begin - source
-        bars = range(max(first, heard), first + form.section_bars)
-        if bars:
-            same = sum(alike[bar, bar - back] == 1 or not alike[[bar, bar - back]].any() for bar in bars)
-            ends = [bars[0] + 1, bars[-1] + 1]
-            returns.append({"bars": ends, "of_bars": [end - back for end in ends], "same": int(same)})
-    return {"form": asdict(form) | {"pickup_bars": pickup}, "returns": returns}
+def _form_facts(followed: Following, heard: int) -> dict[str, Any]:
+    """The form, and what came of its returns behind so many bars of primer."""
+    form = asdict(followed.form) | {"pickup_bars": followed.pickup or 0}
+    return {"form": form, "returns": [found._asdict() for found in followed.returns(heard)]}
 
 
 def alike(pieces: Sequence[Continuation]) -> list[str]:
@@ -195,16 +184,13 @@ def made_with(seed: int, index: int, sampling: Sampling, packages: Sequence[str]
     }
 
 
-def draw(piece: Continuation, path: str | None, form: Form | None = None) -> None:
+def draw(piece: Continuation, path: str | None) -> None:
     """Draw primer and continuation as a piano roll with the sections of the form, if a path was given."""
     if path is not None:
         from seqaudio.report.pianoroll import draw_continuation
 
-        primer = piece.primer
-        voice, end = (primer.voice, primer.end) if primer else (None, 0)
-        pickup = pickup_bars(voice) if voice else 0
-        letters = [(pickup + i * form.section_bars, letter) for i, letter in enumerate(form.letters)] if form else []
-        draw_continuation(piece.score, path, voice, end, letters)
+        voice, end = (piece.primer.voice, piece.primer.end) if piece.primer else (None, 0)
+        draw_continuation(piece.score, path, voice, end, piece.form.sections if piece.form else ())
 
 
 def write_report(
@@ -266,7 +252,7 @@ def report(
             f"  {behind}{piece['bars']} bars{_from_the_primer(piece)}, {piece['notes']} notes, {piece['metre']}, "
             f"{piece['tempo_qpm']:g} quarters a minute, {piece['music_seconds']:.1f} s of music"
         )
-        for line in map(_return_in_words, piece.get("returns", ())):
+        for line in map(return_in_words, piece.get("returns", ())):
             click.echo(f"  {line}")
         for warning in piece["warnings"]:
             click.echo(f"  warning: {warning}")
@@ -293,6 +279,7 @@ def _from_the_primer(facts: dict[str, Any]) -> str:
     return f" ({bars} of them the primer's)" if bars else ""
 
 
-def _return_in_words(facts: dict[str, Any]) -> str:
+def return_in_words(facts: dict[str, Any]) -> str:
+    """A line on a section that returns."""
     (first, last), (back, end) = facts["bars"], facts["of_bars"]
     return f"bars {first}-{last} return to {back}-{end}, {facts['same']} of {last - first + 1} the same"

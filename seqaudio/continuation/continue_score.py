@@ -118,14 +118,10 @@ def continuations(
 
     Of None it is a piece made from nothing. Yields which primer and which of its outputs, from 0, and the output.
     """
-    beginnings, lengths = [], []
-    for primer, seed in primers:
-        pickup = pickup_bars(primer.voice) if primer and form else 0
-        lengths.append(_bars(bars, form, primer.bars if primer else 0, pickup))
-        beginnings.append(_beginning(engine, primer, lengths[-1], seed, form, pickup))
+    beginnings = [_beginning(engine, primer, bars, seed, form) for primer, seed in primers]
     tokenizer = bars_tokenizer(engine.checkpoint)
     for (number, output), written in generate(engine, beginnings, num_outputs, sampling):
-        primer, length = primers[number][0], lengths[number]
+        primer, length = primers[number][0], int((written.ids == tokenizer.vocabulary.id("Bar_None")).sum())
         if primer is None:
             score = _ended_at_bar(tokenizer.decode(written.ids), length)
         else:
@@ -166,20 +162,24 @@ def bars_in_seconds(score: Score, seconds: float) -> int:
     return max(1, math.ceil(seconds / bar_s - 1e-9))
 
 
-def _beginning(
-    engine: Predictor, primer: Primer | None, bars: int, seed: int, form: Form | None, pickup: int
-) -> Beginning:
+def _beginning(engine: Predictor, primer: Primer | None, bars: int | None, seed: int, form: Form | None) -> Beginning:
     """What is heard, and what may stand behind it."""
     checkpoint, tokenizer = engine.checkpoint, bars_tokenizer(engine.checkpoint)
     if primer is None:
         ids = np.array([tokenizer.vocabulary.id("BOS_None")])
         allowed = allowed_tokens(tokenizer, checkpoint.pitch_range, conducts=True, programs=None)
-    else:
-        ids, programs = primer.ids, set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
-        pitches = _range_that_comes_back(engine, primer)
-        allowed = allowed_tokens(tokenizer, pitches, conducts=False, programs=programs)
-    following = Following(form, tokenizer, pickup) if form else None
-    return Beginning(ids, ContinuationGrammar(tokenizer, bars, allowed), seed, following)
+        following = Following(form, tokenizer) if form else None
+        return Beginning(ids, ContinuationGrammar(tokenizer, _bars(bars, form), allowed), seed, following)
+    programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
+    allowed = allowed_tokens(tokenizer, _range_that_comes_back(engine, primer), conducts=False, programs=programs)
+    pickup = pickup_bars(primer.voice)
+    grammar = ContinuationGrammar(tokenizer, _bars(bars, form, primer.bars, pickup), allowed)
+    if form is None:
+        return Beginning(primer.ids, grammar, seed)
+    in_front = int(np.searchsorted(primer.score.bars(), primer.voice.onset.min(), side="right")) - 1
+    return Beginning(
+        primer.ids, grammar, seed, Following(form, tokenizer, pickup).heard(primer.ids, in_front, primer.bars)
+    )
 
 
 def _range_that_comes_back(engine: Predictor, primer: Primer) -> tuple[int, int]:

@@ -6,10 +6,11 @@ bar that comes next is written now, and
 
     p(next) = variation * p_model(next) + (1 - variation) * [next is the guess]
 
-A model that has begun to agree goes on by itself, so most of what differs stands where a section begins. Guesses are of
-notes, as a bar that comes again is not always written with the same tokens: instrument, loudness and metre are told
-where they change. Pedals and tempos are the model's. In a section of a letter that is new, a model with a memory copies
-nothing from before the section. Any model can follow a form, as it lies outside of it.
+is drawn from, p_model after temperature and cuts. A model that has begun to agree goes on by itself, so most of what
+differs stands where a section begins. Guesses are of notes, as a bar that comes again is not always written with the
+same tokens: instrument, loudness and metre are told where they change. Pedals and tempos are the model's. In a section
+of a letter that is new, a model with a memory copies nothing from before the section. Any model can follow a form, as
+it lies outside of it.
 
 Source: Magenta's melody_rnn hears what stood 1 and 2 bars back (E. Waite, 2016), and returns when it likes to. To be
 told where to return, by any number of bars, is ours.
@@ -30,7 +31,6 @@ from seqaudio.tokens.bars.grammar import BarsState
 from seqaudio.tokens.tokenizer import DRUMS
 
 MAX_SECTIONS, MAX_SECTION_BARS = 64, 32
-LEAST = 1e-9  # of the model's share: a guess that the grammar forbids must leave something
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,17 @@ class Form:
 
 
 def pickup_bars(score: Score) -> int:
-    """1 where a piece opens with a bar that sounds in its second half alone, which stands before the first section."""
-    lines = score.bars()
-    return int(len(lines) > 2 and len(score) > 0 and 2 * int(score.onset.min()) >= int(lines[1]))
+    """1 where the first bar of a piece sounds in its second half alone: it stands before the first section."""
+    first = int(score.bars()[1])
+    return int(len(score) > 0 and first <= 2 * int(score.onset.min()) < 2 * first)
+
+
+class Return(NamedTuple):
+    """A section that returns: its first and last bar and those it returns to, from 1, and how many are the same."""
+
+    bars: tuple[int, int]
+    of_bars: tuple[int, int]
+    same: int
 
 
 class _Note(NamedTuple):
@@ -96,7 +104,7 @@ class _Note(NamedTuple):
 
 @dataclass(frozen=True)
 class _Bar:
-    """A bar as it was written: its metre and its notes, in order."""
+    """A bar as it was written: its metre and its notes, in order; of silence the metre is not known."""
 
     metre: int = -1
     notes: tuple[_Note, ...] = ()
@@ -109,12 +117,12 @@ class Following:
     Args:
         form: of the piece.
         tokenizer: of its tokens.
-        pickup: bars before the first section.
+        pickup: bars before the first section; None, of a piece made from nothing: its first bar decides, once written.
     """
 
     form: Form
     tokenizer: BarsTokenizer
-    pickup: int = 0
+    pickup: int | None = None
     _bars: tuple[_Bar, ...] = ()
     _steps: int = 0  # tokens written
     _section: int = 0  # the step of the bar line that begins this section
@@ -122,23 +130,64 @@ class Following:
 
     def after(self, token: int, state: BarsState) -> Following:
         """Once a token is written; ``state`` is the grammar's behind it."""
-        bars, section = self._bars, self._section
+        following = replace(self, _state=state)
         match state.last:
             case "Bar":
-                bars = (*bars, _Bar(state.metre))
-                if (len(bars) - 1 - self.pickup) % self.form.section_bars == 0:
-                    section = self._steps
+                following = following._begun(_Bar(state.metre))
             case "TimeSig":
-                bars = (*bars[:-1], replace(bars[-1], metre=state.metre))
+                following = following._with(replace(self._bars[-1], metre=state.metre))
             case "Duration":
                 note = _Note(state.position, state.floor, state.velocity, token)
-                bars = (*bars[:-1], replace(bars[-1], notes=(*bars[-1].notes, note)))
-        return replace(self, _bars=bars, _steps=self._steps + 1, _section=section, _state=state)
+                following = following._with(replace(self._bars[-1], notes=(*self._bars[-1].notes, note)))
+        return replace(following, _steps=self._steps + 1)
+
+    def heard(self, ids: NDArray[np.int64], in_front: int, bars: int) -> Following:
+        """Once a primer is heard that has silent bars in front of its tokens, and so many bars in all."""
+        following, state = self, self.tokenizer.start()
+        for _ in range(in_front):
+            following = following._begun(_Bar())
+        for token in ids.tolist():
+            state = state.after(token)
+            following = following.after(token, state)
+        for _ in range(bars - len(following._bars)):
+            following = following._begun(_Bar())
+        return following
+
+    def _begun(self, bar: _Bar) -> Following:
+        pickup = self.pickup
+        if pickup is None and len(self._bars) == 1 and self._state:
+            first = min((note.position for note in self._bars[0].notes), default=0)
+            pickup = int(2 * first >= self._state.bar_length)
+        following = replace(self, pickup=pickup, _bars=(*self._bars, bar))
+        begins_section = following.bar % self.form.section_bars == 0
+        return replace(following, _section=self._steps) if begins_section else following
+
+    def _with(self, last: _Bar) -> Following:
+        return replace(self, _bars=(*self._bars[:-1], last))
+
+    @property
+    def sections(self) -> list[tuple[int, str]]:
+        """The bar that each section begins with, from 0 in the piece, and its letter."""
+        step, letters = self.form.section_bars, self.form.letters
+        return [((self.pickup or 0) + number * step, letter) for number, letter in enumerate(letters)]
+
+    def returns(self, heard: int) -> list[Return]:
+        """What came of it behind so many bars of primer: as the model heard and wrote them, note by note."""
+        found, pickup = [], self.pickup or 0
+        for begin, source in self.form.returns:
+            back = begin - source
+            bars = range(max(begin + pickup, heard), begin + pickup + self.form.section_bars)
+            if bars:
+                pairs = [(self._bars[bar], self._bars[bar - back]) for bar in bars]
+                same = sum(one == other or not (one.notes or other.notes) for one, other in pairs)
+                first, last = bars[0] + 1, bars[-1] + 1
+                found.append(Return((first, last), (first - back, last - back), same))
+        return found
 
     @property
     def bar(self) -> int:
         """The bar that is being written, from 0 in the form."""
-        return len(self._bars) - 1 - self.pickup
+        return len(self._bars) - 1 - (self.pickup or 0)
 
     @property
     def since(self) -> int:
@@ -154,8 +203,8 @@ class Following:
         source, state = self.form.source(self.bar), self._state
         if source is None or state is None:
             return None
-        bar = self._bars[source + self.pickup]
-        if state.last == "Bar" and bar.metre != state.metre:
+        bar = self._bars[source + (self.pickup or 0)]
+        if state.last == "Bar" and bar.notes and bar.metre != state.metre:
             return self._token("TimeSig", bar.metre)
         if state.last in ("Pitch", "PitchDrum"):
             same = (note for note in bar.notes if (note.position, note.voice) == (state.position, state.floor))
@@ -179,13 +228,3 @@ class Following:
 
     def _token(self, kind: str, value: int = 0) -> int:
         return int(self.tokenizer.vocabulary.slices[kind].start) + value
-
-    def guided(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Logits (vocabulary,) of a model, mixed with what the form asks for."""
-        told, guess = logits.astype(np.float64), self.guess
-        if guess is None:
-            return told
-        share = max(self.form.variation, LEAST)
-        mixed: NDArray[np.float64] = told - np.logaddexp.reduce(told) + np.log(share)
-        mixed[guess] = np.logaddexp(mixed[guess], np.log1p(-min(share, 1 - LEAST)))
-        return mixed

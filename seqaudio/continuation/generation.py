@@ -8,7 +8,7 @@ bit with ONNX Runtime's LSTM on x86-64, else but for the last digits of logits, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ SIDE_BY_SIDE = 32  # outputs; more are hardly cheaper
 
 
 class Beginning(NamedTuple):
-    """What outputs go on from: tokens heard, the grammar of what comes, the seed of the draws, and a form to follow."""
+    """What outputs go on from: tokens heard, the grammar of what comes, the seed of the draws, and the form there."""
 
     ids: NDArray[np.int64]
     grammar: ContinuationGrammar
@@ -40,6 +40,7 @@ class Generated(NamedTuple):
     ids: NDArray[np.int64]
     nats_per_token: float
     refused_silences: int
+    form: Following | None
 
 
 @dataclass
@@ -57,12 +58,19 @@ class _Output:
 
     def draw(self, wanted: NDArray[np.float32], logits: NDArray[np.float32], sampling: Sampling) -> int:
         """The next token, drawn of what is wanted; logits are those of the model itself."""
-        guided = wanted if self.form is None else self.form.guided(wanted)
-        token = sample(guided, self.grammar.mask(self.state), sampling, self.generator)
-        self.refused += self.grammar.wants_silence(self.state, logits)
+        mask, form = self.grammar.mask(self.state), self.form
+        guide = None if form is None or form.guess is None else (form.guess, form.form.variation)
+        if guide and self.grammar.refuses_silence(self.state) and self.grammar.may_be_silent(self.state, guide[0]):
+            mask[guide[0]] = True
+        else:
+            self.refused += self.grammar.wants_silence(self.state, logits)
+        token = sample(wanted, mask, sampling, self.generator, guide)
         self.nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])
         self.state = self.grammar.after(self.state, token)
-        self.form = self.form and self.form.after(token, self.state.tokens)
+        if form:
+            self.form = form.after(token, self.state.tokens)
+            if form.pickup is None and self.form.pickup:  # now it is known that the first bar is none of the form
+                self.grammar = replace(self.grammar, bars=self.grammar.bars + 1)
         self.ids.append(token)
         return token
 
@@ -73,7 +81,7 @@ class _Output:
 
     def generated(self) -> Generated:
         """The bars up to and without that bar line."""
-        return Generated(np.array(self.ids[:-1]), self.nats / len(self.ids), self.refused)
+        return Generated(np.array(self.ids[:-1]), self.nats / len(self.ids), self.refused, self.form)
 
 
 class _SideBySide:
@@ -171,7 +179,6 @@ def _begun(
         tokens = grammar.tokenizer.start()
         for token in ids.tolist():
             tokens = tokens.after(token)
-            form = form and form.after(token, tokens)
         for number in range(num_outputs):
             generator = np.random.default_rng((seed, number))
             yield _Output((i, number), grammar, ContinuationState(tokens), generator, form), logits, state

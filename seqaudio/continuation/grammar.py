@@ -70,6 +70,10 @@ class ContinuationGrammar:
         """Would a bar line now leave two silent bars in a row, or a silent last bar?"""
         return state.bars > 0 and not state.sounds and (state.bars == self.bars or not state.sounded)
 
+    def may_be_silent(self, state: ContinuationState, token: int) -> bool:
+        """Is a token the bar line of a silent bar that is not the last, which a form asks for?"""
+        return token == self._first["Bar"] and state.bars < self.bars
+
     def wants_silence(self, state: ContinuationState, logits: NDArray[np.floating]) -> bool:
         """Is such a bar line what the model finds likeliest?"""
         return self.refuses_silence(state) and int(logits.argmax()) == self._first["Bar"]

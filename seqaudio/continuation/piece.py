@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from seqaudio.continuation.form import Following
 from seqaudio.continuation.primer import Primer
 from seqaudio.music.score import Score
 from seqaudio.tokens.bars.grid import TICKS_PER_QUARTER
@@ -26,6 +27,7 @@ class Continuation:
         primer: what came before; None for a piece made from nothing.
         ids: the sampled tokens, the first of them a Bar.
         refused_silences: bar lines the model wanted most where they would have left two silent bars, or a silent end.
+        form: that it was to have, and what came of it.
         nats_per_token: mean surprise of the sampled tokens under the model, before any cut or temperature.
     """
 
@@ -35,6 +37,7 @@ class Continuation:
     ids: NDArray[np.int64]
     nats_per_token: float
     refused_silences: int = 0
+    form: Following | None = None
 
     def with_primer(self) -> Score:
         """The primer, all its tracks, with the new bars behind it in the track of its voice."""

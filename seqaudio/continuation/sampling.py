@@ -82,17 +82,36 @@ def probabilities(logits: Logits) -> Logits:
     return weights / total
 
 
+def guided(shares: Logits, token: int, share: float) -> Logits:
+    """Probabilities times a share; the token gets what is left of 1."""
+    mixed: Logits = shares * share
+    mixed[token] += 1 - share
+    return mixed
+
+
 def sample(
-    logits: NDArray[np.floating], allowed: NDArray[np.bool_], sampling: Sampling, generator: np.random.Generator
+    logits: NDArray[np.floating],
+    allowed: NDArray[np.bool_],
+    sampling: Sampling,
+    generator: np.random.Generator,
+    guide: tuple[int, float] | None = None,
 ) -> int:
-    """Draw one token; takes exactly one number from the generator, whatever the settings."""
+    """Draw one token; takes exactly one number from the generator, whatever the settings.
+
+    A guide is a token, and the share that all tokens have beside it, after temperature and cuts; it counts if the token
+    is allowed. At temperature 0 the guide is taken if it has half or more.
+    """
     drawn = generator.random()
     left = masked(logits, allowed)
+    token, share = guide if guide is not None and allowed[guide[0]] else (0, 1.0)
     if sampling.temperature == 0:
-        return int(left.argmax())
+        return token if share <= 0.5 else int(left.argmax())
     with np.errstate(over="ignore"):  # near temperature 0 all but the likeliest fall to -inf
         left = (left - left.max()) / sampling.temperature
     left = min_p(top_p(top_k(left, sampling.top_k), sampling.top_p), sampling.min_p)
-    cumulative = np.cumsum(probabilities(left))
-    token = int(np.searchsorted(cumulative, drawn * cumulative[-1], side="right"))
-    return min(token, int(np.flatnonzero(left > -np.inf)[-1]))
+    shares = probabilities(left)
+    if share < 1:
+        shares = guided(shares, token, share)
+    cumulative = np.cumsum(shares)
+    found = int(np.searchsorted(cumulative, drawn * cumulative[-1], side="right"))
+    return min(found, max(int(np.flatnonzero(left > -np.inf)[-1]), token))

@@ -191,7 +191,7 @@ def test_seconds_and_primer_bars(seqaudio, tmp_path: Path) -> None:
 
 def test_a_form_is_written_to_its_end_and_told(seqaudio, tmp_path: Path) -> None:
     """Each return, with how many of its bars are the same: as the file itself has it."""
-    asked = ("--form", "aaba", "--primer-bars", 6, "--seed", 1, "--include-primer", "-o", "f.mid")
+    asked = ("--form", "aaba", "--primer-bars", 6, "--seed", 1, "--include-primer", "-o", "f.mid", "--report", "f.html")
     lines = seqaudio("continue", PRIMER, *asked).out.splitlines()
     manifest = json.loads((tmp_path / "f.mid.json").read_text())
     assert manifest["form"] == {"letters": "AABA", "section_bars": 8, "variation": 0.1, "pickup_bars": 0}
@@ -210,10 +210,14 @@ def test_a_form_is_written_to_its_end_and_told(seqaudio, tmp_path: Path) -> None
     for first, each in zip((9, 25), returns, strict=True):
         assert f"  bars {first}-{first + 7} return to 1-8, {each['same']} of 8 the same" in lines
     assert "form AABA, 8 bars a section, variation 0.1" in lines
+    told = "Asked for: the form AABA, 8 bars a section. Bars 9-16 return to 1-8, "
+    assert told in (tmp_path / "f.html").read_text(encoding="utf-8")
     assert lines[1].startswith("  behind 6 bars of the primer: 26 bars")
     result = seqaudio("generate", "--form", "AAB", "--section-bars", 2, "--variation", 0, "--seed", 2, "--json")
     (piece,) = json.loads(result.out)["outputs"]
-    assert (piece["bars"], piece["returns"]) == (6, [{"bars": [3, 4], "of_bars": [1, 2], "same": 2}])
+    pickup = piece["form"]["pickup_bars"]
+    back = {"bars": [3 + pickup, 4 + pickup], "of_bars": [1 + pickup, 2 + pickup], "same": 2}
+    assert (piece["bars"], piece["returns"]) == (6 + pickup, [back])
 
 
 def stopped_after(count: int, problem: BaseException):
@@ -340,6 +344,7 @@ def test_plot_draws_a_picture(seqaudio, tmp_path: Path) -> None:
         ((PRIMER, "--bars", 0), 2, ("--bars",)),
         ((PRIMER, "--bars", 2, "--seconds", 3), 2, ("--bars", "--seconds")),
         ((PRIMER, "--primer-bars", 99), 2, ("99", "8")),
+        ((PRIMER, "--form", "ß"), 2, ("'ß'", "A to Z")),
         ((PRIMER, "--form", "A-A"), 2, ("'A-A'", "A to Z", "AABA")),
         ((PRIMER, "--form", "A"), 2, ("form A", "bar 8", "primer has 8")),
         ((PRIMER, "--form", "AA", "--bars", 2), 2, ("--form", "--bars")),

@@ -9,9 +9,11 @@ from seqaudio.continuation import Sampling, continue_score, continue_scores, gen
 from seqaudio.continuation.counts import CountedModel, CountingEngine
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.form import Following, Form, pickup_bars
+from seqaudio.continuation.sampling import sample
 from seqaudio.errors import OptionError
 from seqaudio.models.baselines import PPM
 from seqaudio.models.config import MemoryConfig, ModelConfig
+from seqaudio.music.score import Score
 from seqaudio.structure import similarity_matrix
 from tests.samples import FULL, MELODY, PEDALS, model_folder, tune
 
@@ -47,6 +49,22 @@ def bars_of(ids, tokenizer=MELODY):
     bar = np.searchsorted(lines, score.onset, side="right") - 1
     columns = (score.onset - lines[bar], score.pitch, score.is_drum, score.program, score.velocity)
     return [sorted(np.column_stack(columns)[bar == number].tolist()) for number in range(count)]
+
+
+def bars_of_piece(found):
+    """The same of primer and continuation, silent bars of the primer too."""
+    heard, written = bars_of(found.primer.ids), bars_of(np.concatenate([found.primer.ids, found.ids]))
+    lines = found.primer.score.bars()
+    in_front = int(np.searchsorted(lines, found.primer.voice.onset.min(), side="right")) - 1
+    behind = found.primer.bars - in_front - len(heard)
+    return [[]] * in_front + written[: len(heard)] + [[]] * behind + written[len(heard) :]
+
+
+def joined(scores):
+    columns = ("onset", "duration", "pitch", "velocity", "program", "is_drum")
+    values = {name: np.concatenate([getattr(score, name) for score in scores]) for name in columns}
+    track = np.repeat(np.arange(len(scores)), [len(score) for score in scores])
+    return scores[0].replaced(**values, track=track, track_names=("",) * len(scores))
 
 
 def follow(form, ids, tokenizer=MELODY, pickup=0):
@@ -113,7 +131,7 @@ def test_all_variation_is_the_model_alone(engines):
 
 def test_more_variation_is_more_variation(engine):
     def same(variation):
-        outputs = continue_score(engine, tune(4, seed=7), form=Form("AA", 4, variation), num_outputs=20, seed=1)
+        outputs = continue_score(engine, tune(4, seed=7), form=Form("AA", 4, variation), num_outputs=8, seed=1)
         return np.mean([(similarity_matrix(one.with_voice())[range(4, 8), range(4)] == 1).mean() for one in outputs])
 
     shares = [same(variation) for variation in (0, 0.05, 0.5, 1)]
@@ -122,19 +140,60 @@ def test_more_variation_is_more_variation(engine):
     assert shares[3] < 0.3
 
 
-def test_a_guess_gets_its_share(engine):
-    form = Form("AA", 2, variation=0.3)
-    piece = MELODY.encode(tune(4, seed=1))[:-1]
-    followed = follow(form, piece)
-    following = followed[-6]
-    logits = np.random.default_rng(0).normal(0, 3, len(MELODY.vocabulary)).astype(np.float32)
-    model = np.exp(logits.astype(float)) / np.exp(logits.astype(float)).sum()
-    expected = 0.3 * model
-    expected[following.guess] += 0.7
-    np.testing.assert_allclose(np.exp(following.guided(logits)), expected, rtol=1e-6)
-    first = followed[10]
-    assert first.guess is None
-    np.testing.assert_array_equal(first.guided(logits), logits.astype(float))
+@pytest.mark.parametrize(("variation", "sampling"), [
+    (0.3, Sampling()), (0.3, Sampling(temperature=5)), (0.1, Sampling(top_p=0.5)), (0.0, Sampling(temperature=10)),
+])  # fmt: skip
+def test_a_guess_gets_its_share_of_the_draws(variation, sampling):
+    """At every temperature and behind every cut: these are of the model's part."""
+    generator, vocabulary = np.random.default_rng(0), 12
+    logits, allowed = generator.normal(0, 2, vocabulary), generator.random(vocabulary) < 0.8
+    allowed[3] = True
+    logits[3] = logits[allowed].min() - 1  # the model would hardly take it
+    drawn = [sample(logits, allowed, sampling, generator, (3, variation)) for _ in range(4000)]
+    free = [sample(logits, allowed, sampling, generator) for _ in range(4000)]
+    expected = variation * np.bincount(free, minlength=vocabulary) / 4000
+    expected[3] += 1 - variation
+    np.testing.assert_allclose(np.bincount(drawn, minlength=vocabulary) / 4000, expected, atol=0.03)
+    allowed[3] = False
+    assert 3 not in {sample(logits, allowed, sampling, generator, (3, variation)) for _ in range(100)}
+
+
+def test_at_temperature_0_the_likelier_of_both_is_taken():
+    logits, allowed, cold = np.array([0.0, 5.0, 1.0]), np.ones(3, bool), Sampling(temperature=0)
+    taken = [sample(logits, allowed, cold, np.random.default_rng(0), (2, share)) for share in (0, 0.4, 0.6, 1)]
+    assert taken == [2, 2, 1, 1]
+
+
+def test_without_variation_no_temperature_varies(engine):
+    for sampling in (Sampling(temperature=10), Sampling(temperature=0), Sampling(top_p=0.2, temperature=2)):
+        (found,) = continue_score(engine, tune(4, seed=5), form=Form("AAB", 4, 0), sampling=sampling, seed=1)
+        bars = bars_of(np.concatenate([found.primer.ids, found.ids]))
+        assert bars[4:8] == bars[:4] != bars[8:12]
+
+
+def with_silent_bars(silent, bars=8):
+    """A tune with nothing in some of its bars."""
+    full = tune(bars, seed=6)
+    kept = ~np.isin(full.onset // 1920, silent)
+    columns = ("onset", "duration", "pitch", "velocity", "program", "is_drum", "track")
+    return full.replaced(**{name: getattr(full, name)[kept] for name in columns})
+
+
+@pytest.mark.parametrize("silent", [[0, 1], [6, 7], [0, 7], [2, 3], [0, 1, 4, 7]])
+def test_silent_bars_of_a_primer_count_and_return(engine, silent):
+    """In front of its notes, behind them and between: though tokens run from the first note to the last."""
+    score = with_silent_bars(silent)
+    drum = Score.from_notes([7 * 1920], [480], [36], is_drum=True, ticks_per_quarter=480)  # is not heard, and lasts
+    both = joined([score, drum]) if 7 in silent else score
+    for primer_bars in (8, 6):
+        (found,) = continue_score(engine, both, form=Form("AAB", 8, 0), primer_bars=primer_bars, seed=1)
+        assert found.form.pickup == 0
+        assert found.primer.bars + found.bars == 24
+        bars = bars_of_piece(found)
+        assert len(bars) == 24
+        assert bars[8:16] == bars[:8]
+        assert [not bar for bar in bars[8:14]] == [number in silent for number in range(6)]
+        assert found.form.returns(primer_bars) == [((9, 16), (1, 8), 8)]
 
 
 def test_guesses_are_the_tokens_of_a_piece_that_returns():
@@ -249,7 +308,7 @@ def test_a_pickup_stands_before_the_form(engines):
             for name in ("duration", "pitch", "velocity", "program", "is_drum", "track")
         },
     )
-    assert (pickup_bars(full), pickup_bars(late)) == (0, 1)
+    assert (pickup_bars(full), pickup_bars(late), pickup_bars(with_silent_bars([0, 1]))) == (0, 1, 0)
     form = Form("AABA", 4, variation=0)
     (found,) = continue_score(engines["plain"], late, form=form, seed=1)
     bars = bars_of(np.concatenate([found.primer.ids, found.ids]))
@@ -258,11 +317,17 @@ def test_a_pickup_stands_before_the_form(engines):
     assert bars[9:13] != bars[1:5]
 
 
-def test_a_piece_from_nothing_has_a_form(engine):
-    for found in generate_score(engine, form=Form("ABA", 2, variation=0), num_outputs=2, seed=3):
-        bars = bars_of(found.ids)
-        assert (found.bars, len(bars)) == (6, 6)
-        assert bars[4:] == bars[:2]
+def test_a_piece_from_nothing_has_a_form_behind_its_pickup(engine):
+    pickups = []
+    for found in generate_score(engine, form=Form("AAB", 2, variation=0), num_outputs=12, seed=3):
+        bars, pickup = bars_of(found.ids), found.form.pickup
+        pickups.append(pickup)
+        assert pickup == pickup_bars(found.score)
+        assert found.bars == len(bars) == len(found.score.bars()) - 1 == 6 + pickup
+        assert bars[2 + pickup : 4 + pickup] == bars[pickup : 2 + pickup]
+        assert found.form.sections == [(pickup, "A"), (2 + pickup, "A"), (4 + pickup, "B")]
+        assert found.form.returns(0) == [((3 + pickup, 4 + pickup), (1 + pickup, 2 + pickup), 2)]
+    assert 0 in pickups
 
 
 @pytest.mark.parametrize("tokenizer", [FULL, PEDALS], ids=["full", "pedals"])
@@ -282,6 +347,7 @@ def test_instruments_loudness_and_drums_return_too(tokenizer, tmp_path):
         bars = bars_of(np.concatenate([found.primer.ids, found.ids]), tokenizer)
         assert bars[8:12] == bars[:4] == bars[16:]
         assert bars[12:16] == bars[4:8] != bars[:4]
+        assert [back.same for back in found.form.returns(4)] == [4, 4, 4]
 
 
 @pytest.mark.parametrize(
