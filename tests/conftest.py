@@ -6,7 +6,6 @@ And every process hears Ctrl-C: a shell starts what is in the background deaf to
 import os
 import signal
 
-import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported
@@ -16,12 +15,3 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 settings.register_profile("seqaudio", deadline=None)  # a busy machine is no mistake
 settings.load_profile("seqaudio")
-
-LONGEST = ("tests/test_readme.py", "tests/recipes/", "tests/training/")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take minutes come first: of two processes that share files out, neither waits long for the other."""
-    items.sort(
-        key=lambda item: next((i for i, begin in enumerate(LONGEST) if item.nodeid.startswith(begin)), len(LONGEST))
-    )

@@ -382,7 +382,7 @@ def test_the_whole_recipe(recipe, page, small, book_path, tmp_path, monkeypatch)
     arguments = ["--quick", "--seeds", "1", "--text", str(book_path), "--out", str(tmp_path / "out")]
     asked = [*arguments, "--report", str(tmp_path / "page.html")]
     result = CliRunner().invoke(recipe.main, asked, catch_exceptions=False)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     said = (tmp_path / "out" / "beyond_music.md").read_text(encoding="utf-8")
     assert said.strip() in result.output
     log = page.read_log(tmp_path / "out" / "beyond_music.json")
