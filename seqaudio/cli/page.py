@@ -55,20 +55,21 @@ def continuation_page(
     made.pop("output")
     return Page(
         title=_title(request, extra),
-        summary=[_summary(pieces, len(shown)), *_of_form(facts[0]), *_sentence(remarks)],
+        summary=[_summary(pieces, len(shown)), *_of_form(facts), *_sentence(remarks)],
         panels=panels,
         settings=made | extra,
         command=command,
     )
 
 
-def _of_form(facts: dict[str, Any]) -> list[str]:
+def _of_form(facts: Sequence[dict[str, Any]]) -> list[str]:
     """What form was asked for, what came of it in the first piece, and how to read the measures beside it."""
-    if "form" not in facts:
+    if "form" not in facts[0]:
         return []
-    came = "; ".join(return_in_words(found) for found in facts["returns"])
-    form = f"Asked for: the form {facts['form']['letters']}, {facts['form']['section_bars']} bars a section."
-    return [f"{form} {came[:1].upper()}{came[1:]}. So the piece repeats as much as it was told to." if came else form]
+    form, came = facts[0]["form"], "; ".join(return_in_words(found) for found in facts[0]["returns"])
+    asked = f"Asked for: the form {form['letters']}, {form['section_bars']} bars a section."
+    which = "In the first piece " if len(facts) > 1 else "Here "
+    return [f"{asked} {which}{came}. So much returns because it was asked to." if came else asked]
 
 
 def _title(request: Request, extra: dict[str, Any]) -> str:

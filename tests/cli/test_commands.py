@@ -14,6 +14,7 @@ from seqaudio.cli.main import COMMANDS, run
 from seqaudio.continuation.continue_score import continuations
 from seqaudio.errors import BadFileError
 from seqaudio.files import read_midi, write_midi
+from seqaudio.files.atomic import write_bytes
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import ModelConfig
 from seqaudio.music import Score
@@ -210,7 +211,7 @@ def test_a_form_is_written_to_its_end_and_told(seqaudio, tmp_path: Path) -> None
     for first, each in zip((9, 25), returns, strict=True):
         assert f"  bars {first}-{first + 7} return to 1-8, {each['same']} of 8 the same" in lines
     assert "form AABA, 8 bars a section, variation 0.1" in lines
-    told = "Asked for: the form AABA, 8 bars a section. Bars 9-16 return to 1-8, "
+    told = "Asked for: the form AABA, 8 bars a section. Here bars 9-16 return to 1-8, "
     assert told in (tmp_path / "f.html").read_text(encoding="utf-8")
     assert lines[1].startswith("  behind 6 bars of the primer: 26 bars")
     result = seqaudio("generate", "--form", "AAB", "--section-bars", 2, "--variation", 0, "--seed", 2, "--json")
@@ -249,15 +250,20 @@ def test_outputs_are_written_one_by_one_and_stay(seqaudio, tmp_path: Path, monke
 
 
 def test_a_full_disk_says_what_is_written(seqaudio, tmp_path: Path, monkeypatch) -> None:
-    full = BadFileError("out/c.mid: cannot be written: No space left on device")
-    monkeypatch.setattr(sys.modules[continuations.__module__], "continuations", stopped_after(1, full))
-    fails(
-        seqaudio("continue", PRIMER, "--bars", 2, "--num-outputs", 3, "-o", "out/"),
-        1,
-        "No space left",
-        "; 1 of 3 outputs",
-    )
-    assert len(list((tmp_path / "out").glob("*.mid"))) == 1
+    """Whole outputs stay, each with its manifest, and are counted; nothing of the next one is there."""
+    written: list[Path] = []
+
+    def onto_a_small_disk(path: Path, data: bytes) -> None:
+        if len(written) == 4:  # two pieces and their manifests
+            raise BadFileError(f"{path}: cannot be written: No space left on device")
+        write_bytes(path, data)
+        written.append(path)
+
+    monkeypatch.setattr("seqaudio.cli.writing.write_bytes", onto_a_small_disk)
+    result = seqaudio("continue", PRIMER, "--bars", 2, "--num-outputs", 3, "-o", "out/")
+    fails(result, 1, "No space left", "; 2 of 3 outputs are written")
+    assert sorted((tmp_path / "out").iterdir()) == sorted(tmp_path / path for path in written)
+    assert len({path.name.removesuffix(".json") for path in written}) == 2
 
 
 def test_what_cannot_be_written_is_told_before_any_work(seqaudio, tmp_path: Path, monkeypatch) -> None:
