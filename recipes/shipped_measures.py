@@ -36,6 +36,7 @@ from seqaudio.models.checkpoint import WEIGHTS
 from seqaudio.music.score import Score
 from seqaudio.report.retention import RealPieces, real_pieces
 from seqaudio.structure import similarity_error
+from seqaudio.training.material import TokenMaterial
 
 Record = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -134,6 +135,12 @@ class Measures:
         scores = [self.corpus.tokenizer.decode(piece) for piece in self._test]
         found = [real_pieces(scores, primer, bars, self.model.pieces) for primer, bars in self.model.lengths]
         return [pieces for pieces in found if pieces is not None]
+
+    def familiar(self, folder: Path) -> Record:
+        """What a training notes of the music that is familiar to its model, of weights that lie in a folder."""
+        checkpoint, material = self._engine(folder).checkpoint, TokenMaterial(self.corpus)
+        found = material.familiar(checkpoint.build(), material.split("valid"), checkpoint.memory())
+        return {**found, "between": material.facts()["between"]}
 
     def _engine(self, folder: Path) -> Engine:
         engine = load_engine(folder)

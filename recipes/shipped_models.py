@@ -26,12 +26,14 @@ class Plain:
         run: the folder of its training, inside ``runs``.
         config: the name of its config.
         changes: of the config.
+        shipped: the name it is shipped by, if it is.
     """
 
     row: str
     run: str
     config: str
     changes: tuple[str, ...] = ()
+    shipped: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ def on_sixteenths(score: Score) -> Score:
 FOLK = Shipped(
     name="folk",
     title="folk melodies by an LSTM with a memory of the tune",
-    plain=(Plain("plain LSTM", "folk_lstm", "folk_lstm"), Plain("plain RNN", "folk_rnn", "folk_rnn")),
+    plain=(
+        Plain("plain LSTM", "folk_lstm", "folk_lstm"),
+        Plain("plain RNN", "folk_rnn", "folk_rnn", shipped="folk-rnn"),
+    ),
     bars=24,
     order=6,
     lengths=((4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20), (8, 24), (8, 32), (16, 24), (16, 32)),

@@ -75,12 +75,13 @@ def main(
     if not evaluate:
         log = {"rows": {}, "choice": measures.choice(Path(runs) / name)}
         pack(Path(runs) / name, folder, measures.chosen(log["choice"]))
-    elif choose:
-        log["choice"] = measures.choice(folder)
-        shipped = Checkpoint.load(folder)
-        facts = {**shipped.facts, "sampling": measures.chosen(log["choice"])}
-        replace(shipped, facts=facts).save(folder / WEIGHTS, np.float16)
-        write_graph(folder)  # it belongs to a file of weights, not to their values
+    else:
+        if choose:
+            log["choice"] = measures.choice(folder)
+            note(folder, {"sampling": measures.chosen(log["choice"])})
+        for shipped in (folder, *(Path(out) / plain.shipped for plain in model.plain if plain.shipped)):
+            if (shipped / WEIGHTS).is_file():
+                note(shipped, measures.familiar(shipped))
     log = measures.measured(log, folder, Path(runs), continuations=not nats_only)
     write_bytes(log_path, (json.dumps(log, separators=(",", ":"), allow_nan=False) + "\n").encode())
     checkpoint = Checkpoint.load(folder)
@@ -134,6 +135,15 @@ def pack(run: Path, folder: Path, sampling: dict[str, float]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     replace(best, facts=facts).save(folder / WEIGHTS, np.float16)
     write_graph(folder)
+
+
+def note(folder: Path, facts: dict[str, Any]) -> None:
+    """Tell a shipped model something about itself."""
+    shipped = Checkpoint.load(folder)
+    if facts.items() <= shipped.facts.items():
+        return
+    replace(shipped, facts={**shipped.facts, **facts}).save(folder / WEIGHTS, np.float16)
+    write_graph(folder)  # it belongs to a file of weights, not to their values
 
 
 def machine() -> str:

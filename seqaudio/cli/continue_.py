@@ -5,16 +5,25 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seqaudio.cli.options import limit_option, writing_options
 
+if TYPE_CHECKING:
+    from seqaudio.continuation.familiar import Familiarity
+    from seqaudio.continuation.primer import Primer
+
 
 @click.command("continue")
 @click.argument("primer", required=False, type=click.Path(path_type=Path))
 @click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="Only the first K bars of the primer.")
+@click.option(
+    "--straight/--no-straight",
+    default=None,
+    help="Hear all notes on sixteenths and triplets.  [default: if they were played and the model knows scores alone]",
+)
 @click.option("--include-primer/--no-include-primer", default=False, help="Put the primer in front.  [default: no]")
 @click.option(
     "--decoder",
@@ -31,8 +40,9 @@ def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | 
     The whole PRIMER is heard, up to its last bar line, or its first K bars; of very many, the last 256. Drums, single
     lines and pieces in several voices are each continued by the model made for them, unless --model names one; which
     and why is printed. Tempo, metre, instruments and loudness are the primer's. Where a model knows single lines only,
-    the melody is found and the choice is printed. The new bars are written to PRIMER-continued.mid in the current
-    folder unless -o says otherwise, with a manifest beside them.
+    the melody is found and the choice is printed; where it knows scores only, what was played is heard straight. It is
+    told if the primer is unlike all that the model learnt. The new bars are written to PRIMER-continued.mid in the
+    current folder unless -o says otherwise, with a manifest beside them.
 
     A recording (WAV, FLAC, OGG, MP3) is continued by 10 seconds of its own sound: its stretches, from beat to beat,
     become codes, and counts of these, learnt from the recording alone, say which stretch comes next. Rate, channels and
@@ -61,6 +71,7 @@ def continue_file(
     *,
     started: float,
     primer_bars: int | None = None,
+    straight: bool | None = None,
     include_primer: bool = False,
     decoder: str | None = None,
     limits: tuple[str, ...] = (),
@@ -71,6 +82,7 @@ def continue_file(
     from seqaudio.cli import asking, writing
     from seqaudio.cli.primers import melody_codes, naming, read_primer, the_model
     from seqaudio.continuation.continue_score import continuations
+    from seqaudio.continuation.familiar import familiarity
     from seqaudio.continuation.primer import make_primer
     from seqaudio.errors import OptionError
     from seqaudio.files.limits import Limits
@@ -85,19 +97,14 @@ def continue_file(
         choice = the_model(options["model"], score, primer_bars)
     request = asking.make_request(started, options | {"model": choice.model})
     with naming(primer):
-        heard = make_primer(score, request.engine.checkpoint, primer_bars)
+        heard = make_primer(score, request.engine.checkpoint, primer_bars, straight=straight)
+    familiar = familiarity(request.engine, heard)
     bars = None if form else asking.bars_asked(options, heard.score, heard.end)
     paths = asking.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
     whole = (primer.name, score) if primer and primer_bars else None
     real = writing.real_music(request, options, budgets, whole)
-    sha = hashlib.sha256(primer.read_bytes()).hexdigest() if primer else None
-    extra = {
-        "primer": str(primer or melody),
-        "primer_sha256": sha,
-        "primer_bars": heard.bars,
-        "include_primer": include_primer,
-        "chosen_for": choice.why,
-    }
+    extra = _of_primer(primer or melody, heard, familiar)
+    extra |= {"include_primer": include_primer, "chosen_for": choice.why}
     found = continuations(
         request.engine,
         [(heard, request.seed)],
@@ -108,6 +115,23 @@ def continue_file(
     )
     pieces, facts = writing.write_outputs(request, found, paths, include_primer=include_primer, extra=extra)
     writing.draw(pieces[0], options["plot"])
-    remarks = [*choice.remarks(), *remarks, *heard.remarks, *writing.alike(pieces), *(real.remarks if real else ())]
+    remarks = [
+        *choice.remarks(),
+        *remarks,
+        *heard.remarks,
+        *familiar.remarks(),
+        *writing.alike(pieces),
+        *(real.remarks if real else ()),
+    ]
     writing.report(request, facts, remarks, extra, options["report"], as_json=as_json)
     writing.write_report(request, pieces, facts, remarks, extra, real, options)
+
+
+def _of_primer(primer: Path | str | None, heard: Primer, familiar: Familiarity) -> dict[str, Any]:
+    """Which it was, how much of it was heard, and what that cost the model, for manifests."""
+    return {
+        "primer": str(primer),
+        "primer_sha256": hashlib.sha256(primer.read_bytes()).hexdigest() if isinstance(primer, Path) else None,
+        "primer_bars": heard.bars,
+        "primer_nats_per_note": round(familiar.nats_per_note, 4),
+    }

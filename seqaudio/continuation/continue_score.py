@@ -38,6 +38,7 @@ def continue_score(
     *,
     bars: int | None = None,
     primer_bars: int | None = None,
+    straight: bool | None = None,
     num_outputs: int = 1,
     seed: int = 0,
     sampling: Sampling | None = None,
@@ -50,6 +51,8 @@ def continue_score(
         score: the piece.
         bars: how many to write, 16 where there is no form.
         primer_bars: hear only the first so many bars; None hears all, up to the last full bar.
+        straight: hear all notes on sixteenths and triplets; None: if they were played and the model knows scores
+            alone, see :func:`make_primer`.
         num_outputs: how many different continuations.
         seed: of the sampling; the same seed gives the same notes.
         sampling: temperatures and cuts; None: the temperatures of the model, see :attr:`Checkpoint.sampling`.
@@ -60,7 +63,7 @@ def continue_score(
         OptionError: ``bars``, ``primer_bars``, ``num_outputs`` or ``seed`` is out of range, or the primer is as long as
             the form.
     """
-    primer = make_primer(score, engine.checkpoint, primer_bars)
+    primer = make_primer(score, engine.checkpoint, primer_bars, straight=straight)
     return continue_primer(engine, primer, bars=bars, num_outputs=num_outputs, seed=seed, sampling=sampling, form=form)
 
 
@@ -87,6 +90,7 @@ def continue_scores(
     seeds: Sequence[int] | None = None,
     bars: int | None = None,
     primer_bars: int | None = None,
+    straight: bool | None = None,
     num_outputs: int = 1,
     sampling: Sampling | None = None,
     form: Form | None = None,
@@ -99,7 +103,7 @@ def continue_scores(
     seeds = range(len(scores)) if seeds is None else seeds
     if len(seeds) != len(scores):
         raise OptionError(f"{len(seeds)} seeds for {len(scores)} pieces; give one for each, or none")
-    primers = [make_primer(score, engine.checkpoint, primer_bars) for score in scores]
+    primers = [make_primer(score, engine.checkpoint, primer_bars, straight=straight) for score in scores]
     asked = list(zip(primers, seeds, strict=True))
     found = continuations(engine, asked, bars=bars, num_outputs=num_outputs, sampling=sampling, form=form)
     return _in_order(found, len(scores))

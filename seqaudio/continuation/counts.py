@@ -33,6 +33,16 @@ class CountedModel:
         return None
 
     @property
+    def beginnings(self) -> None:
+        """Unknown."""
+        return None
+
+    @property
+    def between(self) -> None:
+        """Unknown."""
+        return None
+
+    @property
     def sampling(self) -> dict[str, float]:
         """As it counts."""
         return {"temperature": 1.0, "gate_temperature": 1.0}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files.atomic import shown
+from seqaudio.models.beginnings import Beginnings
 from seqaudio.models.cells import state_shapes
 from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256, weights_path
 from seqaudio.models.config import why_no_graph
@@ -48,6 +49,16 @@ class TokenModel(Protocol):
     @property
     def programs(self) -> frozenset[int] | None:
         """The instruments that it has met, drums as -1; None where that is not known."""
+        ...
+
+    @property
+    def beginnings(self) -> Beginnings | None:
+        """What beginnings of pieces that it had not met cost it, where that is known."""
+        ...
+
+    @property
+    def between(self) -> float | None:
+        """The share of positions in what it learnt from that are no sixteenths or triplets, where that is known."""
         ...
 
     @property

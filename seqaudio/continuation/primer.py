@@ -1,8 +1,9 @@
 """What does a model get to hear of a piece, and how does its answer get back into the piece?
 
-The primer is cut at a bar line, reduced to what the model can read (its melody, for a single-line model), stripped of
-silence in front, and moved into the model's pitch range. What was taken away is remembered, so that the continuation
-comes back in the primer's register, tempo, metre, instrument and loudness.
+The primer is cut at a bar line, put straight if it was played and the model knows scores alone, reduced to what the
+model can read (its melody, for a single-line model), stripped of silence in front, and moved into the model's pitch
+range. What was taken away is remembered, so that the continuation comes back in the primer's register, tempo, metre,
+instrument and loudness.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from seqaudio.continuation.engines import TokenModel
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.music.melody import find_melody, without_symbols
 from seqaudio.music.metre import with_gathered_beats
-from seqaudio.music.score import Score
+from seqaudio.music.score import IntArray, Score
 from seqaudio.music.steps import nearest_steps
+from seqaudio.music.straight import share_between, straightened
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 from seqaudio.tokens.tokenizer import DRUMS
 
 Reads = Literal["line", "parts", "instruments"]
+PLAYED = 0.1  # how much more of a primer than of what a model knows is neither sixteenths nor triplets
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 
 
@@ -80,8 +83,17 @@ def what_it_reads(checkpoint: TokenModel) -> Reads:
     return "line" if checkpoint.of_melodies else "parts"
 
 
-def make_primer(score: Score, checkpoint: TokenModel, bars: int | None = None) -> Primer:
+def make_primer(
+    score: Score, checkpoint: TokenModel, bars: int | None = None, *, straight: bool | None = None
+) -> Primer:
     """Cut a piece after so many bars (None: behind its last full bar) and make it readable for a model.
+
+    Args:
+        score: the piece.
+        checkpoint: what will hear it.
+        bars: of the piece, from its beginning.
+        straight: whether all notes are heard on sixteenths and triplets; None: where people played them between, and
+            the model is known to have learnt from notes that are not.
 
     Raises:
         NoNotesError: nothing is left that the model could continue.
@@ -104,14 +116,12 @@ def make_primer(score: Score, checkpoint: TokenModel, bars: int | None = None) -
     if not len(cut):
         first = int(np.searchsorted(lines, gathered.onset.min(), side="right"))
         raise NoNotesError(f"bars 1 to {count} are silent; the music starts in bar {first}")
-    tpq = cut.ticks_per_quarter
-    cut_step = nearest_steps(lines[count], tpq, STEPS_PER_QUARTER)
-    before_cut = nearest_steps(cut.onset, tpq, STEPS_PER_QUARTER) < cut_step
-    recent = cut.onset >= lines[max(0, count - HEARD_BARS)]
-    heard = cut.notes(before_cut & recent)  # a note a hair before the cut belongs behind it
+    written, told = _as_written(cut, end, checkpoint, straight)
+    remarks += told
+    heard = _last_bars(written, lines[: count + 1])
     if not len(heard):
         raise NoNotesError(f"the last {min(count, HEARD_BARS)} bars are silent; choose others with --primer-bars")
-    if not recent.all():
+    if written.onset.min() < lines[max(0, count - HEARD_BARS)]:
         remarks.append(f"of {count} bars the last {HEARD_BARS} are heard")
     lasting = _without_a_short_last_bar(heard, lines[: count + 1])
     readable = make_readable(lasting, checkpoint)
@@ -120,12 +130,30 @@ def make_primer(score: Score, checkpoint: TokenModel, bars: int | None = None) -
     if lasting is not heard:
         short = "{}/{}".format(*heard.metre_map()[-1, 1:].tolist())
         remarks.append("the last bar, {}, is taken for a short one of {}/{}".format(short, *metre))
-    written = nearest_metre(*metre)
-    if metre != written:
-        remarks.append("metre {}/{} continued in {}/{}".format(*metre, *written))
+    going_on = nearest_metre(*metre)
+    if metre != going_on:
+        remarks.append("metre {}/{} continued in {}/{}".format(*metre, *going_on))
     tokenizer = bars_tokenizer(checkpoint)
-    ids = _ending_in(written, tokenizer, tokenizer.encode(readable.score)[:-1])
+    ids = _ending_in(going_on, tokenizer, tokenizer.encode(readable.score)[:-1])
     return Primer(cut, end, count, readable.voice, ids, readable.semitones, tuple(remarks), what_it_reads(checkpoint))
+
+
+def _as_written(cut: Score, end: int, checkpoint: TokenModel, straight: bool | None) -> tuple[Score, tuple[str, ...]]:
+    """A primer that ends at a tick as a score would have it, if that is wanted, or None and due; what to say of it."""
+    between, known = share_between(cut), checkpoint.between
+    if straight is None:
+        straight = known is not None and between > known + PLAYED
+    if not straight:
+        return cut, ()
+    told = f"played: {between:.0%} of its onsets lie between sixteenths and triplets, and are heard on them"
+    return _cut(straightened(cut), end), (told,) if between else ()
+
+
+def _last_bars(score: Score, lines: IntArray) -> Score:
+    """The notes of the last bars that a model hears; one a hair before the last bar line belongs behind it."""
+    tpq = score.ticks_per_quarter
+    before_cut = nearest_steps(score.onset, tpq, STEPS_PER_QUARTER) < nearest_steps(lines[-1], tpq, STEPS_PER_QUARTER)
+    return score.notes(before_cut & (score.onset >= lines[max(0, len(lines) - 1 - HEARD_BARS)]))
 
 
 def _without_a_short_last_bar(score: Score, lines: NDArray[np.int64]) -> Score:

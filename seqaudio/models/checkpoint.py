@@ -21,6 +21,7 @@ from safetensors.numpy import load, save
 from seqaudio.errors import BadFileError, CheckpointError, OptionError
 from seqaudio.files.atomic import read_bytes, shown, write_bytes
 from seqaudio.files.limits import Limits
+from seqaudio.models.beginnings import Beginnings
 from seqaudio.models.config import ModelConfig, make_memory
 from seqaudio.tokens import Tokenizer, tokenizer_from_json
 
@@ -115,6 +116,18 @@ class Checkpoint:
         return None if met is None else frozenset(met)
 
     @property
+    def beginnings(self) -> Beginnings | None:
+        """What beginnings of pieces that it had not met cost it; None where nobody noted it."""
+        noted = self.facts.get("beginnings")
+        return None if noted is None else Beginnings(int(noted["pieces"]), float(noted["median"]), float(noted["most"]))
+
+    @property
+    def between(self) -> float | None:
+        """The share of positions in its training pieces that are no sixteenths or triplets; None where not noted."""
+        noted = self.facts.get("between")
+        return None if noted is None else float(noted)
+
+    @property
     def sampling(self) -> dict[str, float]:
         """The temperatures to sample with unless others are asked for, by name; 1 where the model says none."""
         own = self.facts.get("sampling", {})
@@ -164,7 +177,7 @@ class Checkpoint:
             tokenizer, frames, facts = header["tokenizer"], header.get("frames"), dict(header["facts"])
             if not all(-1 <= program <= 127 for program in facts.get("programs") or ()):
                 raise CheckpointError(f"programs {facts['programs']}: -1 to 127; copy it anew")
-            return cls(
+            found = cls(
                 ModelConfig.model_validate(header["model"]),
                 None if tokenizer is None else tokenizer_from_json(json.dumps(tokenizer)),
                 weights,
@@ -172,6 +185,8 @@ class Checkpoint:
                 facts,
                 None if frames is None else FrameFacts(**{name: int(value) for name, value in dict(frames).items()}),
             )
+            _ = found.beginnings, found.between  # noted as numbers, or not at all
+            return found
         except BadFileError as problem:
             raise CheckpointError(str(problem)) from None
         except CheckpointError as problem:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ from seqaudio.models.heads import distinct_frames
 from seqaudio.models.match_memory import Memory
 from seqaudio.models.sequence_model import SequenceModel
 from seqaudio.music.frames import Frames
+from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
+from seqaudio.training.familiar import beginnings, share_between
 from seqaudio.training.transposition import FrameTransposition, TokenTransposition
 
 Range = tuple[int, int]
@@ -58,8 +60,21 @@ class TokenMaterial:
         return make_memory(config, self.corpus.tokenizer.vocabulary)
 
     def facts(self) -> dict[str, Any]:
-        """Where the pieces are from, and the instruments of the training pieces, drums as -1."""
-        return {"sources": self.corpus.manifest["sources"], "programs": self._programs}
+        """Where the pieces are from, the instruments of the training pieces, drums as -1, and how straight they are."""
+        return {"sources": self.corpus.manifest["sources"], "programs": self._programs, **self._straight}
+
+    def familiar(self, model: SequenceModel, pieces: Sequence[Piece], memory: Memory | None) -> dict[str, Any]:
+        """How a model fares with the beginnings of pieces that it has not met, where they have bars."""
+        tokenizer = self.corpus.tokenizer
+        found = beginnings(model, tokenizer, pieces, memory) if isinstance(tokenizer, BarsTokenizer) else None
+        return {} if found is None else {"beginnings": asdict(found)}
+
+    @cached_property
+    def _straight(self) -> dict[str, float]:
+        tokenizer = self.corpus.tokenizer
+        if not isinstance(tokenizer, BarsTokenizer):
+            return {}
+        return {"between": round(share_between(tokenizer, self.corpus.split("train")), 4)}
 
     @cached_property
     def _programs(self) -> list[int]:
@@ -111,6 +126,10 @@ class FrameMaterial:
     def facts(self) -> dict[str, Any]:
         """Where the pieces are from."""
         return {"sources": [self.corpus.name]}
+
+    def familiar(self, model: SequenceModel, pieces: Sequence[Piece], memory: Memory | None) -> dict[str, Any]:
+        """Nothing: frames have no bars."""
+        return {}
 
     def settings(self) -> dict[str, Any]:
         """Nothing: a set of rolls is as it is."""

@@ -219,6 +219,7 @@ class Run:
             f"valid_nats_per_{material.unit}": progress.best_nats,
             "experiment": self._experiment_as_run(),
             **material.facts(),
+            **material.familiar(self._trainer.model, self._trainer.valid, self._trainer.memory),
         }
         if self._origin is not None:
             facts |= {"init": self._origin.name, "init_sha256": self._origin.sha256}

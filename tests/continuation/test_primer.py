@@ -39,6 +39,11 @@ def pitches_of(ids, tokenizer):
     return [int(token) - slices.start for token in ids if slices.start <= token < slices.stop]
 
 
+def positions_of(ids):
+    slices = MELODY.vocabulary.slices["Position"]  # the same ids with programs
+    return [int(token) - slices.start for token in ids if slices.start <= token < slices.stop]
+
+
 class TestCut:
     @pytest.mark.parametrize("count", [1, 2, 3, 4])
     def test_after_so_many_bars(self, checkpoint, count):
@@ -270,3 +275,52 @@ class TestOddMetres:
     @pytest.mark.parametrize("metre", [(3, 4), (6, 8), (5, 4), (7, 8), (2, 2), (12, 8)])
     def test_other_metres_need_no_word(self, checkpoint, metre):
         assert make_primer(tune(3, metre), checkpoint).remarks == ("melody: the only track",)
+
+
+class TestStraight:
+    @pytest.fixture
+    def played(self):
+        """A tune a hair off the grid."""
+        written = tune(4)
+        late = np.resize([0, 35, 20, -30, 30], len(written))
+        return written.replaced(onset=np.maximum(written.onset + late, 0), duration=written.duration * 9 // 10)
+
+    @pytest.fixture(params=["line", "instruments"])
+    def of_scores(self, request, checkpoint, full):
+        """Models of two kinds that have learnt from what is straight."""
+        asked = {"line": checkpoint, "instruments": full}[request.param]
+        return replace(asked, facts={**asked.facts, "between": 0.002})
+
+    def test_what_was_played_is_heard_as_it_would_be_written(self, of_scores, played):
+        primer = make_primer(played, of_scores)
+        written = make_primer(tune(4), of_scores).voice
+        assert np.array_equal(primer.voice.onset, written.onset)
+        assert np.array_equal(primer.voice.pitch, written.pitch)
+        assert np.abs(primer.voice.duration - written.duration).max() <= 120
+        assert "played: " in " ".join(primer.remarks)
+        assert primer.score == played  # and goes in front as it was played
+
+    def test_only_where_the_model_knows_nothing_else(self, checkpoint, played):
+        player = replace(checkpoint, facts={"between": 0.8})
+        as_played, of_unknown = make_primer(played, player), make_primer(played, checkpoint)
+        assert np.array_equal(as_played.ids, of_unknown.ids)
+        assert positions_of(as_played.ids) == positions_of(MELODY.encode(played))
+        assert "played" not in " ".join(as_played.remarks + of_unknown.remarks)
+
+    def test_it_can_be_asked_for_and_refused(self, checkpoint, of_scores, played):
+        asked = make_primer(played, checkpoint, straight=True)
+        assert np.array_equal(asked.voice.onset, tune(4).onset)
+        refused = make_primer(played, of_scores, straight=False)
+        assert positions_of(refused.ids) == positions_of(MELODY.encode(played)) != positions_of(asked.ids)
+
+    def test_what_is_straight_stays_and_nothing_is_said(self, of_scores):
+        first, *others = (make_primer(tune(4), of_scores, straight=asked) for asked in (False, None, True))
+        for other in others:
+            assert np.array_equal(other.ids, first.ids)
+            assert other.remarks == first.remarks
+
+    def test_a_note_put_on_the_cut_belongs_behind_it(self, checkpoint):
+        score = Score.from_notes([10, 500, 1870], [470, 1300, 900], [60, 62, 64])
+        primer = make_primer(score, checkpoint, 1, straight=True)
+        assert primer.voice.onset.tolist() == [0, 480]
+        assert (primer.voice.onset + primer.voice.duration).max() <= BAR

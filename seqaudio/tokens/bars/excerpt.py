@@ -48,6 +48,12 @@ def bars_of_tokens(tokenizer: BarsTokenizer, ids: Ids) -> Ids:
     return bars
 
 
+def beginning(tokenizer: BarsTokenizer, ids: Ids, bars: int) -> Ids:
+    """The tokens of a piece up to the end of its first so many bars, without EOS."""
+    inside: Ids = ids[(bars_of_tokens(tokenizer, ids) < bars) & (ids != tokenizer.vocabulary.id("EOS_None"))]
+    return inside
+
+
 def bars_of(tokenizer: BarsTokenizer, ids: Ids) -> list[Bar]:
     """A piece (tokens,) in its bars."""
     vocabulary = tokenizer.vocabulary

@@ -1,0 +1,60 @@
+"""Do notes begin where scores put them, on sixteenths and triplets, or between, as people play them? And put there.
+
+Conventions: positions are counted from bar lines, in twelfths of a quarter, the nearest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqaudio.music.score import IntArray, Score
+from seqaudio.music.steps import nearest_steps
+
+TWELFTHS = 12
+IS_BETWEEN = ~np.isin(np.arange(TWELFTHS), (0, 3, 4, 6, 8, 9))
+"""Which twelfths of a quarter are neither a sixteenth nor a triplet, (12,)."""
+
+
+def share_between(score: Score) -> float:
+    """The share of the times at which notes begin that are neither sixteenths nor triplets; 0 without notes."""
+    onsets, _ = _from_bar_lines(score, np.unique(score.onset))
+    places = np.unique(nearest_steps(onsets, score.ticks_per_quarter, TWELFTHS))
+    return float(IS_BETWEEN[places % TWELFTHS].mean()) if len(places) else 0.0
+
+
+def straightened(score: Score) -> Score:
+    """The score with every note begun and ended on a sixteenth or a triplet.
+
+    In each quarter all notes begin on sixteenths, or, where those lie nearer to what was played, on triplets; a note
+    ends on the grid of the quarter that it begins in and lasts a step at least. Quarters are counted from bar lines.
+    """
+    tpq = score.ticks_per_quarter
+    inside, line = _from_bar_lines(score, score.onset)
+    _, quarter = np.unique(np.column_stack([line, inside // tpq]), axis=0, return_inverse=True)
+    quarter = quarter.reshape(-1)
+    misses = [np.bincount(quarter, weights=_miss(inside, tpq, steps)) for steps in (4, 3)]
+    steps = np.where(misses[1] < misses[0], 3, 4)[quarter]
+    onset = line + _nearest(inside, tpq, steps)
+    end = np.maximum(
+        line + _nearest(inside + score.duration, tpq, steps), line + _nearest(inside, tpq, steps, further=1)
+    )
+    return score.replaced(onset=onset, duration=end - onset)
+
+
+def _from_bar_lines(score: Score, ticks: IntArray) -> tuple[IntArray, IntArray]:
+    """Times counted from the bar lines before them, and these bar lines."""
+    lines = score.bars()
+    before = lines[np.maximum(np.searchsorted(lines, ticks, side="right") - 1, 0)]
+    return ticks - before, before
+
+
+def _nearest(ticks: IntArray, tpq: int, steps: IntArray | int, further: int = 0) -> IntArray:
+    """The ticks of the nearest step of a quarter, or of one so much further."""
+    step = (2 * steps * ticks + tpq) // (2 * tpq) + further
+    return (2 * step * tpq + steps) // (2 * steps)
+
+
+def _miss(ticks: IntArray, tpq: int, steps: int) -> NDArray[np.float64]:
+    """How far times are from the nearest step, in quarters, squared."""
+    return ((ticks - _nearest(ticks, tpq, steps)) / tpq) ** 2

@@ -1,0 +1,73 @@
+"""Laws of straight notes: what is straight stays, what was played goes to the nearest grid, and it is done once."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from seqaudio.music import Score
+from seqaudio.music.straight import share_between, straightened
+from tests.contracts.any_scores import scores
+from tests.samples import tune
+
+TPQ = 480
+
+
+def quarters(score: Score) -> list[float]:
+    return np.round(score.onset / score.ticks_per_quarter, 3).tolist()
+
+
+def bars(starts: list[float], lasting: float = 0.25, tpq: int = TPQ, **facts: object) -> Score:
+    """Notes that begin so many quarters behind the first."""
+    onset = np.rint(np.array(starts) * tpq).astype(int)
+    return Score.from_notes(onset, round(lasting * tpq), 60 + np.arange(len(onset)), ticks_per_quarter=tpq, **facts)
+
+
+@pytest.mark.parametrize("tpq", [12, 96, 480, 1001])
+@pytest.mark.parametrize(
+    "starts",
+    [[0, 0.25, 0.5, 0.75, 1, 1.5], [0, 1 / 3, 2 / 3, 1, 4 / 3, 2], [0, 0.5, 1, 4 / 3, 5 / 3, 2.25, 3.75]],
+    ids=["sixteenths", "triplets", "both"],
+)
+def test_what_is_straight_stays(starts: list[float], tpq: int) -> None:
+    score = bars(starts, tpq=tpq)
+    assert share_between(score) == 0
+    moved = straightened(score)
+    assert np.abs(moved.onset - score.onset).max() <= tpq / 1000
+    assert moved.replaced(onset=score.onset, duration=score.duration) == score
+
+
+def test_what_was_played_goes_to_the_nearest_grid_of_its_quarter() -> None:
+    played = bars([0.02, 0.54, 0.97, 1.36, 1.69, 2.21, 2.93])
+    assert share_between(played) == pytest.approx(1 / 7)  # of the nearest twelfths only the last is between
+    assert quarters(straightened(played)) == [0, 0.5, 1, 1.333, 1.667, 2.25, 3]
+
+
+@pytest.mark.parametrize("late", [-0.04, 0.04])
+def test_a_line_played_late_or_early_is_the_line(late: float) -> None:
+    rng = np.random.default_rng(0)
+    written = tune(8)
+    moved = np.maximum(written.onset + np.rint(TPQ * (late + rng.normal(0, 0.02, len(written)))).astype(int), 0)
+    played = written.replaced(onset=np.sort(moved), duration=np.rint(written.duration * 0.93).astype(int))
+    straight = straightened(played)
+    assert (straight.onset == written.onset).mean() > 0.98
+    assert (straight.duration == written.duration).mean() > 0.9
+
+
+def test_positions_count_from_bar_lines() -> None:
+    """Of 7/16 every second bar line lies on half a sixteenth of the quarters counted from the beginning."""
+    score = bars([0, 0.25, 1.75, 2.0, 3.5], time_signatures=[(0, 7, 16)])
+    assert straightened(score) == score
+    thirds = bars([1.75 + 1 / 3, 1.75 + 2 / 3], time_signatures=[(0, 7, 16)])
+    assert share_between(thirds) == 0
+    assert straightened(thirds).onset.tolist() == thirds.onset.tolist()
+
+
+@given(scores())
+def test_it_is_done_once_and_leaves_nothing_between(score: Score) -> None:
+    straight = straightened(score)
+    assert len(straight) == len(score)
+    assert not len(score) or straight.duration.min() > 0
+    assert sorted(straight.pitch.tolist()) == sorted(score.pitch.tolist())
+    assert np.array_equal(straight.time_signatures, score.time_signatures)
+    if score.ticks_per_quarter % 12 == 0 and (np.diff(straight.bars()) * 4 % score.ticks_per_quarter == 0).all():
+        assert share_between(straight) == 0
