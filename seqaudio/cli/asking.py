@@ -50,11 +50,8 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
     """Load the model and draw a seed where none was given."""
     path = model_path(options["model"])
     engine = load_engine(path, options["engine"])
-    own = engine.checkpoint.sampling
-    temperature, gate_temperature = (
-        own[name] if options[name] is None else options[name] for name in ("temperature", "gate_temperature")
-    )
-    sampling = Sampling(temperature, options["top_k"], options["top_p"], options["min_p"], gate_temperature)
+    names = ("temperature", "top_k", "top_p", "min_p", "gate_temperature")
+    sampling = Sampling(**{name: options[name] for name in names}).of_model(engine.checkpoint.sampling)
     if options["gates"]:
         from seqaudio.memory.gates import check_has_gates
 

@@ -161,7 +161,7 @@ def continuations(
         raise OptionError(f"num_outputs is {num_outputs}, it must be 1 to 10000")
     if seed < 0:
         raise OptionError(f"seed is {seed}, it must be 0 or more")
-    if sampling.gate_temperature != 1:
+    if sampling.gate_temperature not in (None, 1):
         raise OptionError(
             "gate_temperature is for models with a memory, and sound is continued by counts; leave it out"
         )

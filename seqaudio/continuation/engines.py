@@ -179,6 +179,10 @@ def load_engine(path: str | Path, engine: EngineName = "auto") -> Engine:
     """
     if engine not in ENGINES:
         raise OptionError(f"no engine is named {engine!r}; there are {', '.join(ENGINES)}")
+    if not weights_path(path).is_file():
+        raise CheckpointError(
+            f"{shown(path)}: no model there; give a run's folder or a file of weights, or load_model a shipped name"
+        )
     checkpoint = Checkpoint.load(path)
     checkpoint.require_tokenizer()  # engines read tokens
     network, memory = _load_network(checkpoint, path, engine), checkpoint.memory()

@@ -121,7 +121,7 @@ class _SideBySide:
 
     def _wanted(self) -> NDArray[np.float32]:
         """Logits to draw from, before each output's form: with the gate cooled, and open to what may be copied now."""
-        gate_temperature = self._sampling.gate_temperature
+        gate_temperature = self._sampling.gate_temperature or 1.0
         since = np.array([output.form.since if output.form else 0 for output in self.outputs])
         if self._gated is None or (gate_temperature == 1 and not since.any()):
             return self._logits
@@ -137,7 +137,7 @@ def generate(
         engine: what predicts.
         beginnings: where from.
         num_outputs: of each.
-        sampling: temperatures and cuts; None: the temperatures of the model.
+        sampling: temperatures and cuts; None: the model's own temperatures, and no cuts.
 
     Yields:
         Which beginning and which of its outputs, from 0, and the output.
@@ -146,8 +146,7 @@ def generate(
         OptionError: a number or a seed is out of range, or a gate is to be cooled and there is none.
         CheckpointError: what the model says behind what was heard is no number.
     """
-    own = engine.checkpoint.sampling
-    sampling = sampling or Sampling(own["temperature"], gate_temperature=own["gate_temperature"])
+    sampling = (sampling or Sampling()).of_model(engine.checkpoint.sampling)
     _check(engine, beginnings, num_outputs, sampling)
     waiting = _begun(engine, beginnings, num_outputs)
     beside = _SideBySide(engine, sampling)

@@ -6,7 +6,8 @@ Sources: top-k: Fan et al. 2018; top-p: Holtzman et al. 2020; min-p: Nguyen et a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,31 +21,41 @@ Logits = NDArray[np.float64]
 class Sampling:
     """How adventurous to be: temperature 0 always takes the likeliest; the cuts are off at 0, 1 and 0.
 
-    ``gate_temperature`` is of the choice of a model with a memory between what is new and what it remembers, where it
-    has something to hold on to: below 1 it goes on with what it has begun more surely; see
-    :mod:`seqaudio.continuation.remembering`.
+    A temperature that is None is the model's own, 1 where it has none. ``gate_temperature`` is of the choice of a model
+    with a memory between what is new and what it remembers, where it has something to hold on to: below 1 it goes on
+    with what it has begun more surely; see :mod:`seqaudio.continuation.remembering`.
 
     Raises:
         OptionError: a value is outside its range.
     """
 
-    temperature: float = 1.0
+    temperature: float | None = None
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.0
-    gate_temperature: float = 1.0
+    gate_temperature: float | None = None
 
     def __post_init__(self) -> None:
+        temperature, gate = (1.0 if asked is None else asked for asked in (self.temperature, self.gate_temperature))
         rules = {
-            f"temperature is {self.temperature}, it must be 0 to 10": 0 <= self.temperature <= 10,
+            f"temperature is {temperature}, it must be 0 to 10": 0 <= temperature <= 10,
             f"top_k is {self.top_k}, it must be 0 (off) or more": self.top_k >= 0,
             f"top_p is {self.top_p}, it must be above 0 and at most 1": 0 < self.top_p <= 1,
-            f"gate_temperature is {self.gate_temperature}, it must be 0.1 to 10": 0.1 <= self.gate_temperature <= 10,
+            f"gate_temperature is {gate}, it must be 0.1 to 10": 0.1 <= gate <= 10,
             f"min_p is {self.min_p}, it must be at least 0 and below 1": 0 <= self.min_p < 1,
         }
         broken = [rule for rule, kept in rules.items() if not kept]
         if broken:
             raise OptionError("; ".join(broken))
+
+    def of_model(self, own: Mapping[str, float]) -> Sampling:
+        """The same with a model's own temperatures, by name, where none were asked for."""
+        temperature, gate = self.temperature, self.gate_temperature
+        return replace(
+            self,
+            temperature=own["temperature"] if temperature is None else temperature,
+            gate_temperature=own["gate_temperature"] if gate is None else gate,
+        )
 
 
 def masked(logits: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Logits:
@@ -104,10 +115,11 @@ def sample(
     drawn = generator.random()
     left = masked(logits, allowed)
     token, share = guide if guide is not None and allowed[guide[0]] else (0, 1.0)
-    if sampling.temperature == 0:
+    temperature = 1.0 if sampling.temperature is None else sampling.temperature
+    if temperature == 0:
         return token if share <= 0.5 else int(left.argmax())
     with np.errstate(over="ignore"):  # near temperature 0 all but the likeliest fall to -inf
-        left = (left - left.max()) / sampling.temperature
+        left = (left - left.max()) / temperature
     left = min_p(top_p(top_k(left, sampling.top_k), sampling.top_p), sampling.min_p)
     shares = probabilities(left)
     if share < 1:

@@ -513,8 +513,10 @@ def test_unless_told_a_model_is_sampled_from_at_its_own_temperatures():
     engine = load_engine(model_path("chorales"))
     own = engine.checkpoint.sampling
     assert own != {"temperature": 1.0, "gate_temperature": 1.0}
-    asked = (None, Sampling(own["temperature"], gate_temperature=own["gate_temperature"]), Sampling())
-    untold, told, plain = [
-        continue_score(engine, tune(2), bars=2, seed=1, sampling=each)[0].ids.tolist() for each in asked
-    ]
-    assert untold == told != plain
+    plain = Sampling(1.0, gate_temperature=1.0)
+    asked = [None, Sampling(own["temperature"], gate_temperature=own["gate_temperature"]), Sampling(), plain]
+    asked += [Sampling(own["temperature"]), Sampling(gate_temperature=own["gate_temperature"]), Sampling(1.0)]
+    found = [continue_score(engine, tune(8), bars=4, seed=1, sampling=each)[0].ids.tolist() for each in asked]
+    untold, told, nothing, plain_ids, gate_untold, head_untold, gate_alone = found
+    assert untold == told == nothing == gate_untold == head_untold
+    assert untold != plain_ids != gate_alone != untold

@@ -113,3 +113,10 @@ loaded = [name for name in ("torch", "torchaudio", "onnx", "librosa", "matplotli
 print(engine.name, len(continuation.score) > 0, loaded)
 """
     assert run_python(code, folder).split() == ["onnx", "True", "[]"]
+
+
+@pytest.mark.parametrize("path", ["folk", "nothing/here"])
+def test_where_no_model_lies_it_is_told_who_knows_names(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=f"^{path}: no model there; .* load_model a shipped name"):
+        load_engine(path)
