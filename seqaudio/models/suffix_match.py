@@ -43,17 +43,40 @@ def longest_matches(ids: ArrayLike, max_length: int = MAX_LENGTH) -> tuple[IntAr
         VocabularyError: ``ids`` is not a one-dimensional array of integers.
         OptionError: ``max_length`` is below 1.
     """
-    array = np.asarray(ids)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise VocabularyError(f"ids are a one-dimensional array of integers; got shape {array.shape}, {array.dtype}")
-    if max_length < 1:
-        raise OptionError(f"max_length is {max_length}; allowed: 1 or more ids of context")
+    array = _checked(ids, max_length)
     spread = spread_ids(array)
     lengths = np.zeros(len(array) + 1, np.int64)
     followers = np.full(len(array) + 1, NO_MATCH, np.int64)
     children = np.empty(2 * len(array) + 2, np.int64)
     match_on(spread, 0, len(spread), max_length, children, lengths, followers)
     return lengths, followers
+
+
+def match_at_end(ids: ArrayLike, max_length: int = MAX_LENGTH) -> tuple[int, int]:
+    """The last of :func:`longest_matches` alone, length and step, in a time that hardly grows with the piece.
+
+    Raises:
+        VocabularyError: as there.
+        OptionError: as there.
+    """
+    array = _checked(ids, max_length)
+    places, length = np.arange(1, len(array)), 0  # behind which the last ``length`` symbols stand as well
+    while length < max_length:
+        longer = places[np.searchsorted(places, length, side="right") :]  # the others have nothing further back
+        longer = longer[array[longer - 1 - length] == array[-1 - length]] if longer.size else longer
+        if not longer.size:
+            break
+        places, length = longer, length + 1
+    return length, int(places[-1]) if length else NO_MATCH
+
+
+def _checked(ids: ArrayLike, max_length: int) -> NDArray[Any]:
+    array = np.asarray(ids)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise VocabularyError(f"ids are a one-dimensional array of integers; got shape {array.shape}, {array.dtype}")
+    if max_length < 1:
+        raise OptionError(f"max_length is {max_length}; allowed: 1 or more ids of context")
+    return array
 
 
 @compiled

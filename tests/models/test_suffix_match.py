@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqaudio.errors import OptionError, VocabularyError
-from seqaudio.models.suffix_match import NO_MATCH, longest_matches, match_on
+from seqaudio.models.suffix_match import NO_MATCH, longest_matches, match_at_end, match_on
 
 PIECES = st.integers(1, 5).flatmap(lambda used: st.lists(st.integers(0, used), max_size=60))
 
@@ -37,6 +37,20 @@ def test_equals_a_search_of_all_places(form, ids, max_length):
     assert (lengths.tolist(), followers.tolist()) == searched(ids, max_length)
     found = longest_matches(np.array(ids, np.int64), max_length)
     assert (found[0].tolist(), found[1].tolist()) == searched(ids, max_length)
+
+
+@settings(deadline=None)
+@given(ids=PIECES, max_length=st.integers(1, 9))
+def test_the_match_at_the_end_is_the_last_of_all(ids, max_length):
+    lengths, followers = searched(ids, max_length)
+    assert match_at_end(np.array(ids, np.int64), max_length) == (lengths[-1], followers[-1])
+
+
+def test_the_match_at_the_end_reaches_as_far():
+    """Longer than the reach, in a piece of one symbol, and with numbers below zero."""
+    for ids in (np.tile(np.arange(10), 20), np.zeros(200, np.int64), np.tile([-3, 2**62], 50)):
+        lengths, followers = longest_matches(ids)
+        assert match_at_end(ids) == (lengths[-1], followers[-1]) == (64, len(ids) - len(np.unique(ids)))
 
 
 def test_a_worked_example():
@@ -72,7 +86,8 @@ def test_a_period_longer_than_the_reach_matches_its_last_turn():
 
 @pytest.mark.parametrize("ids", [[[0, 1]], [0.5], [True]], ids=["matrix", "float", "bool"])
 def test_what_are_no_ids_is_refused(ids):
-    with pytest.raises(VocabularyError, match="one-dimensional array of integers"):
-        longest_matches(ids)
-    with pytest.raises(OptionError, match="max_length is 0"):
-        longest_matches([1, 2], max_length=0)
+    for find in (longest_matches, match_at_end):
+        with pytest.raises(VocabularyError, match="one-dimensional array of integers"):
+            find(ids)
+        with pytest.raises(OptionError, match="max_length is 0"):
+            find([1, 2], max_length=0)

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from seqaudio.errors import OptionError
 from seqaudio.models.baselines.counting import FloatArray, IntArray
 from seqaudio.models.baselines.frames import codes_of_frames
-from seqaudio.models.suffix_match import longest_matches
+from seqaudio.models.suffix_match import longest_matches, match_at_end
 
 LENGTH_EDGES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 """The shortest match of each bucket but the first, which holds the steps without a match."""
@@ -120,11 +120,11 @@ class MatchCopy:
                 f"{type(self.base).__name__} is a model of frames, which are too many to list; give one of tokens"
             )
         base, past = self.base.log_probabilities(context), np.asarray(context)
-        lengths, followers = longest_matches(past)
-        weight = self.weights[np.searchsorted(LENGTH_EDGES, lengths[-1], side="right")]
+        length, follower = match_at_end(past)
+        weight = self.weights[np.searchsorted(LENGTH_EDGES, length, side="right")]
         if weight == 0:
             return base
-        guess = past[followers[-1]]
+        guess = past[follower]
         mixed: FloatArray = base + np.log1p(-weight)
         mixed[guess] = np.log(weight + (1 - weight) * np.exp(base[guess]))
         return mixed
