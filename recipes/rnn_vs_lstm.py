@@ -24,7 +24,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -247,12 +247,18 @@ def experiment(corpus: PreparedCorpus, row: str, setting: Record, plan: Plan, ep
 
 def matched_model(vocabulary: int, row: str, setting: Record, plan: Plan) -> ModelConfig:
     """The model of a row and setting, its memory counted, as large as a two-layer LSTM of so many units without one."""
-    build = partial(build_model, vocabulary_size=vocabulary)
-    parameters = count_parameters(build(ModelConfig(cell="lstm", hidden_size=plan.units, layers=2)))
     of_layers = {name: setting[name] for name in ("layers", "dropout", "input_dropout", "weight_drop")}
     memory = plan.memory if row.endswith(MEMORY) else None
     model = ModelConfig.model_validate({"cell": row.removesuffix(MEMORY), "memory": memory, **of_layers})
-    return model.model_copy(update={"hidden_size": matched_hidden_size(model, parameters, build)})
+    return model.model_copy(update={"hidden_size": _hidden_size(model.model_dump_json(), vocabulary, plan.units)})
+
+
+@cache
+def _hidden_size(model: str, vocabulary: int, units: int) -> int:
+    """Of a model as JSON; searched once, though every page asks for all trainings."""
+    build = partial(build_model, vocabulary_size=vocabulary)
+    parameters = count_parameters(build(ModelConfig(cell="lstm", hidden_size=units, layers=2)))
+    return matched_hidden_size(ModelConfig.model_validate_json(model), parameters, build)
 
 
 def train(record: Record, prepared: str, runs: str, setting: Setting, max_minutes: float | None) -> Record:
