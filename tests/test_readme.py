@@ -28,8 +28,13 @@ BLOCK = re.compile(r"```(\w+)\n(.*?)```", flags=re.S)
 BLOCKS = BLOCK.findall(README)
 COMMANDS = [line for language, block in BLOCKS if language == "bash" for line in block.strip().splitlines()]
 
-LESS = {"train": ["--set", "training.epochs=1"], "probe": ["--pieces", "2"]}
-"""What a command is given besides, so that it does the same with less."""
+LESS = {
+    "train": ["--set", "training.epochs=1"],
+    "probe": ["--pieces", "2"],
+    "probe context": ["--targets", "2"],
+    "probe gradients": ["--lags", "16"],
+}
+"""What a command is given besides, by its first word and by its first two, so that it does the same with less."""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +73,7 @@ def test_every_command_runs_in_the_order_of_the_page(
         if program != "seqaudio":
             continue
         with pytest.raises(SystemExit) if "--help" in arguments else _nothing_raised():
-            run([*arguments, *LESS.get(arguments[0], [])])
+            run([*arguments, *_less(arguments)])
         typed.add(line)
         ran += 1
     assert ran == 14
@@ -124,7 +129,11 @@ def _run_commands(block: str, done: set[str]) -> None:
             continue
         done.add(line)
         if "midi-tokenizers" not in arguments or importlib.util.find_spec("miditok"):
-            run([*arguments, *LESS.get(arguments[0], [])])
+            run([*arguments, *_less(arguments)])
+
+
+def _less(arguments: list[str]) -> list[str]:
+    return LESS.get(arguments[0], []) + LESS.get(" ".join(arguments[:2]), [])
 
 
 def _run_python(blocks: list[str], folder: Path) -> None:
