@@ -3,8 +3,8 @@
 Conventions: nats are sums over a piece, BOS given and EOS counted. Continuations begin at the first 8 bars of each
 piece that is long enough, and are measured with them (rnn_vs_lstm_measures.py); what the plain networks and the counts
 write is sampled at temperature 1. Temperatures are chosen on validation pieces: those whose continuations are nearest
-to the real pieces, by far repeats, primer recall and the similarity curve together; of several voices among those that
-have chords (chords.py) on enough of the new beats.
+to the real pieces, by far repeats, primer recall, the similarity curve and how many of them are stuck, looping or held,
+together; of several voices among those that have chords (chords.py) on enough of the new beats.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Measures:
             tried = [found for found in tried if found[CHORDS] >= ENOUGH * real[CHORDS]] or tried
 
         def distance(found: Record) -> float:
-            rates = sum(abs(found[name] - real[name]) for name in CHOSEN_BY)
+            rates = sum(abs(found[name] - real[name]) for name in (*CHOSEN_BY, "degenerate"))
             return float(rates + found["curve_error"])
 
         best: dict[str, float] = min(tried, key=distance)["sampling"]

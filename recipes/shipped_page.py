@@ -138,7 +138,7 @@ def choice(model: Shipped, log: Record) -> Iterator[str]:
     each = "one continuation" if outputs == 1 else f"{outputs} continuations"
     yield from wrapped(
         f"The same on validation pieces, {each} of each: the pair nearest to the real ones, by far repeats, "
-        f"primer recall and curve error together{also}. The model's validation nats per token are "
+        f"primer recall, curve error and degenerate ones together{also}. The model's validation nats per token are "
         f"{log['rows'][model.name]['valid']:.4f} at temperature 1, whatever the choice."
     )
     yield ""

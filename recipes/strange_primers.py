@@ -146,7 +146,7 @@ def lines(
     yield from wrapped(
         f"Nats per note of the first {HEARD} bars of pieces, as the model hears them. Strange is what costs more than "
         f"any of the {usual.pieces} validation pieces, {usual.most:.2f}; the middle one of these costs "
-        f"{usual.median:.2f}. Played: a tenth of the onsets more than in what the model learnt lie neither on "
+        f"{usual.median:.2f}. Played: a quarter of the onsets more than in what the model learnt lie neither on "
         "sixteenths nor on triplets, and they are heard on them."
     )
     yield from ("", f"| | {' | '.join(COSTS)} |", "|---" * (1 + len(COSTS)) + "|")

@@ -26,7 +26,7 @@ from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 from seqaudio.tokens.tokenizer import DRUMS
 
 Reads = Literal["line", "parts", "instruments"]
-PLAYED = 0.1  # how much more of a primer than of what a model knows is neither sixteenths nor triplets
+PLAYED = 0.25  # how much more of a primer than of what a model knows is neither sixteenths nor triplets
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 
 

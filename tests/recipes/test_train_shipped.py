@@ -87,10 +87,16 @@ def test_it_is_sampled_from_as_its_log_chooses(recipe, name: str) -> None:
 
 def test_of_several_voices_pairs_without_chords_are_not_chosen(recipe) -> None:
     def tried(gate: float, far: float, chords: float) -> dict:
-        kept = {"far_repeat_rate": far, "primer_recall": 0.2, "chord_rate": chords, "curve_error": 0.0}
+        kept = {
+            "far_repeat_rate": far,
+            "primer_recall": 0.2,
+            "chord_rate": chords,
+            "degenerate": 0.1,
+            "curve_error": 0.0,
+        }
         return {"sampling": {"gate_temperature": gate}, **kept}
 
-    real = {"far_repeat_rate": 0.2, "primer_recall": 0.2, "chord_rate": 0.9}
+    real = {"far_repeat_rate": 0.2, "primer_recall": 0.2, "chord_rate": 0.9, "degenerate": 0.0}
     pairs = [tried(1.0, 0.2, 0.85), tried(0.5, 0.5, 0.86), tried(0.4, 0.6, 0.9)]
     chosen = sys.modules["shipped_measures"].Measures.chosen
     assert chosen([real, *pairs]) == {"gate_temperature": 0.5}
@@ -157,14 +163,18 @@ def test_drums_are_measured_on_sixteenths(recipe) -> None:
 
 
 def test_the_temperatures_nearest_to_real_pieces_are_chosen(recipe) -> None:
-    def found(far: float, recall: float, error: float, temperature: float) -> dict:
+    def found(far: float, recall: float, error: float, temperature: float, degenerate: float = 0.1) -> dict:
         sampling = {"temperature": temperature, "gate_temperature": 1.0}
-        return {"far_repeat_rate": far, "primer_recall": recall, "curve_error": error, "sampling": sampling}
+        kept = {"far_repeat_rate": far, "primer_recall": recall, "curve_error": error, "degenerate": degenerate}
+        return {**kept, "sampling": sampling}
 
-    real = {"far_repeat_rate": 0.5, "primer_recall": 0.4}
+    real = {"far_repeat_rate": 0.5, "primer_recall": 0.4, "degenerate": 0.1}
     tried = [found(0.3, 0.3, 0.02, 0.8), found(0.48, 0.45, 0.03, 0.9), found(0.9, 0.9, 0.0, 1.0)]
     assert recipe.Measures.chosen([real, *tried])["temperature"] == 0.9
     assert recipe.Measures.chosen([real, *tried[::2]])["temperature"] == 0.8  # too much is as wrong as too little
+    for loops in (0.25, -0.05):  # more than real pieces, or fewer
+        looping = found(0.5, 0.4, 0.0, 1.0, 0.1 + loops)
+        assert (recipe.Measures.chosen([real, *tried, looping])["temperature"] == 0.9) == (loops > 0.1)
 
 
 def test_a_model_is_made_from_a_folder_and_measured_again(recipe, tmp_path: Path, monkeypatch) -> None:

@@ -11,7 +11,7 @@ from tests.browser import DARK, DESK, LIGHT, PHONE, Chromium
 
 ROOT = Path(__file__).parents[3]
 COMMAND = "seqaudio continue examples/tune.abc --primer-bars 8 --bars 24 --seed 1 --report report.html"
-PICTURES = {"light": (DESK, LIGHT, 1665), "dark": (DESK, DARK, 1060), "phone": (PHONE, LIGHT, 1290)}
+PICTURES = {"light": (DESK, LIGHT, 1695), "dark": (DESK, DARK, 1060), "phone": (PHONE, LIGHT, 1290)}
 
 
 def take(page: Path, folder: Path) -> None:
