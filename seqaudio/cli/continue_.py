@@ -40,9 +40,9 @@ def command(primer: Path | None, primer_midi: Path | None, primer_melody: str | 
     The whole PRIMER is heard, up to its last bar line, or its first K bars; of very many, the last 256. Drums, single
     lines and pieces in several voices are each continued by the model made for them, unless --model names one; which
     and why is printed. Tempo, metre, instruments and loudness are the primer's. Where a model knows single lines only,
-    the melody is found and the choice is printed; where it knows scores only, what was played is heard straight. It is
-    told if the primer is unlike all that the model learnt. The new bars are written to PRIMER-continued.mid in the
-    current folder unless -o says otherwise, with a manifest beside them.
+    the melody is found and the choice is printed; where it knows scores only, what was played is heard straight. A
+    primer unlike all that the model learnt is told. The new bars are written to PRIMER-continued.mid in the current
+    folder unless -o says otherwise, with a manifest beside them.
 
     A recording (WAV, FLAC, OGG, MP3) is continued by 10 seconds of its own sound: its stretches, from beat to beat,
     become codes, and counts of these, learnt from the recording alone, say which stretch comes next. Rate, channels and
