@@ -116,7 +116,7 @@ def cost(engine: Engine, score: Score) -> tuple[float, bool, bool]:
     """What the first bars of a piece cost as they are heard unless told otherwise; if strange, if played."""
     primer = make_primer(score, engine.checkpoint, min(HEARD, len(score.bars()) - 1))
     found = familiarity(engine, primer)
-    return found.nats_per_note, found.strange, any(remark.startswith("played") for remark in primer.remarks)
+    return found.nats_per_note, found.strange, primer.straight
 
 
 def continued(engine: Engine, scores: Sequence[Score], straight: bool) -> list[list[float]]:
@@ -146,8 +146,8 @@ def lines(
     yield from wrapped(
         f"Nats per note of the first {HEARD} bars of pieces, as the model hears them. Strange is what costs more than "
         f"any of the {usual.pieces} validation pieces, {usual.most:.2f}; the middle one of these costs "
-        f"{usual.median:.2f}. Played: a quarter of the onsets more than in what the model learnt lie neither on "
-        "sixteenths nor on triplets, and they are heard on them."
+        f"{usual.median:.2f}. Played: a quarter of the onsets or more lie between sixteenths and triplets, on no 24th of "
+        "a quarter to the tick; they are heard on sixteenths and triplets by a model that learnt from scores."
     )
     yield from ("", f"| | {' | '.join(COSTS)} |", "|---" * (1 + len(COSTS)) + "|")
     for name, rows in costs.items():

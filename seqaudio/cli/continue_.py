@@ -133,5 +133,6 @@ def _of_primer(primer: Path | str | None, heard: Primer, familiar: Familiarity) 
         "primer": str(primer),
         "primer_sha256": hashlib.sha256(primer.read_bytes()).hexdigest() if isinstance(primer, Path) else None,
         "primer_bars": heard.bars,
+        "heard_straight": heard.straight,
         "primer_nats_per_note": round(familiar.nats_per_note, 4),
     }

@@ -121,7 +121,7 @@ class _SideBySide:
 
     def _wanted(self) -> NDArray[np.float32]:
         """Logits to draw from, before each output's form: with the gate cooled, and open to what may be copied now."""
-        gate_temperature = self._sampling.gate_temperature or 1.0
+        gate_temperature = self._sampling.gate_temperature or 1.0  # which is never None here
         since = np.array([output.form.since if output.form else 0 for output in self.outputs])
         if self._gated is None or (gate_temperature == 1 and not since.any()):
             return self._logits

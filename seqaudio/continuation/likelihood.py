@@ -43,8 +43,8 @@ def score_likelihood(
 ) -> Likelihood:
     """The likelihood of a whole piece.
 
-    A model of bar tokens hears it as it would a primer: its melody if it knows no more, moved into its range. A model
-    of other tokens hears all that its tokens hold.
+    A model of bar tokens hears it as it would a primer, but as it was played: its melody if it knows no more, moved
+    into its range. A model of other tokens hears all that its tokens hold.
 
     Args:
         engine: what predicts.

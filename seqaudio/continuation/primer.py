@@ -26,7 +26,8 @@ from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 from seqaudio.tokens.tokenizer import DRUMS
 
 Reads = Literal["line", "parts", "instruments"]
-PLAYED = 0.25  # how much more of a primer than of what a model knows is neither sixteenths nor triplets
+PLAYED = 0.25  # of the onsets of a primer that was played lie between sixteenths and triplets, or more
+SCORES = 0.05  # at most, of what a model learnt that has met nothing played
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 
 
@@ -43,6 +44,7 @@ class Primer:
         semitones: how far ``voice`` was moved to fit the model; the continuation moves back.
         remarks: what people should know: where the melody was found, what was cut or moved.
         reads: "line", "parts" or "instruments", see :func:`what_it_reads`.
+        straight: whether the notes of ``voice`` were put on sixteenths and triplets.
     """
 
     score: Score
@@ -53,6 +55,7 @@ class Primer:
     semitones: int
     remarks: tuple[str, ...]
     reads: Reads = "line"
+    straight: bool = False
 
     @property
     def metre(self) -> tuple[int, int]:
@@ -92,8 +95,8 @@ def make_primer(
         score: the piece.
         checkpoint: what will hear it.
         bars: of the piece, from its beginning.
-        straight: whether all notes are heard on sixteenths and triplets; None: where people played them between, and
-            the model is known to have learnt from notes that are not.
+        straight: whether all notes are heard on sixteenths and triplets; None: if people played them between, and the
+            model is known to have learnt from scores.
 
     Raises:
         NoNotesError: nothing is left that the model could continue.
@@ -106,18 +109,18 @@ def make_primer(
     if gathered is not score:
         _, numerator, denominator = gathered.metre_map()[-1].tolist()
         remarks.append(f"single beats as bars, read as {numerator}/{denominator}")
-    lines = gathered.bars()
-    count = _bars_to_keep(gathered, lines, bars)
+    written, straight, told = _as_written(gathered, checkpoint, straight)
+    remarks += told
+    lines = written.bars()
+    count = _bars_to_keep(written, lines, bars)
     if count < len(lines) - 1:
         why = "" if bars else ", the last is broken off"
         remarks.append(f"bars 1 to {count} of {len(lines) - 1}{why}")
     end = int(lines[count])
-    cut = _cut(gathered, end)
-    if not len(cut):
+    cut, written = _cut(gathered, end), _cut(written, end)
+    if not len(written):
         first = int(np.searchsorted(lines, gathered.onset.min(), side="right"))
         raise NoNotesError(f"bars 1 to {count} are silent; the music starts in bar {first}")
-    written, told = _as_written(cut, end, checkpoint, straight)
-    remarks += told
     heard = _last_bars(written, lines[: count + 1])
     if not len(heard):
         raise NoNotesError(f"the last {min(count, HEARD_BARS)} bars are silent; choose others with --primer-bars")
@@ -135,18 +138,29 @@ def make_primer(
         remarks.append("metre {}/{} continued in {}/{}".format(*metre, *going_on))
     tokenizer = bars_tokenizer(checkpoint)
     ids = _ending_in(going_on, tokenizer, tokenizer.encode(readable.score)[:-1])
-    return Primer(cut, end, count, readable.voice, ids, readable.semitones, tuple(remarks), what_it_reads(checkpoint))
+    voice, semitones, reads = readable.voice, readable.semitones, what_it_reads(checkpoint)
+    return Primer(cut, end, count, voice, ids, semitones, tuple(remarks), reads, straight)
 
 
-def _as_written(cut: Score, end: int, checkpoint: TokenModel, straight: bool | None) -> tuple[Score, tuple[str, ...]]:
-    """A primer that ends at a tick as a score would have it, if that is wanted, or None and due; what to say of it."""
-    between, known = share_between(cut), checkpoint.between
+def _as_written(score: Score, checkpoint: TokenModel, straight: bool | None) -> tuple[Score, bool, tuple[str, ...]]:
+    """A piece put straight or as it is, which of the two, and what to say; None: straight if that is due."""
+    heard, known = _can_hear(score, checkpoint), checkpoint.between
+    between = share_between(score.notes(heard))
     if straight is None:
-        straight = known is not None and between > known + PLAYED
+        straight = known is not None and known <= SCORES and between >= PLAYED
     if not straight:
-        return cut, ()
+        return score, False, ()
     told = f"played: {between:.0%} of its onsets lie between sixteenths and triplets, and are heard on them"
-    return _cut(straightened(cut), end), (told,) if between else ()
+    return straightened(score, heard), True, (told,) if between else ()
+
+
+def _can_hear(score: Score, checkpoint: TokenModel) -> NDArray[np.bool_]:
+    """The notes of the kinds that a model reads, (notes,): drums, pitched ones, or both."""
+    knows_drums, knows_pitches = False, True
+    if what_it_reads(checkpoint) == "instruments":
+        knows_drums, knows_pitches = _kinds_met(checkpoint)
+    kinds: NDArray[np.bool_] = np.where(score.is_drum, knows_drums, knows_pitches)
+    return kinds
 
 
 def _last_bars(score: Score, lines: IntArray) -> Score:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ WEIGHTS_SHA256 = "weights_sha256"  # in the graph's metadata: the weights file w
 TIED = "head.weight"  # the output matrix, which is the encoder's, of a model of tokens
 KNOWN = "head.classes.known.frames"  # those met in training, of the heads joint and marginal; bool, all else floating
 FORMAT = 1
+UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 LARGEST = Limits(max_bytes=4 * 2**30)
 
 
@@ -133,6 +135,16 @@ class Checkpoint:
         own = self.facts.get("sampling", {})
         return {name: float(own.get(name, 1.0)) for name in ("temperature", "gate_temperature")}
 
+    def _check_notes(self) -> None:
+        """Raise an error of any kind where what a training noted is not such numbers."""
+        begun, between, own = self.beginnings, self.between, self.sampling.values()
+        if begun is not None and not (begun.pieces > 0 and 0 <= begun.median <= begun.most < math.inf):
+            raise CheckpointError(f"beginnings {self.facts['beginnings']}: no costs of pieces; copy it anew")
+        if between is not None and not 0 <= between <= 1:
+            raise CheckpointError(f"between {between}: 0 to 1; copy it anew")
+        if not all(0 <= temperature < math.inf for temperature in own):
+            raise CheckpointError(f"sampling {self.facts['sampling']}: no temperatures; copy it anew")
+
     def parameter_count(self) -> int:
         """How many numbers were learnt."""
         return sum(tensor.size for name, tensor in self.weights.items() if name != KNOWN)
@@ -185,13 +197,13 @@ class Checkpoint:
                 facts,
                 None if frames is None else FrameFacts(**{name: int(value) for name, value in dict(frames).items()}),
             )
-            _ = found.beginnings, found.between  # noted as numbers, or not at all
+            found._check_notes()
             return found
         except BadFileError as problem:
             raise CheckpointError(str(problem)) from None
         except CheckpointError as problem:
             raise CheckpointError(f"{shown(path)}: {problem}") from None
-        except (SafetensorError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as problem:
+        except UNREADABLE as problem:
             reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
             raise CheckpointError(f"{shown(path)}: no seqaudio model, or damaged ({reason}); copy it anew") from None
 

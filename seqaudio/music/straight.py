@@ -14,26 +14,37 @@ from seqaudio.music.steps import nearest_steps
 TWELFTHS = 12
 IS_BETWEEN = ~np.isin(np.arange(TWELFTHS), (0, 3, 4, 6, 8, 9))
 """Which twelfths of a quarter are neither a sixteenth nor a triplet, (12,)."""
+FINEST = 24  # exactly on such a part of a quarter a note was written, as an ornament is, and not played
 
 
 def share_between(score: Score) -> float:
-    """The share of the times at which notes begin that are neither sixteenths nor triplets; 0 without notes."""
-    onsets, _ = _from_bar_lines(score, np.unique(score.onset))
-    places = np.unique(nearest_steps(onsets, score.ticks_per_quarter, TWELFTHS))
-    return float(IS_BETWEEN[places % TWELFTHS].mean()) if len(places) else 0.0
+    """The share of the times at which notes begin that lie between sixteenths and triplets; 0 without notes.
+
+    Their nearest twelfth is neither, and they are on no 24th to the tick, as 32nds and ornaments in scores are.
+    """
+    if not len(score):
+        return 0.0
+    inside, _ = _from_bar_lines(score, np.unique(score.onset))
+    tpq = score.ticks_per_quarter
+    between = IS_BETWEEN[nearest_steps(inside, tpq, TWELFTHS) % TWELFTHS] & (inside * FINEST % tpq != 0)
+    return float(between.mean())
 
 
-def straightened(score: Score) -> Score:
-    """The score with every note begun and ended on a sixteenth or a triplet.
+def straightened(score: Score, heard: NDArray[np.bool_] | None = None) -> Score:
+    """The score with every note begun and ended on a sixteenth or a triplet; pedals stay.
 
     In each quarter all notes begin on sixteenths, or, where those lie nearer to what was played, on triplets; a note
     ends on the grid of the quarter that it begins in and lasts a step at least. Quarters are counted from bar lines.
+
+    Args:
+        score: as it was played.
+        heard: the notes that say which grid is nearer, (notes,); None: all.
     """
     tpq = score.ticks_per_quarter
     inside, line = _from_bar_lines(score, score.onset)
     _, quarter = np.unique(np.column_stack([line, inside // tpq]), axis=0, return_inverse=True)
-    quarter = quarter.reshape(-1)
-    misses = [np.bincount(quarter, weights=_miss(inside, tpq, steps)) for steps in (4, 3)]
+    quarter, counts = quarter.reshape(-1), np.ones(len(score)) if heard is None else heard
+    misses = [np.bincount(quarter, weights=counts * _miss(inside, tpq, steps)) for steps in (4, 3)]
     steps = np.where(misses[1] < misses[0], 3, 4)[quarter]
     onset = line + _nearest(inside, tpq, steps)
     end = np.maximum(

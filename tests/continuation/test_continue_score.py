@@ -5,7 +5,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from seqaudio.continuation.continue_score import bars_in_seconds, continue_primer, continue_score, generate_score
+from seqaudio.continuation.continue_score import (
+    bars_in_seconds,
+    continue_primer,
+    continue_score,
+    continue_scores,
+    generate_score,
+)
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.likelihood import CHUNK, score_likelihood, token_nats
 from seqaudio.continuation.primer import make_primer
@@ -520,3 +526,12 @@ def test_unless_told_a_model_is_sampled_from_at_its_own_temperatures():
     untold, told, nothing, plain_ids, gate_untold, head_untold, gate_alone = found
     assert untold == told == nothing == gate_untold == head_untold
     assert untold != plain_ids != gate_alone != untold
+
+
+def test_a_primer_may_be_heard_straight(melody_engine):
+    late = tune(2).replaced(onset=tune(2).onset + np.resize([0, 35, -30], len(tune(2))).clip(-tune(2).onset))
+    for asked in (None, False, True):
+        (one,) = continue_score(melody_engine, late, bars=1, straight=asked)
+        ((other,),) = continue_scores(melody_engine, [late], bars=1, straight=asked)
+        assert one.primer.straight == other.primer.straight == bool(asked)
+        assert np.array_equal(one.ids, other.ids)

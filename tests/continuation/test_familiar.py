@@ -32,16 +32,21 @@ def test_it_is_the_nats_of_the_first_eight_bars_by_the_note(engine):
 def test_strange_is_what_costs_more_than_any_piece():
     usual = Beginnings.of([1.0, *[2.0] * FEWEST_PIECES, 5.0])
     assert (usual.pieces, usual.median, usual.most) == (FEWEST_PIECES + 2, 2.0, 5.0)
-    assert Familiarity(5.1, usual).strange
-    (told,) = Familiarity(5.1, usual).remarks()
+    assert Familiarity(5.1, 8, usual).strange
+    (told,) = Familiarity(5.1, 8, usual).remarks()
     assert "5.1 nats a note" in told
-    assert not Familiarity(5.0, usual).strange
-    assert not Familiarity(99.0, None).strange
-    assert Familiarity(5.0, usual).remarks() == Familiarity(99.0, None).remarks() == ()
+    assert not Familiarity(5.0, 8, usual).strange
+    assert not Familiarity(99.0, 8, None).strange
+    assert Familiarity(5.0, 8, usual).remarks() == Familiarity(99.0, 8, None).remarks() == ()
 
 
-def test_of_too_few_pieces_nothing_is_usual():
-    assert Beginnings.of([1.0] * (FEWEST_PIECES - 1)) is None
+def test_of_too_few_bars_or_pieces_nothing_is_told(melody_engine):
+    assert FEWEST_PIECES == 8
+    assert Beginnings.of([1.0] * 7) is None
+    usual = Beginnings.of([1.0] * 8)
+    assert [Familiarity(5.0, bars, usual).strange for bars in (1, 3, 4, 8)] == [False, False, True, True]
+    for bars in (1, 5, 9):
+        assert familiarity(melody_engine, make_primer(tune(bars), melody_engine.checkpoint)).bars == min(bars, 8)
 
 
 @pytest.mark.parametrize("name", ["folk", "folk-rnn", "chorales", "drums"])

@@ -320,7 +320,35 @@ class TestStraight:
             assert other.remarks == first.remarks
 
     def test_a_note_put_on_the_cut_belongs_behind_it(self, checkpoint):
-        score = Score.from_notes([10, 500, 1870], [470, 1300, 900], [60, 62, 64])
+        score = Score.from_notes([10, 500, 1870], [470, 1600, 900], [60, 62, 64])
         primer = make_primer(score, checkpoint, 1, straight=True)
         assert primer.voice.onset.tolist() == [0, 480]
+        assert primer.straight
         assert (primer.voice.onset + primer.voice.duration).max() <= BAR
+
+    @pytest.mark.parametrize(("known", "share", "straight"), [
+        (0.0, 0.2, False), (0.0, 0.3, True), (0.05, 0.3, True), (0.06, 0.9, False), (None, 0.9, False),
+    ])  # fmt: skip
+    def test_a_quarter_of_the_onsets_tells(self, checkpoint, known, share, straight):
+        score = tune(10)
+        moved = np.zeros(len(score), int)
+        moved[: round(share * len(score))] = 35
+        primer = make_primer(score.replaced(onset=score.onset + moved), replace(checkpoint, facts={"between": known}))
+        assert primer.straight == straight
+
+    def test_what_is_not_heard_has_no_say(self, of_scores, played):
+        """Drums beside a line on the grid, of a model that hears no drums."""
+        line = tune(4)
+        drums = played.replaced(is_drum=np.ones(len(played), bool))
+        primer = make_primer(merged(line, drums), replace(of_scores, facts={**of_scores.facts, "programs": [0]}))
+        assert not primer.straight
+        both = make_primer(merged(played, drums), replace(of_scores, facts={**of_scores.facts, "programs": [0]}))
+        assert np.array_equal(both.voice.onset, make_primer(played, of_scores).voice.onset)
+
+    def test_bars_are_those_of_the_straight_piece(self, of_scores):
+        """The last note is let go a hair behind the last bar line."""
+        line = tune(4)
+        late = line.replaced(onset=line.onset + np.resize([30, 35], len(line)))
+        assert len(late.bars()) - 1 == 5
+        primer = make_primer(late, of_scores)
+        assert (primer.straight, primer.bars, primer.end) == (True, 4, 4 * BAR)

@@ -19,7 +19,8 @@ def quarters(score: Score) -> list[float]:
 def bars(starts: list[float], lasting: float = 0.25, tpq: int = TPQ, **facts: object) -> Score:
     """Notes that begin so many quarters behind the first."""
     onset = np.rint(np.array(starts) * tpq).astype(int)
-    return Score.from_notes(onset, round(lasting * tpq), 60 + np.arange(len(onset)), ticks_per_quarter=tpq, **facts)
+    pitch = 40 + np.arange(len(onset)) % 60
+    return Score.from_notes(onset, round(lasting * tpq), pitch, ticks_per_quarter=tpq, **facts)
 
 
 @pytest.mark.parametrize("tpq", [12, 96, 480, 1001])
@@ -71,3 +72,32 @@ def test_it_is_done_once_and_leaves_nothing_between(score: Score) -> None:
     assert np.array_equal(straight.time_signatures, score.time_signatures)
     if score.ticks_per_quarter % 12 == 0 and (np.diff(straight.bars()) * 4 % score.ticks_per_quarter == 0).all():
         assert share_between(straight) == 0
+
+
+def test_each_onset_of_the_piece_counts() -> None:
+    """Two of 66, though in each bar the others lie where they lay in the one before."""
+    quarters_of_16_bars = np.arange(64) * TPQ
+    ornaments = np.array([5 * TPQ + 75, 40 * TPQ + 75])
+    onset = np.sort(np.append(quarters_of_16_bars, ornaments))
+    assert share_between(Score.from_notes(onset, 60, 60)) == pytest.approx(2 / 66)
+    assert share_between(Score.from_notes([], [], [])) == 0
+
+
+@pytest.mark.parametrize("part", [8, 12, 24])
+def test_short_notes_of_scores_were_not_played(part: int) -> None:
+    written = bars([bar + step / part for bar in range(4) for step in range(part)], 1 / part)
+    assert share_between(written) == 0
+    assert share_between(written.replaced(onset=written.onset + 7)) > 0.3
+
+
+def test_ends_are_on_the_grid_of_their_quarter() -> None:
+    played = bars([0.01, 0.34, 0.66, 1.02, 1.27], 0.31)
+    straight = straightened(played)
+    ends = np.round((straight.onset + straight.duration) / TPQ, 3).tolist()
+    assert ends == [0.333, 0.667, 1.0, 1.25, 1.5]
+
+
+def test_quarters_of_neighbouring_bars_have_grids_of_their_own() -> None:
+    """Of 7/8, whose second bar begins between the quarters counted from the beginning."""
+    score = bars([3, 3.25, 3.5, 3.5 + 1 / 3, 3.5 + 2 / 3], time_signatures=[(0, 7, 8)])
+    assert straightened(score).onset.tolist() == score.onset.tolist()
