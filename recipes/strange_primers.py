@@ -34,7 +34,8 @@ from seqaudio.files import read_pieces
 from seqaudio.files.atomic import write_bytes
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
-from seqaudio.music.straight import share_between
+from seqaudio.music.steps import nearest_steps
+from seqaudio.music.straight import IS_BETWEEN, TWELFTHS
 from seqaudio.report.statistics import interval
 from seqaudio.structure import degeneracy
 
@@ -125,12 +126,19 @@ def continued(engine: Engine, scores: Sequence[Score], straight: bool) -> list[l
     return [
         [
             familiarity(engine, piece.primer).nats_per_note if piece.primer else np.nan,
-            share_between(piece.score),
+            between(piece.score),
             chord_rate(piece.score),
             float(bool(degeneracy(piece.score, BARS).warnings())),
         ]
         for (piece,) in made
     ]
+
+
+def between(score: Score) -> float:
+    """The share of the times at which notes begin that are no sixteenths or triplets, on a model's grid of twelfths."""
+    bars, onset = score.bars(), np.unique(score.onset)
+    inside = onset - bars[np.searchsorted(bars, onset, side="right") - 1]
+    return float(IS_BETWEEN[nearest_steps(inside, score.ticks_per_quarter, TWELFTHS) % TWELFTHS].mean())
 
 
 def lines(
@@ -146,8 +154,8 @@ def lines(
     yield from wrapped(
         f"Nats per note of the first {HEARD} bars of pieces, as the model hears them. Strange is what costs more than "
         f"any of the {usual.pieces} validation pieces, {usual.most:.2f}; the middle one of these costs "
-        f"{usual.median:.2f}. Played: a quarter of the onsets or more lie between sixteenths and triplets, on no 24th of "
-        "a quarter to the tick; they are heard on sixteenths and triplets by a model that learnt from scores."
+        f"{usual.median:.2f}. Played: a quarter of the onsets or more lie between sixteenths and triplets, on no 24th "
+        "of a quarter to the tick; they are heard on sixteenths and triplets by a model that learnt from scores."
     )
     yield from ("", f"| | {' | '.join(COSTS)} |", "|---" * (1 + len(COSTS)) + "|")
     for name, rows in costs.items():
