@@ -148,8 +148,8 @@ def alike(pieces: Sequence[Continuation]) -> list[str]:
 
 
 def _primer_recall(piece: Continuation, primer: Primer) -> float:
-    """The share of its bars that were heard in the primer, in all tracks."""
-    return primer_recall(piece.with_primer(), primer.bars)
+    """The share of its bars that were heard in the primer, in all tracks; of one put straight as it was heard."""
+    return primer_recall(piece.with_voice() if primer.straight else piece.with_primer(), primer.bars)
 
 
 def _silence(piece: Continuation) -> list[str]:

@@ -24,7 +24,7 @@ def played(tmp_path: Path) -> Path:
 
 
 def test_what_was_played_is_heard_straight_unless_refused(seqaudio, played: Path, tmp_path: Path) -> None:  # noqa: F811
-    asked = ("--bars", 4, "--seed", 1, "--json")
+    asked = ("--bars", 16, "--seed", 1, "--json")
     straight, refused, written = (
         json.loads(seqaudio("continue", primer, *asked, *options, "-o", f"{number}.mid").out)
         for number, (primer, options) in enumerate([(played, ()), (played, ("--no-straight",)), (PRIMER, ())])
@@ -33,8 +33,11 @@ def test_what_was_played_is_heard_straight_unless_refused(seqaudio, played: Path
     assert not any(remark.startswith("played: ") for remark in refused["remarks"] + written["remarks"])
     assert straight["primer_nats_per_note"] == pytest.approx(written["primer_nats_per_note"], rel=0.2)
     assert refused["primer_nats_per_note"] > 2 * written["primer_nats_per_note"]
+    assert straight["outputs"][0]["primer_recall"] == written["outputs"][0]["primer_recall"] > 0
     assert share_between(read_midi(tmp_path / "0.mid")) == 0
+    assert (straight["heard_straight"], refused["heard_straight"]) == (True, False)
     manifest = json.loads((tmp_path / "0.mid.json").read_text())
+    assert manifest["heard_straight"]
     assert manifest["primer_nats_per_note"] == straight["primer_nats_per_note"]
 
 
