@@ -342,6 +342,8 @@ class TestStraight:
         drums = played.replaced(is_drum=np.ones(len(played), bool))
         primer = make_primer(merged(line, drums), replace(of_scores, facts={**of_scores.facts, "programs": [0]}))
         assert not primer.straight
+        triplets = np.arange(16 * 3) * 160  # three times as many votes as a quarter of the line has
+        drums = Score.from_notes(np.repeat(triplets, 3), 80, 36, is_drum=True)
         both = make_primer(merged(played, drums), replace(of_scores, facts={**of_scores.facts, "programs": [0]}))
         assert np.array_equal(both.voice.onset, make_primer(played, of_scores).voice.onset)
 

@@ -101,3 +101,9 @@ def test_quarters_of_neighbouring_bars_have_grids_of_their_own() -> None:
     """Of 7/8, whose second bar begins between the quarters counted from the beginning."""
     score = bars([3, 3.25, 3.5, 3.5 + 1 / 3, 3.5 + 2 / 3], time_signatures=[(0, 7, 8)])
     assert straightened(score).onset.tolist() == score.onset.tolist()
+
+
+def test_only_what_is_heard_says_which_grid_is_nearer() -> None:
+    score = bars([0, 0.34, 0.56, 0.66])
+    assert quarters(straightened(score)) == [0, 0.333, 0.667, 0.667]
+    assert quarters(straightened(score, np.array([True, False, True, False])))[2] == 0.5
