@@ -233,7 +233,7 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
             unheard["notes of chord symbols"] = len(pitched) - len(voice)
         case "instruments":
             knows_drums, knows_pitches = _kinds_met(checkpoint)
-            voice = score.notes(np.where(score.is_drum, knows_drums, knows_pitches))
+            voice = score.notes(_can_hear(score, checkpoint))
             unheard = {} if knows_drums else unheard
             unheard["pitched notes"] = 0 if knows_pitches else len(pitched)
     if any(unheard.values()):
