@@ -32,7 +32,7 @@ from seqaudio.continuation.likelihood import token_nats
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError
 from seqaudio.models.baselines import PPM, MatchCopy, NGram
-from seqaudio.models.checkpoint import WEIGHTS
+from seqaudio.models.checkpoint import WEIGHTS, learnt_from
 from seqaudio.music.score import Score
 from seqaudio.report.retention import RealPieces, real_pieces
 from seqaudio.structure import similarity_error
@@ -172,7 +172,7 @@ class Measures:
         }
         if continuations:
             low, high = self._pitches
-            counted = CountedModel(self.corpus.tokenizer, (low, high), self.corpus.manifest["options"]["melody"])
+            counted = CountedModel(self.corpus.tokenizer, (low, high), learnt_from(self.corpus.manifest["options"]))
             rows[PPM_ROW] |= self._continued(PPM_ROW, CountingEngine(ppm, counted))
             rows[COPY] |= self._continued(COPY, CountingEngine(copy, counted))
         return rows

@@ -77,7 +77,7 @@ def hear_own(name: str, checkpoint: Checkpoint, most: int) -> Music:
                 heard.append(hear_steps(checkpoint, piece, named))
         if heard:
             return Music(heard, f"{_some(len(heard), len(pieces), 'its ')} validation pieces")
-    if checkpoint.frames is None and checkpoint.of_melodies:
+    if checkpoint.frames is None and checkpoint.learnt_from == "melodies":
         (tune,), _ = read_pieces(example_path(EXAMPLE))
         return Music([hear(checkpoint, tune.score, tune.name)], f"{tune.name}, a tune that comes with seqaudio")
     source = f"{OWN_BARS} bars that it wrote itself (seed {OWN_SEED})"

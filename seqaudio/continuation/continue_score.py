@@ -16,11 +16,13 @@ from seqaudio.continuation.engines import Predictor
 from seqaudio.continuation.form import Following, Form, pickup_bars
 from seqaudio.continuation.generation import Beginning, generate
 from seqaudio.continuation.grammar import ContinuationGrammar, allowed_tokens
-from seqaudio.continuation.parts import handed_out
+from seqaudio.continuation.parts import handed_out, handed_out_lead_sheet
 from seqaudio.continuation.piece import Continuation
 from seqaudio.continuation.primer import HEARD_BARS, Primer, bars_tokenizer, make_primer, pedals_between
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import OptionError
+from seqaudio.music.lead_sheet import MELODY_PROGRAM
+from seqaudio.music.melody import cut_where_next_begins
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars import BarsTokenizer
@@ -174,8 +176,9 @@ def _beginning(engine: Predictor, primer: Primer | None, bars: int | None, seed:
         allowed = allowed_tokens(tokenizer, checkpoint.pitch_range, conducts=True, programs=None)
         following = Following(form, tokenizer) if form else None
         return Beginning(ids, ContinuationGrammar(tokenizer, _bars(bars, form), allowed), seed, following)
-    programs = set(np.where(primer.voice.is_drum, DRUMS, primer.voice.program).tolist())
-    allowed = allowed_tokens(tokenizer, _range_that_comes_back(engine, primer), conducts=False, programs=programs)
+    allowed = allowed_tokens(
+        tokenizer, _range_that_comes_back(engine, primer), conducts=False, programs=_programs(tokenizer, primer.ids)
+    )
     pickup = pickup_bars(primer.voice)
     grammar = ContinuationGrammar(tokenizer, _bars(bars, form, primer.bars, pickup), allowed)
     if form is None:
@@ -184,6 +187,12 @@ def _beginning(engine: Predictor, primer: Primer | None, bars: int | None, seed:
     return Beginning(
         primer.ids, grammar, seed, Following(form, tokenizer, pickup).heard(primer.ids, in_front, primer.bars)
     )
+
+
+def _programs(tokenizer: BarsTokenizer, ids: NDArray[np.int64]) -> set[int]:
+    """The instruments that tokens name, drums as -1."""
+    named = tokenizer.vocabulary.slices.get("Program", slice(0, 0))
+    return {DRUMS + token - named.start for token in np.unique(ids).tolist() if named.start <= token < named.stop}
 
 
 def _range_that_comes_back(engine: Predictor, primer: Primer) -> tuple[int, int]:
@@ -268,21 +277,22 @@ def _as_primer_sounds(primer: Primer, new: Score, tokenizer: BarsTokenizer) -> S
             new = _single_line(new)
             changes["program"] = np.full(len(new), voice.program[-1])
             changes["track_names"] = [voice.track_names[voice.track[-1]]]
+        case "lead sheet":
+            is_melody = new.program == MELODY_PROGRAM
+            new = handed_out_lead_sheet(voice, _single_line(new.notes(is_melody)), new.notes(~is_melody))
+            changes["track_names"] = new.track_names
         case "parts":
             new = handed_out(voice, new)
             changes["track_names"] = new.track_names
     if not tokenizer.velocities:
-        recent = voice.onset >= primer.score.bars()[max(0, primer.bars - RECENT_BARS)]
-        changes["velocity"] = _velocities_as(voice.notes(recent) if recent.any() else voice, new)
+        changes["velocity"] = _loudness(primer, new)
     return new.replaced(**changes)
 
 
 def _single_line(score: Score) -> Score:
     """The highest note of each onset, ended where the next begins: a model of single lines may still sample two."""
     highest = np.append(np.diff(score.onset) != 0, True)[: len(score)]  # the notes of an onset are sorted by pitch
-    line = score.notes(highest)
-    until_next = np.append(np.diff(line.onset), np.iinfo(np.int64).max)[: len(line)]
-    return line.replaced(duration=np.minimum(line.duration, until_next))
+    return cut_where_next_begins(score.notes(highest))
 
 
 def _lasting_tempo(primer: Primer) -> int:
@@ -295,6 +305,20 @@ def _lasting_tempo(primer: Primer) -> int:
     held = tempos[np.searchsorted(tempos[:, 0], edges[:-1], side="right") - 1, 1]
     values, which = np.unique(held, return_inverse=True)
     return int(values[np.argmax(np.bincount(which, weights=np.diff(edges)))])
+
+
+def _loudness(primer: Primer, new: Score) -> NDArray[np.int64]:
+    """How loud the new notes are: as the last bars of the primer, track by track where a piece keeps its tracks."""
+    voice = primer.voice
+    recent = voice.onset >= primer.score.bars()[max(0, primer.bars - RECENT_BARS)]
+    if primer.reads in ("line", "instruments"):
+        return _velocities_as(voice.notes(recent) if recent.any() else voice, new)
+    loudness = np.zeros(len(new), dtype=np.int64)
+    for number, track in enumerate(np.unique(voice.track).tolist()):
+        own, of_track = new.track == number, voice.track == track
+        heard = recent & of_track if (recent & of_track).any() else of_track
+        loudness[own] = _velocities_as(voice.notes(heard), new.notes(own))
+    return loudness
 
 
 def _velocities_as(voice: Score, new: Score) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import EngineState
 from seqaudio.models.baselines.match_copy import TokenBaseline
+from seqaudio.models.checkpoint import LearntFrom
 from seqaudio.tokens import Tokenizer
 
 
@@ -20,12 +21,12 @@ class CountedModel:
     Attributes:
         tokenizer: of the pieces it was fitted to.
         pitch_range: lowest and highest pitch that it may write.
-        of_melodies: whether these are single lines; asked only where its tokens hold no instruments.
+        learnt_from: what these were read as.
     """
 
     tokenizer: Tokenizer
     pitch_range: tuple[int, int]
-    of_melodies: bool = True
+    learnt_from: LearntFrom = "melodies"
 
     @property
     def programs(self) -> None:

@@ -19,7 +19,7 @@ from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.models.beginnings import Beginnings
 from seqaudio.models.cells import state_shapes
-from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, sha256, weights_path
+from seqaudio.models.checkpoint import GRAPH, WEIGHTS, WEIGHTS_SHA256, Checkpoint, LearntFrom, sha256, weights_path
 from seqaudio.models.config import why_no_graph
 from seqaudio.tokens import Tokenizer
 
@@ -42,8 +42,8 @@ class TokenModel(Protocol):
         ...
 
     @property
-    def of_melodies(self) -> bool:
-        """Whether what it learnt from was single lines, as far as is known."""
+    def learnt_from(self) -> LearntFrom:
+        """What its pieces were read as, as far as is known."""
         ...
 
     @property

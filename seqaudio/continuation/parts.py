@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.music.score import IntArray, Score
+from seqaudio.music.melody import find_melody_notes
+from seqaudio.music.score import NOTE_COLUMNS, IntArray, Score
 
 RECENT_NOTES = 32  # of each part tell where it lies
 CLASH = 24  # semitones: what a second note at a time costs a part
@@ -47,6 +48,29 @@ def handed_out(voice: Score, new: Score) -> Score:
         program=voice.program[last][part],
         track_names=tuple(voice.track_names[track] for track in tracks.tolist()),
     )
+
+
+def handed_out_lead_sheet(voice: Score, melody: Score, chords: Score) -> Score:
+    """A new melody in the track of a piece's own, and new chords in its tracks with other notes, as by `handed_out`.
+
+    Both may be one track. The tracks are those of the piece with notes, in their order, with their programs and names.
+    """
+    is_melody, _ = find_melody_notes(voice)
+    singer, beside, tracks = np.flatnonzero(is_melody)[-1], voice.notes(~is_melody), np.unique(voice.track)
+    if len(chords):
+        chords = handed_out(beside, chords)
+        chords = chords.replaced(
+            track=np.searchsorted(tracks, np.unique(beside.track))[chords.track],
+            track_names=tuple(voice.track_names[track] for track in tracks.tolist()),
+        )
+    sung = {"track": np.searchsorted(tracks, voice.track[singer]), "program": voice.program[singer]}
+    columns = {
+        name: np.append(
+            np.full(len(melody), sung[name]) if name in sung else getattr(melody, name), getattr(chords, name)
+        )
+        for name in NOTE_COLUMNS
+    }
+    return melody.replaced(**columns, track_names=tuple(voice.track_names[track] for track in tracks.tolist()))
 
 
 def _sings_on(voice: Score) -> NDArray[np.bool_]:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from seqaudio.continuation.engines import TokenModel
 from seqaudio.errors import NoNotesError, OptionError
-from seqaudio.music.melody import find_melody, without_symbols
+from seqaudio.music.lead_sheet import lead_sheet
+from seqaudio.music.melody import find_melody, find_melody_notes
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.steps import nearest_steps
@@ -25,7 +26,7 @@ from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 from seqaudio.tokens.tokenizer import DRUMS
 
-Reads = Literal["line", "parts", "instruments"]
+Reads = Literal["line", "lead sheet", "parts", "instruments"]
 PLAYED = 0.25  # of the onsets of a primer that was played lie between sixteenths and triplets, or more
 SCORES = 0.05  # at most, of what a model learnt that has met nothing played
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
@@ -43,7 +44,7 @@ class Primer:
         ids: tokens of ``voice`` from its first to its last bar with notes, without EOS.
         semitones: how far ``voice`` was moved to fit the model; the continuation moves back.
         remarks: what people should know: where the melody was found, what was cut or moved.
-        reads: "line", "parts" or "instruments", see :func:`what_it_reads`.
+        reads: "line", "lead sheet", "parts" or "instruments", see :func:`what_it_reads`.
         straight: whether the notes of ``voice`` were put on sixteenths and triplets.
     """
 
@@ -78,12 +79,16 @@ def bars_tokenizer(checkpoint: TokenModel) -> BarsTokenizer:
 def what_it_reads(checkpoint: TokenModel) -> Reads:
     """What a model of bar tokens reads of a piece.
 
-    "instruments" and drums where its tokens hold them; else "parts", all pitched notes together, or, if it learnt from
-    melodies, one "line". Raises OptionError for a model of other tokens.
+    "lead sheet", the melody and all other pitched notes, if it learnt from such; else "instruments" and drums where its
+    tokens hold them; else "parts", all pitched notes together, or, if it learnt from melodies, one "line". Raises
+    OptionError for a model of other tokens.
     """
-    if bars_tokenizer(checkpoint).programs:
+    programs = bars_tokenizer(checkpoint).programs
+    if checkpoint.learnt_from == "lead sheets" and programs:
+        return "lead sheet"
+    if programs:
         return "instruments"
-    return "line" if checkpoint.of_melodies else "parts"
+    return "line" if checkpoint.learnt_from == "melodies" else "parts"
 
 
 def make_primer(
@@ -221,16 +226,16 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
         NoNotesError: nothing is left.
     """
     remarks = []
-    voice, pitched = score, score.notes(~score.is_drum)
+    voice = pitched = score.notes(~score.is_drum)
     unheard = {"drum notes": len(score) - len(pitched)}
     match what_it_reads(checkpoint):
         case "line":
             melody = find_melody(_on_grid(score))
             voice = melody.score
             remarks.append(f"melody: {melody.found_as}")
-        case "parts":
-            voice = without_symbols(pitched)
-            unheard["notes of chord symbols"] = len(pitched) - len(voice)
+        case "lead sheet" if len(pitched):
+            voice = _on_grid(pitched)
+            remarks.append(f"melody: {find_melody_notes(voice)[1]}")
         case "instruments":
             knows_drums, knows_pitches = _kinds_met(checkpoint)
             voice = score.notes(_can_hear(score, checkpoint))
@@ -243,8 +248,9 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
     semitones = _shift_into(voice, checkpoint.pitch_range)
     if semitones:
         remarks.append(f"moved by {semitones:+d} semitones for the model, and back")
-    moved = _folded(voice, semitones, checkpoint.pitch_range)
-    folded = int((moved.pitch != voice.pitch + semitones * ~voice.is_drum).sum())
+    told_apart = lead_sheet(voice) if what_it_reads(checkpoint) == "lead sheet" else voice
+    moved = _folded(told_apart, semitones, checkpoint.pitch_range)
+    folded = int((moved.pitch != told_apart.pitch + semitones * ~told_apart.is_drum).sum())
     if folded:
         remarks.append(f"{folded} notes beyond the model's range heard an octave nearer")
     return Readable(_without_silence_in_front(moved, score.bars()), voice, semitones, tuple(remarks))

@@ -13,6 +13,7 @@ Sources of the hashes:
   same, its page states none. It is linked over http, so this hash alone says that the file is the right one.
 - lakh-clean: SHA-256 that three public projects record, among them the package resolv_data; its page states none.
 - pop909, nottingham: contents hashes of the 909 and 1,034 MIDI files used, computed by us from copies of these commits.
+- openewld: contents hash of the 502 lead sheets and the database, computed by us from copies of this commit.
 - jsb: SHA-256 of the file, computed by us from a copy of this commit.
 """
 
@@ -20,10 +21,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqaudio.corpus.download import Progress, no_progress
+from seqaudio.corpus.public_domain import public_domain_songs
 from seqaudio.corpus.remote import Remote, fetched_folder, standing_folder
 from seqaudio.errors import MissingDependencyError, OptionError
 
@@ -41,6 +44,7 @@ class NamedCorpus:
         folder: inside the package music21; empty for a corpus that is downloaded.
         numbered: its books number their tunes throughout, so one number is one tune in however many versions.
         without: files of the folder that are not part of it, by their names.
+        songs: what its folder says is part of it, as paths in it; None: all music.
         remote: where it is downloaded from.
     """
 
@@ -52,6 +56,7 @@ class NamedCorpus:
     folder: str = ""
     numbered: bool = False
     without: tuple[str, ...] = ()
+    songs: Callable[[Path], frozenset[str]] | None = None
     remote: Remote | None = None
 
 
@@ -62,6 +67,7 @@ MUSIC21_LICENCE = (
 MAGENTA = "https://storage.googleapis.com/magentadata/datasets"
 POP909_COMMIT = "d83e6edba6872a704f5d3b8b32f5cb540088dae6"
 NOTTINGHAM_COMMIT = "bcb2afc67d291acdd689ed0c22ab2a8a480f38a6"
+OPENEWLD_COMMIT = "9bbb6d292c96c9ab2dee64b7ff5cdba60612b7a0"
 JSB_COMMIT = "9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d"
 
 IN_MUSIC21 = (
@@ -142,6 +148,23 @@ DOWNLOADED = (
             1_500_000,  # estimated from the files: the archive's size is stated nowhere
             r"[^/]+/MIDI/([^/]+\.mid)",
             contents_sha256="367d720d99626ffdd5b4f09fc45083d5e3bbd6ad259cdc7597b44687569aa8e5",
+        ),
+    ),
+    NamedCorpus(
+        "openewld",
+        "OpenEWLD: lead sheets of old songs, melody and chord symbols, without those that may be under copyright",
+        349,
+        "MIT on the data; the songs are in the public domain where its database says when they were first performed, "
+        "or that their authors are long dead; credit Simonetta et al., Symbolic Music Similarity through a Graph-Based "
+        "Representation (2018)",
+        "yes, with credit",
+        songs=public_domain_songs,
+        remote=Remote(
+            f"https://github.com/00sapo/OpenEWLD/archive/{OPENEWLD_COMMIT}.zip",
+            f"OpenEWLD-{OPENEWLD_COMMIT}.zip",
+            7_000_000,  # estimated from the files: the archive's size is stated nowhere
+            r"[^/]+/(dataset/.+\.mxl|OpenEWLD\.db)",
+            contents_sha256="c393f0a006f12d57fda56b66de1534184128038dbfe078a445f46a512bb7d86a",
         ),
     ),
     NamedCorpus(

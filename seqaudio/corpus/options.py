@@ -16,6 +16,7 @@ from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.tokens import Tokenizer, make_tokenizer
 
 MELODY_SETTINGS = {"programs": False, "velocities": False, "tempos": False, "pedals": "drop"}
+LEAD_SHEET_SETTINGS = MELODY_SETTINGS | {"programs": True}  # which tell its melody from its chords
 
 
 class PrepareOptions(BaseModel):
@@ -26,6 +27,7 @@ class PrepareOptions(BaseModel):
     tokenizer: str = Field("bars", description="name of the tokenizer")
     settings: dict[str, Any] = Field(default_factory=dict, description="options of the tokenizer")
     melody: bool = Field(False, description="bars only: keep each piece's melody, without programs and velocities")
+    lead_sheet: bool = Field(False, description="bars only: keep its melody, and all else that is pitched as chords")
     min_notes: int = Field(16, ge=1)
     min_bars: int = Field(4, ge=1)
     max_tokens: int = Field(65_536, ge=16)
@@ -51,8 +53,13 @@ class PrepareOptions(BaseModel):
     def _parts_that_fit(self) -> PrepareOptions:
         if self.valid_share + self.test_share >= 1:
             raise ValueError("valid_share and test_share together must stay below 1")
-        if self.melody and self.tokenizer != "bars":
-            raise ValueError(f"melody goes with the tokenizer bars, not with {self.tokenizer}; leave one of them out")
+        kept = [name for name in ("melody", "lead_sheet") if getattr(self, name)]
+        if len(kept) > 1:
+            raise ValueError("melody and lead_sheet are two ways to read a piece; leave one of them out")
+        if kept and self.tokenizer != "bars":
+            raise ValueError(
+                f"{kept[0]} goes with the tokenizer bars, not with {self.tokenizer}; leave one of them out"
+            )
         try:
             tokenizer = self.make_tokenizer()
         except OptionError as problem:
@@ -67,7 +74,8 @@ class PrepareOptions(BaseModel):
         Raises:
             OptionError: there is no such tokenizer, or it has no such setting.
         """
-        settings = (MELODY_SETTINGS if self.melody else {}) | self.settings
+        usual = MELODY_SETTINGS if self.melody else LEAD_SHEET_SETTINGS if self.lead_sheet else {}
+        settings = usual | self.settings
         return _tokenizer(self.tokenizer, json.dumps(settings, sort_keys=True, default=str))
 
     @property
@@ -82,8 +90,9 @@ def prepare_command(tokenizer: Tokenizer) -> str:
     if not is_dataclass(tokenizer):  # MidiTok's come with parameters that no command line holds
         return f"{options[0]} --tokenizer {tokenizer.name} --set file=PARAMETERS.json, the file it was made from"
     settings = asdict(tokenizer)
-    if tokenizer.name == "bars" and settings == MELODY_SETTINGS:
-        return f"{options[0]} --melody"
+    for option, usual in (("--melody", MELODY_SETTINGS), ("--lead-sheet", LEAD_SHEET_SETTINGS)):
+        if tokenizer.name == "bars" and settings == usual:
+            return f"{options[0]} {option}"
     if tokenizer.name != DEFAULTS.tokenizer:
         options.append(f"--tokenizer {tokenizer.name}")
     plain = asdict(type(tokenizer)())

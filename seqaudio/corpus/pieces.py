@@ -1,7 +1,7 @@
 """What becomes of the pieces of one file? Token ids, or the name of the rule that dropped them.
 
-file -> pieces -> (melody) -> grid -> ids. The answer depends on the file's name and bytes and on the options alone, so
-it can be found in any process, in any order, and kept for the next run.
+file -> pieces -> (melody, or lead sheet) -> grid -> ids. The answer depends on the file's name and bytes and on the
+options alone, so it can be found in any process, in any order, and kept for the next run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from seqaudio.corpus.splits import marks
 from seqaudio.errors import BadFileError, NoNotesError, OverLimitError, SeqAudioError
 from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.reader import Piece, read_pieces_of_bytes
+from seqaudio.music.lead_sheet import lead_sheet
 from seqaudio.music.melody import find_melody
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
@@ -135,7 +136,9 @@ def _prepare_piece(
             return too_small, _NOTHING
         ids = tokenizer.encode(grid)
     except NoNotesError as problem:
-        return replace(found, rule="no melody" if options.melody else "no notes", reason=str(problem)), _NOTHING
+        return replace(
+            found, rule="no melody" if options.melody or options.lead_sheet else "no notes", reason=str(problem)
+        ), _NOTHING
     except SeqAudioError as problem:
         return replace(found, rule="no tokens", reason=str(problem)), _NOTHING
     if len(ids) > options.max_tokens:
@@ -164,6 +167,9 @@ def _on_grid(options: PrepareOptions, tokenizer: Tokenizer, score: Score) -> tup
     if options.melody:
         score, beside = _melody(score)
         lost.update(beside)
+    elif options.lead_sheet:
+        lost.update({"drums_dropped": int(score.is_drum.sum())})
+        score = lead_sheet(score)
     grid, loss = tokenizer.quantize(score)
     lost.update(loss.nonzero())
     return grid, lost

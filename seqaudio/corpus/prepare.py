@@ -1,7 +1,7 @@
 """How does music in files become a prepared corpus, and how little of it must be done again?
 
-files -> pieces -> (melody) -> grid -> token ids; each piece kept or dropped by a rule with a name. A prepared corpus
-is a folder that appears whole or not at all:
+files -> pieces -> (melody, or lead sheet) -> grid -> token ids; each piece kept or dropped by a rule with a name. A
+prepared corpus is a folder that appears whole or not at all:
 
     tokens.npy        all ids in a row, in the smallest unsigned type that holds the vocabulary
     index.npy         int64 (pieces + 1,): piece i is tokens[index[i]:index[i + 1]]

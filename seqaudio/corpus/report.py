@@ -24,7 +24,7 @@ OTHER_WAYS = {
     "over a limit": "raise the limit that the file's line names with --limit NAME=VALUE",
     "hung": "give each file longer with --timeout SECONDS",
     "crashed": "give each file more memory with --memory MB",
-    "no melody": "leave out --melody",
+    "no melody": "leave out --melody or --lead-sheet",
 }
 
 
@@ -66,7 +66,9 @@ def _relaxed_with(rule: str, options: PrepareOptions) -> str:
 
 def _settings(options: PrepareOptions) -> str:
     settings = [f"{key}={value}" for key, value in sorted(options.settings.items())]
-    return ", ".join(["", *(["melody only"] if options.melody else []), *settings])
+    return ", ".join(
+        ["", *(["melody only"] if options.melody else ["lead sheets"] if options.lead_sheet else []), *settings]
+    )
 
 
 def _dropped(dropped: Sequence[Placed], most: int | None) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqaudio.corpus.download import Progress, no_progress
-from seqaudio.corpus.named import CORPORA, corpus_folder
+from seqaudio.corpus.named import CORPORA, NamedCorpus, corpus_folder
 from seqaudio.corpus.official import official_splits, official_splits_of
 from seqaudio.corpus.walk import Found, walk
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
@@ -98,8 +98,9 @@ def files_of(
     found = walk(folder)
     if folder in found.closed:
         raise OptionError(f"{shown(source)}: cannot be listed: {found.closed[folder]}; check its permissions")
-    apart = known.without if known else ()
-    paths = [path for path in found.files if path.suffix.lower() in suffixes and path.name not in apart]
+    paths = [path for path in found.files if path.suffix.lower() in suffixes]
+    if known:
+        paths = _of_corpus(known, folder, paths)
     official = official_splits(folder)
     licence, numbered = (known.licence, known.numbered) if known else ("", False)
     named = [(path.relative_to(folder).as_posix(), path, "") for path in paths if not without(path)]
@@ -110,6 +111,16 @@ def files_of(
     return [
         SourceFile(prefix + shown(name), path, official.get(name, ""), licence, numbered, problem)
         for name, path, problem in sorted(named)
+    ]
+
+
+def _of_corpus(corpus: NamedCorpus, folder: Path, paths: list[Path]) -> list[Path]:
+    """The music in its folder that is part of a corpus."""
+    songs = corpus.songs(folder) if corpus.songs else None
+    return [
+        path
+        for path in paths
+        if path.name not in corpus.without and (songs is None or path.relative_to(folder).as_posix() in songs)
     ]
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,15 @@ KNOWN = "head.classes.known.frames"  # those met in training, of the heads joint
 FORMAT = 1
 UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 LARGEST = Limits(max_bytes=4 * 2**30)
+
+LearntFrom = Literal["melodies", "lead sheets", "pieces"]
+
+
+def learnt_from(options: Mapping[str, Any]) -> LearntFrom:
+    """What a corpus prepared with these options reads pieces as; melodies where nothing is said."""
+    if options.get("lead_sheet", False):
+        return "lead sheets"
+    return "melodies" if options.get("melody", True) else "pieces"
 
 
 @dataclass(frozen=True)
@@ -106,10 +116,9 @@ class Checkpoint:
         return make_memory(self.config, self.tokenizer.vocabulary if self.tokenizer else None)
 
     @property
-    def of_melodies(self) -> bool:
-        """Whether it learnt from single lines, which is so unless its corpus says that whole pieces were kept."""
-        corpus = self.facts.get("experiment", {}).get("corpus", {})
-        return bool(corpus.get("options", {}).get("melody", True))
+    def learnt_from(self) -> LearntFrom:
+        """What its pieces were read as: single lines, unless its corpus says that more of them was kept."""
+        return learnt_from(self.facts.get("experiment", {}).get("corpus", {}).get("options", {}))
 
     @property
     def programs(self) -> frozenset[int] | None:

@@ -37,29 +37,48 @@ def find_melody(score: Score) -> Melody:
     Raises:
         NoNotesError: the score has no pitched notes.
     """
-    pitched = without_symbols(score.notes(~score.is_drum))
-    if not len(pitched):
+    is_melody, found_as = find_melody_notes(score)
+    return Melody(cut_where_next_begins(score.notes(is_melody)), found_as)
+
+
+def find_melody_notes(score: Score) -> tuple[NDArray[np.bool_], str]:
+    """Which notes of a score are its melody, (notes,), and how they were found.
+
+    Raises:
+        NoNotesError: the score has no pitched notes.
+    """
+    pitched = ~score.is_drum & ~_is_symbol(score, ~score.is_drum)
+    if not pitched.any():
         raise NoNotesError("no pitched notes, only drums, which have no melody" if len(score) else "no notes")
-    tracks = np.unique(pitched.track).tolist()
+    tracks = np.unique(score.track[pitched]).tolist()
     named = [t for t in tracks if is_melody_name(score.track_names[t])]
+    chosen = pitched
     if len(tracks) == 1:
-        chosen, found_as = pitched, "the only track"
+        found_as = "the only track"
     elif named:
         name = score.track_names[named[0]]  # a track that changes its instrument is several score tracks of one name
-        chosen = pitched.notes(np.isin(pitched.track, [t for t in tracks if score.track_names[t] == name]))
+        chosen = pitched & np.isin(score.track, [t for t in tracks if score.track_names[t] == name])
         found_as = f"track {named[0] + 1} of {len(score.track_names)}, named {name!r}"
     else:
-        chosen, found_as = pitched, f"the skyline of {len(tracks)} tracks"
-    line = skyline(chosen)
-    if len(line) < len(chosen) and "skyline" not in found_as:
+        found_as = f"the skyline of {len(tracks)} tracks"
+    line = chosen.copy()
+    line[chosen] = _begins_on_top(score.notes(chosen))
+    if line.sum() < chosen.sum() and "skyline" not in found_as:
         found_as += ", its highest notes"
-    return Melody(line, found_as)
+    return line, found_as
 
 
 def without_symbols(score: Score) -> Score:
     """The notes but for the chord symbols of a lead sheet, which stand beside its tune; all, where there is no tune."""
-    symbols = np.isin(score.track, [t for t, name in enumerate(score.track_names) if name == CHORD_TRACK])
-    return score if symbols.all() else score.notes(~symbols)
+    symbols = _is_symbol(score, np.ones(len(score), dtype=bool))
+    return score.notes(~symbols) if symbols.any() else score
+
+
+def _is_symbol(score: Score, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which notes are chord symbols, (notes,); none, where there is nothing else among some notes."""
+    tracks = [track for track, name in enumerate(score.track_names) if name == CHORD_TRACK]
+    symbols: NDArray[np.bool_] = np.isin(score.track, tracks) & among
+    return symbols & bool((among & ~symbols).any())
 
 
 def is_melody_name(name: str) -> bool:
@@ -70,7 +89,11 @@ def is_melody_name(name: str) -> bool:
 
 def skyline(score: Score) -> Score:
     """Only the notes that begin as the highest sounding ones, each cut where the next begins."""
-    line = score.notes(_begins_on_top(score))
+    return cut_where_next_begins(score.notes(_begins_on_top(score)))
+
+
+def cut_where_next_begins(line: Score) -> Score:
+    """Notes of which no two begin together, each ended where the next begins, if not before."""
     until_next = np.append(np.diff(line.onset), np.iinfo(np.int64).max)[: len(line)]
     return line.replaced(duration=np.minimum(line.duration, until_next))
 

@@ -73,6 +73,7 @@ def test_facts_as_json_and_what_was_reused(music: Path, tmp_path: Path) -> None:
         (["--set", "tempo=1"], "the tokenizer bars has no option 'tempo'; it has"),
         (["--limit", "max_note=1"], "max_note=1"),
         (["--melody", "--tokenizer", "performance"], "melody goes with the tokenizer bars"),
+        (["--melody", "--lead-sheet"], "melody and lead_sheet are two ways to read a piece"),
         (["--valid-share", "0.6", "--test-share", "0.6"], "must stay below 1"),
         (["--valid-share", "1"], "--valid-share"),
         (["--test-share", "nan"], "--test-share: Input should be"),

@@ -8,9 +8,11 @@ import pytest
 from seqaudio.continuation import Sampling, continue_score
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.parts import CLASH, given_to, handed_out, parts
+from seqaudio.continuation.primer import make_primer
 from seqaudio.errors import NoNotesError
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
 from seqaudio.models.onnx_graph import write_graph
+from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.score import Score
 from tests.samples import model_folder
 
@@ -121,6 +123,20 @@ def test_nothing_is_doubled_beyond_an_octave_or_while_a_note_is_held():
     assert [note for line in lines_of(low).values() for note in line if note[0] == 480] == [(480, 45, 480)] * 2
     held = Score.from_notes([0, 0, 0, 0, 480], [960, 960, 960, 480, 480], [45, 54, 62, 70, 69])
     assert len(handed_out(quartet(), held)) == 5
+
+
+def test_chord_symbols_are_heard_with_the_other_notes(engine):
+    sheet = quartet().replaced(track_names=("Soprano", "Alto", "Tenor", CHORD_TRACK))
+    plain = quartet()
+    assert make_primer(sheet, engine.checkpoint).ids.tolist() == make_primer(plain, engine.checkpoint).ids.tolist()
+
+
+def test_voices_go_on_as_loud_as_each_was(engine):
+    loud = quartet().replaced(velocity=40 + 20 * quartet().track)
+    (piece,) = continue_score(engine, loud, bars=4, seed=1)
+    assert set(zip(piece.score.track.tolist(), piece.score.velocity.tolist(), strict=True)) <= {
+        (track, 40 + 20 * track) for track in range(4)
+    }
 
 
 def test_new_bars_go_on_in_the_tracks_of_the_primer(engine):

@@ -32,7 +32,7 @@ ONLY_HTTP = {"hog.ee.columbia.edu"}  # its page links it so; what came is known 
 def test_only_the_corpora_offered_are_found() -> None:
     assert list(CORPORA) == [
         *("music21:oneills", "music21:airds", "music21:bach", "groove", "maestro", "pop909"),
-        *("nottingham", "jsb", "lakh", "lakh-clean"),
+        *("nottingham", "openewld", "jsb", "lakh", "lakh-clean"),
     ]
     for name in ("music21:ryansMammoth", "music21:ryans", "music21:nothing", "oneills", "", "../groove", "Groove"):
         for asked in (corpus_folder, standing_corpus):
@@ -82,6 +82,12 @@ def test_names_and_places_are_not_shared() -> None:
         ("maestro", "maestro-v3.0.0/maestro-v3.0.0.csv", None),
         ("pop909", "POP909-Dataset-1/POP909/001/001.mid", None),
         ("nottingham", "nottingham-dataset-1/MIDI/jigs1.mid", None),
+        (
+            "openewld",
+            "OpenEWLD-1/dataset/Abe_Olman-Ed_Rose/Oh_Johnny,_oh_Johnny,_Oh!/Oh_Johnny,_oh_Johnny,_Oh!.mxl",
+            None,
+        ),
+        ("openewld", "OpenEWLD-1/OpenEWLD.db", None),
         ("jsb", "Jsb16thSeparated.json", None),
         ("lakh", "lmd_full/0/00.mid", None),
         ("lakh-clean", "clean_midi/ABBA/S.O.S..mid", None),
@@ -102,6 +108,8 @@ def test_members_that_are_used(name: str, path: str, pieces: int | None) -> None
         ("pop909", "POP909-Dataset-1/POP909/001/beat_midi.txt"),
         ("nottingham", "nottingham-dataset-1/MIDI/chords/jigs1.mid"),
         ("nottingham", "nottingham-dataset-1/MIDI/melody/jigs1.mid"),
+        ("openewld", "OpenEWLD-1/dataset/Abe_Olman-Ed_Rose/Oh_Johnny,_oh_Johnny,_Oh!/Oh_Johnny,_oh_Johnny,_Oh!.csv"),
+        ("openewld", "OpenEWLD-1/OpenEWLDcreation.py"),
         ("lakh-clean", "clean_midi/.DS_Store"),
     ],
 )
@@ -128,6 +136,25 @@ def test_contents_hashes_are_those_of_the_real_files(tmp_path: Path, name: str, 
     assert len(files) == corpus.pieces
     archive = zip_of(tmp_path / "archive.zip", files | {"README.md": b"not used"})
     assert contents_sha256(archive, corpus.remote.members) == corpus.remote.contents_sha256
+
+
+def test_openewld_is_what_was_hashed_without_songs_that_may_be_under_copyright(tmp_path: Path) -> None:
+    """Packed by us in the layout of GitHub's archive, and put there by hand."""
+    source, corpus = SHARED / "scores/openewld", CORPORA["openewld"]
+    if not source.is_dir():
+        pytest.skip(f"no folder {source}; SEQAUDIO_SHARED names another parent")
+    assert corpus.remote is not None
+    files = {f"OpenEWLD-1/dataset/{path.relative_to(source)}": path.read_bytes() for path in source.rglob("*.mxl")}
+    files["OpenEWLD-1/OpenEWLD.db"] = (source / "OpenEWLD.db").read_bytes()
+    zip_of(tmp_path / corpus.remote.file, files | {"OpenEWLD-1/README.md": b"not used"})
+    folder = corpus_folder("openewld", tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQAUDIO_DATA", str(tmp_path))
+        found = {file.path.relative_to(folder).as_posix() for file in files_of("openewld")}
+    assert len(found) == corpus.pieces < len(files)
+    late, early = "Johnny_Mercer-Victor_Schertzinger/Tangerine", "James_Thornton/When_You_Were_Sweet_Sixteen"
+    assert not any(late in name for name in found)  # of 1942
+    assert any(early in name for name in found)  # its author died in 1938
 
 
 def test_the_hash_of_the_jsb_file(tmp_path: Path) -> None:

@@ -27,6 +27,16 @@ def test_melody_is_a_single_line_of_bars_that_settings_can_add_to() -> None:
         PrepareOptions(melody=True, tokenizer="performance")
 
 
+def test_a_lead_sheet_is_bars_with_programs_that_tell_melody_and_chords_apart() -> None:
+    sheet = PrepareOptions(lead_sheet=True).make_tokenizer()
+    assert sheet == BarsTokenizer(programs=True, velocities=False, tempos=False, pedals="drop")
+    assert PrepareOptions(lead_sheet=True, settings={"velocities": True}).make_tokenizer().velocities  # type: ignore[attr-defined]
+    with pytest.raises(ValidationError, match="lead_sheet goes with the tokenizer bars, not with performance"):
+        PrepareOptions(lead_sheet=True, tokenizer="performance")
+    with pytest.raises(ValidationError, match="melody and lead_sheet are two ways to read a piece; leave one"):
+        PrepareOptions(lead_sheet=True, melody=True)
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "text"),
     [
@@ -53,7 +63,13 @@ def test_limits_are_values_of_the_configuration() -> None:
 
 def test_the_split_changes_no_token() -> None:
     assert PrepareOptions(seed=3, valid_share=0.2, test_share=0).of_tokens == PrepareOptions().of_tokens
-    for changed in ({"min_notes": 3}, {"melody": True}, {"limits": {"max_notes": 7}}, {"settings": {"programs": "0"}}):
+    for changed in (
+        {"min_notes": 3},
+        {"melody": True},
+        {"lead_sheet": True},
+        {"limits": {"max_notes": 7}},
+        {"settings": {"programs": "0"}},
+    ):
         assert PrepareOptions(**changed).of_tokens != PrepareOptions().of_tokens
 
 

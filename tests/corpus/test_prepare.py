@@ -20,6 +20,7 @@ from seqaudio.corpus.sources import SourceFile
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files import write_midi
 from seqaudio.music import Score
+from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM
 from seqaudio.tokens import BarsTokenizer
 
 SMALL = PrepareOptions(min_notes=4, min_bars=1, valid_share=0.3, test_share=0.3)
@@ -194,6 +195,21 @@ def test_melody_only(tmp_path: Path) -> None:
     assert corpus.tokenizer == BarsTokenizer(programs=False, velocities=False, tempos=False, pedals="drop")
     assert set(corpus.tokenizer.decode(corpus.piece(0)).pitch.tolist()) == {72}
     assert "no melody: 1\n    drums.mid: no pitched notes, only drums" in report
+
+
+def test_lead_sheets(tmp_path: Path) -> None:
+    drums = Score.from_notes(np.arange(20) * 480, 480, 36, is_drum=True)
+    write_midi(drums, tmp_path / "drums.mid")
+    both = Score.from_notes([*range(0, 9600, 480)] * 2, 480, [72] * 20 + [48] * 20, program=3, velocity=20)
+    write_midi(both, tmp_path / "both.mid")
+    report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(lead_sheet=True)).report
+    corpus = PreparedCorpus.open(tmp_path / "out")
+    heard = corpus.tokenizer.decode(corpus.piece(0))
+    told_apart = {int(program): set(heard.pitch[heard.program == program].tolist()) for program in heard.program}
+    assert told_apart == {MELODY_PROGRAM: {72}, CHORDS_PROGRAM: {48}}
+    assert "tokenizer: bars, lead sheets" in report
+    assert "no melody: 1\n    drums.mid: no pitched notes, only drums" in report
+    assert "drums_dropped" not in report
 
 
 @pytest.mark.usefixtures("in_process")

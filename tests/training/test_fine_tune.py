@@ -205,6 +205,7 @@ class TestVocabulary:
             MELODY,
             BarsTokenizer(),
             BarsTokenizer(programs=False, pedals="tokens"),
+            BarsTokenizer(programs=True, velocities=False, tempos=False, pedals="drop"),
             MelodyTokenizer(),
             PerformanceTokenizer(),
             PerformanceTokenizer(pedals="tokens"),
@@ -216,8 +217,8 @@ class TestVocabulary:
         command = prepare_command(tokenizer)
         settings = dict(pair.split("=") for pair in re.findall(r"--set (\S+)", command))
         name = (re.findall(r"--tokenizer (\S+)", command) or ["bars"])[0]
-        made = PrepareOptions(tokenizer=name, settings=settings, melody="--melody" in command).make_tokenizer()
-        assert made == tokenizer
+        kept = {"melody": "--melody" in command, "lead_sheet": "--lead-sheet" in command}
+        assert PrepareOptions(tokenizer=name, settings=settings, **kept).make_tokenizer() == tokenizer
 
     def test_weights_that_are_no_numbers(self, home, corpus, tmp_path):
         old = Checkpoint.load(home / "old")

@@ -1,0 +1,108 @@
+"""Does a model of lead sheets hear melody and chords apart, and does each go on in its own tracks?"""
+
+import numpy as np
+import pytest
+
+from seqaudio.continuation import continue_score
+from seqaudio.continuation.engines import load_engine
+from seqaudio.continuation.parts import handed_out_lead_sheet
+from seqaudio.continuation.primer import make_primer
+from seqaudio.errors import NoNotesError
+from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
+from seqaudio.models.onnx_graph import write_graph
+from seqaudio.music.chords import CHORD_TRACK
+from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM, lead_sheet
+from seqaudio.music.score import Score
+from seqaudio.tokens.bars import BarsTokenizer
+from tests.samples import model_folder, tune
+
+SHEETS = BarsTokenizer(programs=True, velocities=False, tempos=False, pedals="drop")
+SAX, BASS, PIANO = 65, 33, 4
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    """Random weights of a model whose corpus says that it learnt from lead sheets."""
+    folder = model_folder(tmp_path_factory.mktemp("sheets"), tokenizer=SHEETS, pitch_range=(36, 84), seed=3)
+    model = Checkpoint.load(folder)
+    model.facts["experiment"] = {"corpus": {"prepared": "x", "options": {"lead_sheet": True}}}
+    model.save(folder / WEIGHTS)
+    write_graph(folder)
+    return load_engine(folder, "onnx")
+
+
+def song(bars=4, symbols=False):
+    """A melody in the middle track, loud; whole notes of a bass below it in the first, and of a piano in the last."""
+    melody, downbeats = tune(bars, low=66, high=78), np.arange(bars) * 1920
+    piano = np.add.outer(downbeats * 0, [55, 59, 62]).ravel()
+    columns = {
+        "onset": [downbeats, melody.onset, np.repeat(downbeats, 3)],
+        "duration": [np.full(bars, 1920), melody.duration, np.full(3 * bars, 1920)],
+        "pitch": [40 + downbeats % 5, melody.pitch, piano],
+        "track": [np.zeros(bars), np.ones(len(melody)), np.full(3 * bars, 2)],
+        "program": [np.full(bars, BASS), np.full(len(melody), SAX), np.full(3 * bars, PIANO)],
+        "velocity": [np.full(bars, 50), np.full(len(melody), 110), np.full(3 * bars, 30)],
+    }
+    names = ("Bass", "Lead", CHORD_TRACK if symbols else "Keys")
+    return Score.from_notes(**{name: np.concatenate(parts) for name, parts in columns.items()}, track_names=names)
+
+
+def test_what_is_heard_is_the_lead_sheet(engine):
+    primer = make_primer(song(), engine.checkpoint)
+    assert primer.reads == "lead sheet"
+    assert primer.voice == song()
+    heard = SHEETS.decode(np.append(primer.ids, SHEETS.vocabulary.id("EOS_None")))
+    for program in (MELODY_PROGRAM, CHORDS_PROGRAM):
+        written = lead_sheet(song()).notes(lead_sheet(song()).program == program)
+        found = heard.notes(heard.program == program)
+        assert (found.onset.tolist(), found.pitch.tolist()) == (written.onset.tolist(), written.pitch.tolist())
+    assert any("melody: track 2 of 3, named 'Lead'" in remark for remark in primer.remarks)
+
+
+@pytest.mark.parametrize("symbols", [False, True])
+def test_melody_and_chords_go_on_in_their_tracks_as_loud_as_they_were(engine, symbols):
+    written = [piece.score for piece in continue_score(engine, song(symbols=symbols), bars=8, num_outputs=3, seed=1)]
+    for new in written:
+        assert new.track_names == song(symbols=symbols).track_names
+        for track, program, velocity in ((0, BASS, 50), (1, SAX, 110), (2, PIANO, 30)):
+            own = new.notes(new.track == track)
+            assert set(own.program.tolist()) <= {program}
+            assert set(own.velocity.tolist()) <= {velocity}
+        melody = new.notes(new.track == 1)
+        assert (np.diff(melody.onset) > 0).all()
+        assert (melody.onset[1:] >= (melody.onset + melody.duration)[:-1]).all()
+    assert all((new.track == 1).any() for new in written)
+    assert any((new.track != 1).any() for new in written)
+
+
+def test_a_melody_alone_goes_on_alone_and_one_track_keeps_all(engine):
+    alone = continue_score(engine, tune(4, program=SAX, track_names=["Tune"]), bars=8, seed=1)[0].score
+    assert (np.diff(alone.onset) > 0).all()
+    assert set(alone.program.tolist()) == {SAX}
+    piano = song().replaced(
+        track=np.zeros(len(song()), np.int64), track_names=("Piano",), program=np.full(len(song()), PIANO)
+    )
+    both = continue_score(engine, piano, bars=8, num_outputs=3, seed=1)
+    assert all(set(piece.score.program.tolist()) == {PIANO} for piece in both)
+    assert all(piece.score.track_names == ("Piano",) for piece in both)
+    assert any((np.diff(piece.score.onset) == 0).any() for piece in both)
+
+
+def test_drums_alone_are_refused_and_beside_notes_not_heard(engine):
+    drums = Score.from_notes(np.arange(16) * 480, 240, 38, is_drum=True)
+    with pytest.raises(NoNotesError, match="no pitched notes, only drums"):
+        make_primer(drums, engine.checkpoint)
+    columns = ("onset", "duration", "pitch", "velocity", "program", "track", "is_drum")
+    band = song().replaced(**{name: np.append(getattr(song(), name), getattr(drums, name)) for name in columns})
+    primer = make_primer(band, engine.checkpoint)
+    assert primer.ids.tolist() == make_primer(song(), engine.checkpoint).ids.tolist()
+    assert "16 drum notes are not heard" in primer.remarks
+
+
+def test_chords_are_handed_out_among_the_tracks_beside_the_melody():
+    chords = Score.from_notes([0, 0, 0], 480, [41, 55, 90])
+    new = handed_out_lead_sheet(song(), Score.from_notes([0, 480], 480, [60, 61]), chords)
+    assert dict(zip(new.pitch.tolist(), new.track.tolist(), strict=True)) == {41: 0, 55: 2, 90: 2, 60: 1, 61: 1}
+    nothing = Score.from_notes([], [], [])
+    assert handed_out_lead_sheet(song(), nothing, chords).track.tolist() == [0, 2, 2]
+    assert handed_out_lead_sheet(song(), chords.notes(chords.pitch == 55), nothing).track.tolist() == [1]
