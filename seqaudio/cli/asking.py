@@ -104,6 +104,8 @@ def output_paths(
 ) -> list[Path]:
     """One path per output; names of our own never take the place of a file that is there.
 
+    Numbers put behind a name that was given take the place of what was written so before, and of nothing else.
+
     Args:
         options: of the command.
         stem: of a name of our own.
@@ -112,7 +114,7 @@ def output_paths(
         suffixes: what names end in; those of our own in the first.
 
     Raises:
-        OptionError: the name has another suffix, or is the primer itself.
+        OptionError: the name has another suffix, is the primer itself, or numbered that of a file made otherwise.
         BadFileError: nothing can be written there.
     """
     count, out = options["num_outputs"], options["out"]
@@ -122,6 +124,10 @@ def output_paths(
         if target.suffix.lower() not in suffixes:
             raise OptionError(f"-o {shown(out)}: {kind}; end the name in {suffixes[0]}, or in / for a folder")
         paths = [target] if count == 1 else [target.with_stem(f"{target.stem}-{i + 1}") for i in range(count)]
+        if count > 1 and (other := next(filter(_is_somebody_elses, paths), None)):
+            raise OptionError(
+                f"-o {shown(out)}: would overwrite {shown(other)}, which was not made so; name another file"
+            )
     else:
         number = 1
         paths = _numbered(Path(folder or "."), stem, suffixes[0], count, number)
@@ -132,6 +138,11 @@ def output_paths(
         raise OptionError(f"-o {shown(out or '')}: would overwrite the primer; name another file")
     check_writable(paths[0])
     return paths
+
+
+def _is_somebody_elses(path: Path) -> bool:
+    """Does a file stand there without a manifest beside it, as all have that were written here?"""
+    return path.exists() and not path.with_name(path.name + ".json").exists()
 
 
 def _numbered(folder: Path, stem: str, suffix: str, count: int, number: int) -> list[Path]:

@@ -249,6 +249,32 @@ def test_outputs_are_written_one_by_one_and_stay(seqaudio, tmp_path: Path, monke
     assert all((tmp_path / "part" / f"{name}.json").is_file() for name in part)
 
 
+def test_numbered_names_take_the_place_of_what_was_written_so_and_of_nothing_else(seqaudio) -> None:
+    asked = (
+        "continue",
+        PRIMER,
+        "--bars",
+        2,
+        "--num-outputs",
+        2,
+        "--temperature",
+        3,
+        "--gate-temperature",
+        9,
+        "-o",
+        "mine.mid",
+    )
+    Path("mine-2.mid").write_bytes(b"a song of mine")
+    fails(seqaudio(*asked, "--seed", 1), 2, "mine-2.mid", "was not made so", "name another file")
+    assert Path("mine-2.mid").read_bytes() == b"a song of mine"
+    assert not Path("mine-1.mid").exists()
+    Path("mine-2.mid").unlink()
+    assert seqaudio(*asked, "--seed", 1).code == 0
+    first = Path("mine-2.mid").read_bytes()
+    assert seqaudio(*asked, "--seed", 2).code == 0
+    assert Path("mine-2.mid").read_bytes() != first
+
+
 def test_a_full_disk_says_what_is_written(seqaudio, tmp_path: Path, monkeypatch) -> None:
     """Whole outputs stay, each with its manifest, and are counted; nothing of the next one is there."""
     written: list[Path] = []
