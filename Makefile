@@ -12,7 +12,7 @@ demo: .venv/run
 	$(BIN)/seqaudio continue examples/primer.mid --bars 16 --seed 1
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu and not browser"
 
 test-slow: .venv/dev
 	$(BIN)/python -m pytest -m slow

@@ -1,11 +1,13 @@
 """Every test, and every process it starts, uses one thread: sums have one order, and tests do not fight for cores.
 
-And every process hears Ctrl-C: a shell starts what is in the background deaf to it, which is inherited.
+And every process hears Ctrl-C: a shell starts what is in the background deaf to it, which is inherited. The files that
+take longest come first: the last of them would keep one worker busy while the other has nothing left to do.
 """
 
 import os
 import signal
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported
@@ -15,3 +17,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 settings.register_profile("seqaudio", deadline=None)  # a busy machine is no mistake
 settings.load_profile("seqaudio")
+
+LONGEST = ("test_readme.py", "test_tokenizers.py", "test_rnn_vs_lstm.py", "test_polyphonic_benchmark.py")  # 40 to 160 s
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first, all others as they were found."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
