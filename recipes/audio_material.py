@@ -175,7 +175,7 @@ def _of_corpus(corpus: PreparedCorpus, size: Size) -> Iterator[tuple[str, Callab
     generator = np.random.default_rng(0)
     for split in SPLITS:
         for number in generator.permutation(corpus.of_split(split)).tolist():
-            score = corpus.tokenizer.decode(corpus.piece(number))
+            score = corpus.score(corpus.piece(number))
             if float(score.seconds(score.end)) >= size.frames * FRAME_S:
                 soon = score.notes(score.seconds(score.onset) < size.frames * LONGEST_S)
                 yield split, partial(played, soon, RATE)

@@ -66,7 +66,7 @@ def main(corpus: Path, pieces: int, seed: int, out: Path | None) -> None:
 
 def long_pieces(corpus: PreparedCorpus, count: int) -> list[Score]:
     """Test pieces of 32 bars and more behind a pickup, cut there. Raises NoNotesError."""
-    scores = (corpus.tokenizer.decode(np.asarray(piece)) for piece in corpus.split("test"))
+    scores = (corpus.score(piece) for piece in corpus.split("test"))
     found = [part(score, 0, bars) for score in scores if len(score.bars()) > (bars := TOTAL + pickup_bars(score))]
     if not found:
         raise NoNotesError(f"no test piece of {TOTAL} bars or more; prepare more music")

@@ -224,7 +224,7 @@ class Material:
     @cached_property
     def scores(self) -> list[Score]:
         """The pieces that are continued, as scores."""
-        return [self.tokenizer.decode(self.pieces[i]) for i in self.primers]
+        return [self.corpus.score(self.pieces[i]) for i in self.primers]
 
     @cached_property
     def _real(self) -> list[Score]:
@@ -233,7 +233,7 @@ class Material:
 
     @cached_property
     def _training_tunes(self) -> RunIndex:
-        return RunIndex.of_scores([self.view(self.tokenizer.decode(piece)) for piece in self.corpus.split("train")])
+        return RunIndex.of_scores([self.view(self.corpus.score(piece)) for piece in self.corpus.split("train")])
 
     def continued(self, predictor: Predictor, seed: int, sampling: Sampling | None = None) -> list[list[Score]]:
         """Primers with what a predictor writes behind them, sampled as the setting says: some outputs of each."""

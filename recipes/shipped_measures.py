@@ -132,7 +132,7 @@ class Measures:
 
     def ranges(self) -> list[RealPieces]:
         """How much of itself real music keeps: the measures of the report on the test pieces, cut to some lengths."""
-        scores = [self.corpus.tokenizer.decode(piece) for piece in self._test]
+        scores = [self.corpus.score(piece) for piece in self._test]
         found = [real_pieces(scores, primer, bars, self.model.pieces) for primer, bars in self.model.lengths]
         return [pieces for pieces in found if pieces is not None]
 

@@ -83,7 +83,7 @@ def pieces_of(source: Path, count: int) -> Iterator[Score]:
     if (source / "manifest.json").is_file():
         corpus = PreparedCorpus.open(source)
         test = corpus.split("test")
-        scores = (corpus.tokenizer.decode(test[i]) for i in spread(len(test), count))
+        scores = (corpus.score(test[i]) for i in spread(len(test), count))
         found = [score for score in scores if len(score.bars()) > HEARD]
     else:
         files = sorted(path for path in source.rglob("*") if path.suffix.lower() in KINDS)

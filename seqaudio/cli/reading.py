@@ -94,4 +94,4 @@ def _prepared(folder: str) -> Iterator[Placed]:
     corpus = PreparedCorpus.open(folder)
     for number in corpus.of_split("train"):
         name = str(corpus.manifest["pieces"][number].get("name", number))
-        yield Placed(f"{folder}#{number}", shown(name), corpus.tokenizer.decode(corpus.piece(number).astype("int64")))
+        yield Placed(f"{folder}#{number}", shown(name), corpus.score(corpus.piece(number)))

@@ -18,10 +18,10 @@ from seqaudio.continuation.generation import Beginning, generate
 from seqaudio.continuation.grammar import ContinuationGrammar, allowed_tokens
 from seqaudio.continuation.parts import handed_out, handed_out_lead_sheet
 from seqaudio.continuation.piece import Continuation
-from seqaudio.continuation.primer import HEARD_BARS, Primer, bars_tokenizer, make_primer, pedals_between
+from seqaudio.continuation.primer import HEARD_BARS, Primer, bars_tokenizer, make_primer, pedals_between, what_it_reads
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import OptionError
-from seqaudio.music.lead_sheet import MELODY_PROGRAM
+from seqaudio.music.lead_sheet import MELODY_PROGRAM, with_names
 from seqaudio.music.melody import cut_where_next_begins
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
@@ -130,6 +130,7 @@ def continuations(
         primer, length = primers[number][0], int((written.ids == tokenizer.vocabulary.id("Bar_None")).sum())
         if primer is None:
             score = _ended_at_bar(tokenizer.decode(written.ids), length)
+            score = with_names(score) if what_it_reads(engine.checkpoint) == "lead sheet" else score
         else:
             score = _decoded(tokenizer, _opening(tokenizer, primer.ids), written.ids)
             score = _as_primer_sounds(primer, score, tokenizer)

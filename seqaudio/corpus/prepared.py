@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.corpus.splits import SPLITS
 from seqaudio.errors import BadFileError, CheckpointError
 from seqaudio.files.atomic import shown
+from seqaudio.music.lead_sheet import with_names
+from seqaudio.music.score import Score
 from seqaudio.tokens import Tokenizer, load_tokenizer
 
 # what reading and checking a folder that somebody has tampered with can raise
@@ -78,6 +80,11 @@ class PreparedCorpus:
         if not 0 <= i < len(self.index) - 1:
             raise IndexError(f"piece {i} of a corpus of {len(self.index) - 1} pieces")
         return self.tokens[self.index[i] : self.index[i + 1]]
+
+    def score(self, ids: ArrayLike) -> Score:
+        """What ids of this corpus, (tokens,), stand for; melody and chords of a lead sheet by their names."""
+        score = self.tokenizer.decode(np.asarray(ids, dtype=np.int64))
+        return with_names(score) if self.manifest["options"].get("lead_sheet", False) else score
 
     @property
     def token_file(self) -> tuple[Path, int]:

@@ -40,3 +40,10 @@ def lead_sheet(score: Score) -> Score:
         track_names=(MELODY_TRACK, CHORD_TRACK),
         pedals=np.zeros((0, 3), np.int64),  # they belong to tracks, which are others now
     )
+
+
+def with_names(score: Score) -> Score:
+    """A lead sheet that comes from tokens, a track for each program, with the names of its tracks."""
+    tracks = range(len(score.track_names))
+    sung = set(score.track[score.program == MELODY_PROGRAM].tolist())
+    return score.replaced(track_names=tuple(MELODY_TRACK if track in sung else CHORD_TRACK for track in tracks))

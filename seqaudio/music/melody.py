@@ -47,14 +47,15 @@ def find_melody_notes(score: Score) -> tuple[NDArray[np.bool_], str]:
     Raises:
         NoNotesError: the score has no pitched notes.
     """
-    pitched = ~score.is_drum & ~_is_symbol(score, ~score.is_drum)
+    symbols = _is_symbol(score, ~score.is_drum)
+    pitched = ~score.is_drum & ~symbols
     if not pitched.any():
         raise NoNotesError("no pitched notes, only drums, which have no melody" if len(score) else "no notes")
     tracks = np.unique(score.track[pitched]).tolist()
     named = [t for t in tracks if is_melody_name(score.track_names[t])]
     chosen = pitched
     if len(tracks) == 1:
-        found_as = "the only track"
+        found_as = "the only track beside the chord symbols" if symbols.any() else "the only track"
     elif named:
         name = score.track_names[named[0]]  # a track that changes its instrument is several score tracks of one name
         chosen = pitched & np.isin(score.track, [t for t in tracks if score.track_names[t] == name])

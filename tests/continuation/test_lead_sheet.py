@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqaudio.continuation import continue_score
+from seqaudio.continuation import continue_score, generate_score
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.parts import handed_out_lead_sheet
 from seqaudio.continuation.primer import make_primer
@@ -11,7 +11,7 @@ from seqaudio.errors import NoNotesError
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.music.chords import CHORD_TRACK
-from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM, lead_sheet
+from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM, MELODY_TRACK, lead_sheet
 from seqaudio.music.score import Score
 from seqaudio.tokens.bars import BarsTokenizer
 from tests.samples import model_folder, tune
@@ -86,6 +86,15 @@ def test_a_melody_alone_goes_on_alone_and_one_track_keeps_all(engine):
     assert all(set(piece.score.program.tolist()) == {PIANO} for piece in both)
     assert all(piece.score.track_names == ("Piano",) for piece in both)
     assert any((np.diff(piece.score.onset) == 0).any() for piece in both)
+
+
+def test_a_piece_from_nothing_says_which_track_is_the_melody(engine):
+    made = [piece.score for piece in generate_score(engine, bars=8, num_outputs=4, seed=1)]
+    for score in made:
+        for track, name in enumerate(score.track_names):
+            assert (name == MELODY_TRACK) == (MELODY_PROGRAM in score.program[score.track == track])
+            assert name in (MELODY_TRACK, CHORD_TRACK)
+    assert any(MELODY_TRACK in score.track_names for score in made)
 
 
 def test_drums_alone_are_refused_and_beside_notes_not_heard(engine):

@@ -21,6 +21,7 @@ from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files import write_midi
 from seqaudio.music import Score
 from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM
+from seqaudio.music.melody import find_melody
 from seqaudio.tokens import BarsTokenizer
 
 SMALL = PrepareOptions(min_notes=4, min_bars=1, valid_share=0.3, test_share=0.3)
@@ -204,7 +205,9 @@ def test_lead_sheets(tmp_path: Path) -> None:
     write_midi(both, tmp_path / "both.mid")
     report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(lead_sheet=True)).report
     corpus = PreparedCorpus.open(tmp_path / "out")
-    heard = corpus.tokenizer.decode(corpus.piece(0))
+    heard = corpus.score(corpus.piece(0))
+    assert set(heard.track_names) == {"melody", "chords"}
+    assert find_melody(heard).score.pitch.tolist() == [72] * 20
     told_apart = {int(program): set(heard.pitch[heard.program == program].tolist()) for program in heard.program}
     assert told_apart == {MELODY_PROGRAM: {72}, CHORDS_PROGRAM: {48}}
     assert "tokenizer: bars, lead sheets" in report

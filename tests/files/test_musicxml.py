@@ -255,7 +255,7 @@ def test_chord_symbols_sound_until_the_next_one() -> None:
         + [(20, 4, pitch) for pitch in (57, 60, 64, 67)]
     )
     assert dropped == {}
-    assert find_melody(score).found_as == "the only track"
+    assert find_melody(score).found_as == "the only track beside the chord symbols"
     assert find_melody(score).score.pitch.tolist() == [67, 67, 69, 69, 67, 67, 67]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from seqaudio.errors import NoNotesError
 from seqaudio.music.chords import CHORD_TRACK
-from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM, MELODY_TRACK, lead_sheet
+from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM, MELODY_TRACK, lead_sheet, with_names
 from seqaudio.music.melody import find_melody
 from seqaudio.music.score import Score
 from tests.music.test_melody import scores
@@ -53,5 +53,7 @@ def test_symbols_are_chords_and_a_lead_sheet_is_its_own() -> None:
     sheet = lead_sheet(score)
     assert sheet.pitch[sheet.track == 0].tolist() == [55, 57, 59, 60] * 2
     assert lead_sheet(sheet) == sheet
+    assert with_names(sheet.replaced(track_names=("", ""))) == sheet
+    assert with_names(sheet.notes(sheet.track == 1).replaced(track_names=("", ""))).track_names == (CHORD_TRACK,) * 2
     assert sheet.tempos.tolist() == [[0, 400_000]]
     assert sheet.time_signatures.tolist() == [[0, 2, 2]]
