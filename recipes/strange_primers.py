@@ -4,9 +4,10 @@
     python recipes/strange_primers.py chorales "test pieces=prepared/chorales" "pop, played=POP909" [--out FILE.md]
 
 The first 8 bars of pieces, as a model hears them: what they cost by the note, how many cost more than any validation
-piece, which `seqaudio continue` tells, and how many were played between sixteenths and triplets. Of music that was
-played, 8 bars behind 16 are written twice, heard as it was played and heard straight, with the same seeds. A source is
-a folder of music files, or a prepared corpus, whose test pieces are taken. Intervals are 95 % bootstraps over pieces.
+piece, which `seqaudio continue` tells, how many were played between sixteenths and triplets, and how many choose the
+model where none is named. Of music that was played, 8 bars behind 16 are written twice, heard as it was played and
+heard straight, with the same seeds. A source is a folder of music files, or a prepared corpus, whose test pieces are
+taken. Intervals are 95 % bootstraps over pieces.
 """
 
 from __future__ import annotations
@@ -36,12 +37,20 @@ from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.music.straight import IS_BETWEEN, TWELFTHS
+from seqaudio.pretrained.choice import choose_model
 from seqaudio.report.statistics import interval
 from seqaudio.structure import degeneracy
 
 HEARD, PRIMER, BARS = 8, 16, 8
 KINDS = (".mid", ".midi", ".abc", ".mxl", ".musicxml", ".xml")
-COSTS = ("pieces", "nats a note, middle piece", "from 5 % to 95 % of the pieces", "called strange", "played")
+COSTS = (
+    "pieces",
+    "nats a note, middle piece",
+    "from 5 % to 95 % of the pieces",
+    "called strange",
+    "played",
+    "choose it",
+)
 WRITTEN = ("nats a note of the primer", "new onsets between", "chords on new beats", "stuck, looping or held")
 PACKAGES = ("seqaudio", "onnxruntime", "numpy")
 
@@ -61,8 +70,8 @@ def main(model: str, music: tuple[str, ...], pieces: int, out: Path | None) -> N
         if not equals:
             raise OptionError(f"{name}: give NAME=SOURCE, such as 'pop=POP909'")
         scores = [score for score in pieces_of(Path(source), pieces) if begins_at_once(score)]
-        costs[name] = [cost(engine, score) for score in scores]
-        played = [score for score, (_, _, was_played) in zip(scores, costs[name], strict=True) if was_played]
+        costs[name] = [cost(engine, model, score) for score in scores]
+        played = [score for score, (_, _, was_played, _) in zip(scores, costs[name], strict=True) if was_played]
         long = [score for score in played if len(score.bars()) > PRIMER]
         if long:
             ways = {"as played": False, "heard straight": True}
@@ -113,11 +122,11 @@ def spread(count: int, wanted: int) -> list[int]:
     return places
 
 
-def cost(engine: Engine, score: Score) -> tuple[float, bool, bool]:
-    """What the first bars of a piece cost as they are heard unless told otherwise; if strange, if played."""
+def cost(engine: Engine, model: str, score: Score) -> tuple[float, bool, bool, bool]:
+    """What the first bars of a piece cost as they are heard; if strange, if played, if the piece chooses the model."""
     primer = make_primer(score, engine.checkpoint, min(HEARD, len(score.bars()) - 1))
     found = familiarity(engine, primer)
-    return found.nats_per_note, found.strange, primer.straight
+    return found.nats_per_note, found.strange, primer.straight, choose_model(score).model == model
 
 
 def continued(engine: Engine, scores: Sequence[Score], straight: bool) -> list[list[float]]:
@@ -144,7 +153,7 @@ def between(score: Score) -> float:
 def lines(
     model: str,
     engine: Engine,
-    costs: dict[str, list[tuple[float, bool, bool]]],
+    costs: dict[str, list[tuple[float, bool, bool, bool]]],
     written: dict[str, list[list[float]]],
 ) -> Iterator[str]:
     """The page without its last line."""
@@ -155,13 +164,14 @@ def lines(
         f"Nats per note of the first {HEARD} bars of pieces, as the model hears them. Strange is what costs more than "
         f"any of the {usual.pieces} validation pieces, {usual.most:.2f}; the middle one of these costs "
         f"{usual.median:.2f}. Played: a quarter of the onsets or more lie between sixteenths and triplets, on no 24th "
-        "of a quarter to the tick; they are heard on sixteenths and triplets by a model that learnt from scores."
+        "of a quarter to the tick; they are heard on sixteenths and triplets by a model that learnt from scores. The "
+        "last column: how many choose this model where none is named."
     )
     yield from ("", f"| | {' | '.join(COSTS)} |", "|---" * (1 + len(COSTS)) + "|")
     for name, rows in costs.items():
-        nats, strange, played = np.array(rows, dtype=float).T
+        nats, strange, played, chosen = np.array(rows, dtype=float).T
         low, middle, high = np.quantile(nats, (0.05, 0.5, 0.95))
-        shares = " | ".join(f"{share.mean():.0%}" for share in (strange, played))
+        shares = " | ".join(f"{share.mean():.0%}" for share in (strange, played, chosen))
         yield f"| {name} | {len(nats)} | {middle:.2f} | {low:.2f} to {high:.2f} | {shares} |"
     if written:
         yield ""

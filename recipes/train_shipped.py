@@ -1,7 +1,7 @@
 """Train, measure and pack a shipped model, beside plain networks, counts and real music, from public music alone.
 
     pip install '.[corpora]'
-    python recipes/train_shipped.py folk                 # or chorales, drums; again to go on where it was stopped
+    python recipes/train_shipped.py folk                 # or songs, chorales, drums; again to go on where it stopped
     python recipes/train_shipped.py drums --source FOLDER   # the files of the corpus, if you have them
     python recipes/train_shipped.py folk --evaluate      # only measure what is shipped
     python recipes/train_shipped.py folk --evaluate --choose    # and choose its temperatures anew

@@ -34,6 +34,39 @@ def tune(bars=4, metre=(4, 4), *, seed=0, low=60, high=72, tpq=480, **facts):
     )
 
 
+def chorale(bars=8):
+    """Four voices, a track each, that sing a chord on every quarter; the fourth bar ends on a long one, and so on."""
+    chords = {"I": (48, 64, 67, 72), "IV": (53, 65, 69, 72), "V": (55, 62, 67, 71)}
+    chords |= {"vi": (57, 64, 69, 72), "ii": (50, 65, 69, 74)}
+    phrase = ["I", "V", "vi", "IV", "I", "IV", "V", "I", "vi", "ii", "V", "vi", "ii", "V", "I"]
+    onset, duration, pitch = [], [], []
+    for start in range(0, bars, 4):
+        for place, name in enumerate(phrase):
+            onset += [start * 1920 + place * 480] * 4
+            duration += [960 if place == len(phrase) - 1 else 480] * 4
+            pitch += chords[name]
+    names = ("Bass", "Tenor", "Alto", "Soprano")
+    return Score.from_notes(onset, duration, pitch, track=np.tile(np.arange(4), len(onset) // 4), track_names=names)
+
+
+def song(bars=8, chords="Chords"):
+    """A tune of quarters above a held triad in each bar, a track each; C, F, G and C again."""
+    triads, tunes = (
+        np.array([[48, 52, 55], [53, 57, 60], [55, 59, 62], [48, 52, 55]]),
+        [[67, 64, 67, 72], [69, 72, 69, 65]],
+    )
+    tunes += [[71, 67, 74, 71], [72, 67, 64, 60]]
+    bar = np.arange(bars)
+    held, tune_pitch = triads[bar % 4].ravel(), np.array(tunes)[bar % 4].ravel()
+    return Score.from_notes(
+        np.append(np.arange(4 * bars) * 480, np.repeat(bar * 1920, 3)),
+        np.append(np.full(4 * bars, 480), np.full(3 * bars, 1920)),
+        np.append(tune_pitch, held),
+        track=np.repeat([0, 1], [4 * bars, 3 * bars]),
+        track_names=("Tune", chords),
+    )
+
+
 def random_model(config, vocabulary_size=None, *, seed=0, scale=1.0, **parts):
     """A model in eval mode; weights of its recurrent layers times ``scale``, all biases random."""
     import torch

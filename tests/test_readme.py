@@ -79,7 +79,7 @@ def test_every_command_runs_in_the_order_of_the_page(
     assert ran == 14
     assert (newcomer / "report.html").is_file()
     assert (newcomer / "continuation.png").is_file()
-    assert (newcomer / "form.png").is_file()
+    assert (newcomer / "song.png").is_file()
     assert len(list((newcomer / "ideas").glob("*.mid"))) == 3
     assert (newcomer / "runs" / "your_folder" / "model.onnx").is_file()
 

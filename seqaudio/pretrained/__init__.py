@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SHIPPED = {
     "folk": "single-line folk melodies: an LSTM with a memory, on O'Neill's and Aird's collections",
+    "songs": "melody and chords: an LSTM with a memory, on lead sheets of OpenEWLD",
     "chorales": "four parts: an LSTM with a memory, on Bach's chorales",
     "drums": "drums with loudness: an LSTM with a memory, on the Groove MIDI Dataset",
     "folk-rnn": "a plain RNN without a memory, to hear what it is that `folk` keeps",

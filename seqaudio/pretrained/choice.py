@@ -1,8 +1,9 @@
-"""Which shipped model continues a primer? Its notes say so: only drums, one voice, or several voices.
+"""Which shipped model continues a primer? Its notes say so: only drums, one voice, a lead sheet, or several voices.
 
 One voice is what is hardly thinner without all but its highest notes (:func:`seqaudio.music.melody.skyline`): a line
-played legato, in unison, or with a double stop here and there, is one. Chord symbols of a lead sheet are no voice,
-and neither are drums beside pitched notes.
+played legato, in unison, or with a double stop here and there, is one; with chord symbols beside it, it is a lead
+sheet. Drums beside pitched notes are no voice. Several voices go to the model to which they are the least strange:
+what their beginning costs it by the note, beside what it costs with pieces of its kind.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqaudio.continuation.familiar import familiarity
+from seqaudio.continuation.primer import make_primer
 from seqaudio.errors import NoNotesError
 from seqaudio.music.melody import skyline, without_symbols
 from seqaudio.music.score import Score
-from seqaudio.pretrained import SHIPPED
+from seqaudio.pretrained import SHIPPED, load_model
 
 DRUMS = "drums"
+SONGS = "songs"
+OF_SEVERAL_VOICES = (SONGS, "chorales")
 ONE_VOICE = 0.95  # share of the notes that are its highest
 
 
@@ -56,5 +61,16 @@ def choose_model(score: Score) -> Choice:
         return Choice(DRUMS, "only drums")
     heard = np.unique(np.column_stack([pitched.onset, pitched.pitch]), axis=0)  # in unison they are one
     if len(skyline(pitched)) >= ONE_VOICE * len(heard):
-        return Choice("folk", "one voice")
-    return Choice("chorales", "several voices")
+        symbols = len(pitched) < np.count_nonzero(~score.is_drum)
+        return Choice(SONGS, "a melody with chord symbols") if symbols else Choice("folk", "one voice")
+    strangeness = {model: _strangeness(model, score) for model in OF_SEVERAL_VOICES}
+    least, other = sorted(OF_SEVERAL_VOICES, key=strangeness.__getitem__)
+    return Choice(least, f"several voices, less strange to it than to {other}")
+
+
+def _strangeness(model: str, score: Score) -> float:
+    """What the beginning of a piece costs a shipped model, in times of what it costs with pieces of its kind."""
+    engine = load_model(model)
+    found = familiarity(engine, make_primer(score, engine.checkpoint))
+    assert found.usual is not None, "every shipped model has it noted"
+    return found.nats_per_note / found.usual.median

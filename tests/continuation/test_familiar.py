@@ -49,7 +49,7 @@ def test_of_too_few_bars_or_pieces_nothing_is_told(melody_engine):
         assert familiarity(melody_engine, make_primer(tune(bars), melody_engine.checkpoint)).bars == min(bars, 8)
 
 
-@pytest.mark.parametrize("name", ["folk", "folk-rnn", "chorales", "drums"])
+@pytest.mark.parametrize("name", ["folk", "folk-rnn", "songs", "chorales", "drums"])
 def test_shipped_models_tell_their_music_from_noise(name):
     engine = seqaudio.load_model(name)
     rng = np.random.default_rng(0)

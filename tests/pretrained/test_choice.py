@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from seqaudio.continuation.familiar import familiarity
+from seqaudio.continuation.primer import make_primer
 from seqaudio.errors import NoNotesError
 from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.score import Score
-from seqaudio.pretrained import SHIPPED
-from seqaudio.pretrained.choice import check_fits, choose_model
-from tests.samples import tune
+from seqaudio.pretrained import SHIPPED, load_model
+from seqaudio.pretrained.choice import OF_SEVERAL_VOICES, check_fits, choose_model
+from tests.samples import chorale, song, tune
 
 STEPS = np.arange(32)
 SOPRANO, BASS = 72 + STEPS % 5, 48 + STEPS % 7
@@ -21,17 +23,29 @@ def together(upper, lower, **facts):
     return Score.from_notes(onset, 480, np.append(upper, lower), track=track, **{"track_names": ("", "")} | facts)
 
 
-def test_one_voice_several_voices_only_drums():
+def test_one_voice_a_lead_sheet_only_drums():
     drums = Score.from_notes(STEPS * 240, 120, 36 + STEPS % 7, is_drum=True)
     assert choose_model(tune(8)) == ("folk", "one voice")
-    assert choose_model(together(SOPRANO, BASS)) == ("chorales", "several voices")
+    assert choose_model(song(chords=CHORD_TRACK)) == ("songs", "a melody with chord symbols")
     assert choose_model(drums) == ("drums", "only drums")
-    assert {"folk", "chorales", "drums"} < set(SHIPPED)
+    assert {"folk", "songs", "chorales", "drums"} < set(SHIPPED)
+
+
+def test_several_voices_go_to_the_model_they_are_less_strange_to():
+    assert choose_model(song()) == ("songs", "several voices, less strange to it than to chorales")
+    assert choose_model(chorale()) == ("chorales", "several voices, less strange to it than to songs")
+    for score in (song(), chorale(), together(SOPRANO, BASS)):
+        costs = {}
+        for model in OF_SEVERAL_VOICES:
+            checkpoint = (engine := load_model(model)).checkpoint
+            found = familiarity(engine, make_primer(score, checkpoint)).nats_per_note
+            costs[model] = found / checkpoint.beginnings.median
+        assert choose_model(score).model == min(costs, key=costs.get)
 
 
 def test_two_voices_in_one_track_are_two():
     onset, pitch = np.tile(STEPS * 480, 2), np.append(SOPRANO, BASS)
-    assert choose_model(Score.from_notes(onset, 480, pitch)).model == "chorales"
+    assert choose_model(Score.from_notes(onset, 480, pitch)).model in OF_SEVERAL_VOICES
 
 
 def test_a_line_played_legato_or_in_unison_is_one_voice():
@@ -41,11 +55,11 @@ def test_a_line_played_legato_or_in_unison_is_one_voice():
     assert choose_model(doubled).model == "folk"
 
 
-def test_drums_and_chord_symbols_are_no_voices():
+def test_drums_are_no_voice_and_symbols_alone_are_music():
     band = together(SOPRANO, np.full(len(STEPS), 38), is_drum=np.repeat([False, True], len(STEPS)))
+    assert choose_model(band).model == "folk"
     sheet = together(SOPRANO, BASS, track_names=("Tune", CHORD_TRACK))
-    assert choose_model(band).model == choose_model(sheet).model == "folk"
-    assert choose_model(sheet.notes(sheet.track == 1)).model == "folk"  # symbols alone are music
+    assert choose_model(sheet.notes(sheet.track == 1)).model == "folk"
 
 
 def test_a_double_stop_now_and_then_is_one_voice():

@@ -54,8 +54,8 @@ def test_the_page_counts_what_is_played_and_strange(recipe, folder, model):
     page = (folder / "page.md").read_text()
     assert result.stdout == page + "\n"
     (row,) = (line for line in page.splitlines() if line.startswith("| mixed |"))
-    pieces, _, _, strange, played = (cell.strip() for cell in row.split("|")[2:7])
-    assert (pieces, strange, played) == ("4", "100%", "50%")
+    pieces, _, _, strange, played, chosen = (cell.strip() for cell in row.split("|")[2:8])
+    assert (pieces, strange, played, chosen) == ("4", "100%", "50%", "0%")
     before, straight = (line.split("|") for line in page.splitlines() if line.startswith("| mixed, "))
     assert before[1].strip() == "mixed, as played"
     assert straight[1].strip() == "mixed, heard straight"

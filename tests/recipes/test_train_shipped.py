@@ -13,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from seqaudio.corpus.named import standing_corpus
 from seqaudio.errors import CheckpointError, OptionError
 from seqaudio.files import write_midi
 from seqaudio.models.checkpoint import Checkpoint
@@ -27,7 +28,7 @@ from tests.structure.pieces import tune
 
 ROOT = Path(__file__).parents[2]
 MODELS, RESULTS = ROOT / "seqaudio" / "pretrained", ROOT / "docs" / "results" / "shipped"
-NAMES = ("folk", "chorales", "drums")
+NAMES = ("folk", "songs", "chorales", "drums")
 GROOVE = Path(os.environ.get("SEQAUDIO_SHARED", ROOT.parent / "shared")) / "data" / "midi" / "groove"
 ROW = re.compile(r"^\| (.+?) \| [\d. M]* \| ([\d.]+) \[", flags=re.M)
 SMALL = {
@@ -48,10 +49,12 @@ def read(path: Path) -> str:
 
 @pytest.mark.slow  # corpora are prepared anew; the law itself is tested below on a small folder
 @pytest.mark.parametrize("name", NAMES)
-def test_evaluate_gives_the_table_again(name: str, tmp_path: Path) -> None:
+def test_evaluate_gives_the_table_again(recipe, name: str, tmp_path: Path) -> None:
     pytest.importorskip("music21", reason="the corpora come with music21")
     if name == "drums" and not GROOVE.is_dir():
         pytest.skip("the Groove MIDI Dataset of shared/data is not here")
+    if name == "songs" and standing_corpus("openewld") is None:
+        pytest.skip("the corpus openewld is not here; run: seqaudio corpora --fetch openewld")
     shutil.copytree(MODELS / name, tmp_path / "models" / name)
     shutil.copytree(RESULTS, tmp_path / "results")
     command = [sys.executable, str(ROOT / "recipes" / "train_shipped.py"), name, "--evaluate", "--nats-only"]
@@ -60,7 +63,8 @@ def test_evaluate_gives_the_table_again(name: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found, committed = (dict(ROW.findall(text)) for text in (done.stdout, read(RESULTS / f"{name}.md")))
-    assert {name, "plain LSTM", "plain RNN", "PPM", "PPM + copy", "unigram"} <= set(found) == set(committed)
+    plain = {plain.row for plain in recipe.SHIPPED[name].plain}
+    assert {name, *plain, "PPM", "PPM + copy", "unigram"} <= set(found) == set(committed)
     for row, nats in committed.items():
         assert float(found[row]) == pytest.approx(float(nats), abs=2e-3)
     assert read_ranges(tmp_path / "models" / name / RANGES) == read_ranges(MODELS / name / RANGES)
@@ -73,9 +77,9 @@ def test_the_card_and_the_table_are_what_the_log_says(recipe, name: str) -> None
     model, log = recipe.SHIPPED[name], page.read_log(RESULTS / f"{name}.json")
     assert page.table(model, log) == read(RESULTS / f"{name}.md")
     assert page.model_card(model, Checkpoint.load(MODELS / name), log) == read(MODELS / name / "MODEL_CARD.md")
-    assert {"real pieces", "loop", "plain LSTM", "plain RNN", name} <= {
-        row for row, found in log["rows"].items() if "kept" in found
-    }
+    plain = {plain.row for plain in model.plain}
+    assert "plain LSTM" in plain
+    assert {"real pieces", "loop", name, *plain} <= {row for row, found in log["rows"].items() if "kept" in found}
     assert len(read_ranges(MODELS / name / RANGES)) >= 6
 
 
@@ -105,7 +109,7 @@ def test_of_several_voices_pairs_without_chords_are_not_chosen(recipe) -> None:
 
 def test_what_cards_say_of_temperature_1_stands_in_the_logs(recipe) -> None:
     rows = {}
-    for name in ("chorales", "drums"):
+    for name in ("songs", "chorales", "drums"):
         log = sys.modules["shipped_page"].read_log(RESULTS / f"{name}.json")
         rows[name] = {found["row"]: found for found in log["choice"]}
     chords = [rows["chorales"][row]["chord_rate"] for row in ("1, gate 1", "real pieces")]
@@ -115,6 +119,23 @@ def test_what_cards_say_of_temperature_1_stands_in_the_logs(recipe) -> None:
     )
     error = rows["drums"]["1, gate 1"]["curve_error"]
     assert f"at temperature 1 it has {error:.2f} on validation pieces" in recipe.SHIPPED["drums"].is_not
+    tried = [rows["songs"][row] for row in ("1, gate 1", "0.8, gate 1")]
+    assert (
+        "({:.0%} in place of {:.0%} on validation".format(*(found["degenerate"] for found in tried)).replace("%", " %")
+        in recipe.SHIPPED["songs"].is_not
+    )
+    assert (
+        "({:.2f} in place of {:.2f})".format(*(found["chord_rate"] for found in tried))
+        in recipe.SHIPPED["songs"].is_not
+    )
+
+
+def test_what_the_card_of_songs_says_of_going_round_stands_in_its_log(recipe) -> None:
+    rows = sys.modules["shipped_page"].read_log(RESULTS / "songs.json")["rows"]
+    shares = [round(100 * np.mean(rows[row]["kept"]["measures"]["degenerate"])) for row in ("songs", "real pieces")]
+    assert (
+        "in {} % of its continuations of 24 bars, real songs in {} %".format(*shares) in recipe.SHIPPED["songs"].is_not
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -133,7 +154,7 @@ def test_a_shipped_model_is_small_and_tells_nothing_of_where_it_was_made(name: s
     assert not re.search(r"/(work|home|root|tmp|shared)\b", told)
 
 
-@pytest.mark.parametrize("name", ["chorales", "drums"])
+@pytest.mark.parametrize("name", ["songs", "chorales", "drums"])
 def test_plain_networks_are_as_large_as_the_model(recipe, name: str) -> None:
     def parameters(asked) -> int:
         vocabulary = len(asked.corpus.options.make_tokenizer().vocabulary)
@@ -147,7 +168,7 @@ def test_plain_networks_are_as_large_as_the_model(recipe, name: str) -> None:
         assert asked.training.epochs == wanted.training.epochs
         assert parameters(asked) == pytest.approx(parameters(wanted), rel=0.02)
         cells.append(asked.model.cell)
-    assert cells == ["lstm", "rnn"]
+    assert cells == (["lstm"] if name == "songs" else ["lstm", "rnn"])
 
 
 def test_drums_are_measured_on_sixteenths(recipe) -> None:
