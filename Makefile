@@ -11,6 +11,8 @@ EDITABLE := --config-settings editable_mode=compat --editable
 demo: .venv/run
 	$(BIN)/seqaudio continue examples/primer.mid --bars 16 --seed 1
 
+# tests start a hundred processes, each of which would compile the package anew where nothing may be written
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu and not browser"
 

@@ -174,8 +174,8 @@ def test_options_are_kept_and_older_ones_understood() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_models_know_neither(name: str) -> None:
     """Loading compares the stored token names with the vocabulary, so the ids are those of the training."""
-    of_drums = name == "drums"  # which names its kit, and how loud it is
-    assert Checkpoint.load(model_path(name)).tokenizer == BarsTokenizer(of_drums, of_drums, False, "drop")
+    programs = name in ("drums", "songs")  # its kit; melody and chords
+    assert Checkpoint.load(model_path(name)).tokenizer == BarsTokenizer(programs, name == "drums", False, "drop")
 
 
 NOTE = ("Pitch_60", "Duration_1.0.12")
