@@ -33,6 +33,7 @@ LESS = {
     "probe": ["--pieces", "2"],
     "probe context": ["--targets", "2"],
     "probe gradients": ["--lags", "16"],
+    "probe recall": ["--pieces", "1"],
 }
 """What a command is given besides, by its first word and by its first two, so that it does the same with less."""
 

@@ -152,7 +152,7 @@ def clean_tune(text: str) -> tuple[str, Counter[str]]:
                 lines.append(line.split("%")[0].rstrip())
             if line[0] == "X":
                 lines.append(TOGETHER)
-        elif not line.startswith("%"):
+        elif line.strip() and not line.startswith("%"):  # a million blank lines are soon passed over
             cleaned = "".join(_clean_part(part, dropped) for part in INLINE_FIELD.split(line))
             lines += [cleaned.strip()] if cleaned.strip() else []
     return "\n".join(lines) + "\n", +dropped
