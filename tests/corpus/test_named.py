@@ -219,3 +219,13 @@ def test_bach_is_there_without_what_is_no_chorale() -> None:
     assert len(names) == corpus.pieces
     assert all((corpus_folder(corpus.name) / name).is_file() and name not in names for name in corpus.without)
     assert corpus.without
+
+
+def test_only_the_songs_that_a_corpus_names_are_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a/kept.mid", "a/left.mid", "kept.mid"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"MThd")
+    corpus = NamedCorpus("some", "", 1, "", "yes", folder="x", songs=lambda folder: frozenset({"a/kept.mid"}))
+    monkeypatch.setitem(CORPORA, "some", corpus)
+    monkeypatch.setattr("seqaudio.corpus.sources.corpus_folder", lambda name, progress: tmp_path)
+    assert [file.name for file in files_of("some")] == ["some/a/kept.mid"]
