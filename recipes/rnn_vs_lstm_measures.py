@@ -102,8 +102,8 @@ class Setting:
         object.__setattr__(self, "gate_temperatures", tuple(self.gate_temperatures))  # a list, out of a log
 
     def sampling(self, gate_temperature: float = 1.0) -> Sampling:
-        """How rows are sampled, the gate of a memory at a temperature of its own."""
-        return Sampling(self.temperature, top_p=self.top_p, gate_temperature=gate_temperature)
+        """How rows are sampled, the gate of a memory at a temperature of its own and nothing kept from going round."""
+        return Sampling(self.temperature, top_p=self.top_p, gate_temperature=gate_temperature, max_turns=0)
 
     @property
     def total(self) -> int:

@@ -50,7 +50,7 @@ def make_request(started: float, options: dict[str, Any]) -> Request:
     """Load the model and draw a seed where none was given."""
     path = model_path(options["model"])
     engine = load_engine(path, options["engine"])
-    names = ("temperature", "top_k", "top_p", "min_p", "gate_temperature")
+    names = ("temperature", "top_k", "top_p", "min_p", "gate_temperature", "max_turns")
     sampling = Sampling(**{name: options[name] for name in names}).of_model(engine.checkpoint.sampling)
     if options["gates"]:
         from seqaudio.memory.gates import check_has_gates

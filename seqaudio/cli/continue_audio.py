@@ -46,6 +46,7 @@ OF_NOTES = {
     "primer_bars": "--primer-bars counts bars, and a recording has none; cut the file instead",
     "straight": "--straight and --no-straight are of notes, and a recording has none; leave them out",
     "gate_temperature": "--gate-temperature is of models with a memory, and sound is continued by counts; leave it out",
+    "max_turns": "--max-turns counts bars, and a recording has none; leave it out",
     "report": "--report shows notes, and a recording has none; give --plot FILE.png",
     "reference": "--reference is for the report, which shows notes; leave it out",
     "gates": "--gates is for the report, which shows notes; leave it out",

@@ -47,6 +47,37 @@ memory_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 
 
+def _sampling_options() -> list[Callable[[F], F]]:
+    """How the next token is drawn."""
+    return [
+        click.option(
+            "--temperature", type=click.FloatRange(0, 10), help="0: likeliest.  [default: the model's own, else 1]"
+        ),
+        click.option(
+            "--gate-temperature",
+            type=click.FloatRange(0.1, 10),
+            help="Of a model with a memory: how freely it leaves a return.  [default: the model's own, else 1]",
+        ),
+        click.option(
+            "--max-turns",
+            type=click.IntRange(0),
+            help="Of a model with a memory: how often in a row it brings the same 1, 2 or 4 bars; 0: as often as it "
+            "likes.  [default: 3]",
+        ),
+        click.option("--top-k", type=click.IntRange(0), default=0, help="Only the K likeliest tokens; 0: all."),
+        click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Nucleus; 1: all."),
+        click.option(
+            "--min-p",
+            type=click.FloatRange(0, 1, max_open=True),
+            default=0.0,
+            help="Only tokens with so large a share of the likeliest's chance; 0.1: plainer, with fewer wrong notes.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**63 - 1), help="Same seed, same notes.  [default: drawn, shown]"
+        ),
+    ]
+
+
 def writing_options(command: F) -> F:
     """What ``continue`` and ``generate`` share: how much, how adventurous, where to."""
     options = [
@@ -66,25 +97,7 @@ def writing_options(command: F) -> F:
             help="How freely sections return; 0: note by note.  [default: 0.1]",
         ),
         click.option("--num-outputs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."),
-        click.option(
-            "--temperature", type=click.FloatRange(0, 10), help="0: likeliest.  [default: the model's own, else 1]"
-        ),
-        click.option(
-            "--gate-temperature",
-            type=click.FloatRange(0.1, 10),
-            help="Of a model with a memory: how freely it leaves a return.  [default: the model's own, else 1]",
-        ),
-        click.option("--top-k", type=click.IntRange(0), default=0, help="Only the K likeliest tokens; 0: all."),
-        click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Nucleus; 1: all."),
-        click.option(
-            "--min-p",
-            type=click.FloatRange(0, 1, max_open=True),
-            default=0.0,
-            help="Only tokens with so large a share of the likeliest's chance; 0.1: plainer, with fewer wrong notes.",
-        ),
-        click.option(
-            "--seed", type=click.IntRange(0, 2**63 - 1), help="Same seed, same notes.  [default: drawn, shown]"
-        ),
+        *_sampling_options(),
         engine_option,
         click.option("--plot", type=click.Path(dir_okay=False), metavar="FILE.png", help="Draw the piano roll."),
         click.option(

@@ -125,6 +125,7 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
         "tempo_qpm": round(score.tempo_qpm(), 3),
         "music_seconds": round(_length_s(score), 3),
         "nats_per_token": round(piece.nats_per_token, 4),
+        "refused_turns": piece.refused_turns,
         **({"primer_recall": round(_primer_recall(piece, piece.primer), 4)} if piece.primer else {}),
         "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece),
     }

@@ -57,7 +57,7 @@ def continue_score(
             alone, see :func:`make_primer`.
         num_outputs: how many different continuations.
         seed: of the sampling; the same seed gives the same notes.
-        sampling: temperatures and cuts; None: the temperatures of the model, see :attr:`Checkpoint.sampling`.
+        sampling: temperatures, cuts and turns; None: as the model says, without cuts, see :attr:`Checkpoint.sampling`.
         form: the form of primer and new bars together, in place of ``bars``.
 
     Raises:

@@ -46,7 +46,7 @@ class CountedModel:
     @property
     def sampling(self) -> dict[str, float]:
         """As it counts."""
-        return {"temperature": 1.0, "gate_temperature": 1.0}
+        return {"temperature": 1.0, "gate_temperature": 1.0, "max_turns": 0}
 
     def require_tokenizer(self) -> Tokenizer:
         """The tokenizer."""

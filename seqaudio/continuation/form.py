@@ -190,9 +190,14 @@ class Following:
         return len(self._bars) - 1 - (self.pickup or 0)
 
     @property
+    def returning(self) -> bool:
+        """Does the bar that is being written return to another?"""
+        return self.form.source(self.bar) is not None
+
+    @property
     def since(self) -> int:
         """What stands before this step is not to be copied now: all before the section, if its letter is new."""
-        return self._section if self.form.source(self.bar) is None else 0
+        return 0 if self.returning else self._section
 
     @property
     def guess(self) -> int | None:

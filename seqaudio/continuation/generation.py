@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from seqaudio.continuation.engines import CHUNK, EngineState, Predictor
 from seqaudio.continuation.form import Following
 from seqaudio.continuation.grammar import ContinuationGrammar, ContinuationState
-from seqaudio.continuation.remembering import WithGate
+from seqaudio.continuation.remembering import ALL, WithGate
 from seqaudio.continuation.sampling import Sampling, sample
+from seqaudio.continuation.turns import Turns
 from seqaudio.errors import CheckpointError, OptionError
+from seqaudio.models.match_memory.memory import NEVER
 
 SIDE_BY_SIDE = 32  # outputs; more are hardly cheaper
 
@@ -40,6 +42,7 @@ class Generated(NamedTuple):
     ids: NDArray[np.int64]
     nats_per_token: float
     refused_silences: int
+    refused_turns: int
     form: Following | None
 
 
@@ -51,10 +54,12 @@ class _Output:
     grammar: ContinuationGrammar
     state: ContinuationState
     generator: np.random.Generator
+    turns: Turns = field(default_factory=lambda: Turns(0))
     form: Following | None = None
     ids: list[int] = field(default_factory=list)
     nats: float = 0.0
     refused: int = 0
+    refused_turns: int = 0
 
     def draw(self, wanted: NDArray[np.float32], logits: NDArray[np.float32], sampling: Sampling) -> int:
         """The next token, drawn of what is wanted; logits are those of the model itself."""
@@ -67,10 +72,12 @@ class _Output:
         token = sample(wanted, mask, sampling, self.generator, guide)
         self.nats += float(np.logaddexp.reduce(logits.astype(np.float64)) - logits[token])
         self.state = self.grammar.after(self.state, token)
+        self.turns = self.turns.after(token, self.state.tokens)
         if form:
             self.form = form.after(token, self.state.tokens)
             if form.pickup is None and self.form.pickup:  # now it is known that the first bar is none of the form
                 self.grammar = replace(self.grammar, bars=self.grammar.bars + 1)
+        self.refused_turns += self.state.tokens.last == "Bar" and not self.is_over and self.open[1] != NEVER
         self.ids.append(token)
         return token
 
@@ -81,7 +88,17 @@ class _Output:
 
     def generated(self) -> Generated:
         """The bars up to and without that bar line."""
-        return Generated(np.array(self.ids[:-1]), self.nats / len(self.ids), self.refused, self.form)
+        return Generated(
+            np.array(self.ids[:-1]), self.nats / len(self.ids), self.refused, self.refused_turns, self.form
+        )
+
+    @property
+    def open(self) -> tuple[int, int]:
+        """The steps that may be copied now, from the first to before the last: what form and turns leave."""
+        closed = self.turns.closed
+        if self.form and self.form.returning:
+            closed = None  # it was asked for
+        return (self.form.since if self.form else 0), (NEVER if closed is None else closed)
 
 
 class _SideBySide:
@@ -122,10 +139,10 @@ class _SideBySide:
     def _wanted(self) -> NDArray[np.float32]:
         """Logits to draw from, before each output's form: with the gate cooled, and open to what may be copied now."""
         gate_temperature = self._sampling.gate_temperature or 1.0  # which is never None here
-        since = np.array([output.form.since if output.form else 0 for output in self.outputs])
-        if self._gated is None or (gate_temperature == 1 and not since.any()):
+        steps = [output.open for output in self.outputs]
+        if self._gated is None or (gate_temperature == 1 and all(open_ == ALL for open_ in steps)):
             return self._logits
-        return self._gated.cooled(self._state, gate_temperature, since)
+        return self._gated.cooled(self._state, gate_temperature, np.array(steps))
 
 
 def generate(
@@ -137,18 +154,18 @@ def generate(
         engine: what predicts.
         beginnings: where from.
         num_outputs: of each.
-        sampling: temperatures and cuts; None: the model's own temperatures, and no cuts.
+        sampling: temperatures, cuts and turns; None: the model's own temperatures and turns, and no cuts.
 
     Yields:
         Which beginning and which of its outputs, from 0, and the output.
 
     Raises:
-        OptionError: a number or a seed is out of range, or a gate is to be cooled and there is none.
+        OptionError: a number or a seed is out of range, or a gate is to be cooled or turns kept from and there is none.
         CheckpointError: what the model says behind what was heard is no number.
     """
     sampling = (sampling or Sampling()).of_model(engine.checkpoint.sampling)
     _check(engine, beginnings, num_outputs, sampling)
-    waiting = _begun(engine, beginnings, num_outputs)
+    waiting = _begun(engine, beginnings, num_outputs, sampling.max_turns or 0)
     beside = _SideBySide(engine, sampling)
     while True:
         beside.add(islice(waiting, SIDE_BY_SIDE - len(beside.outputs)))
@@ -167,20 +184,24 @@ def _check(engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int,
             raise OptionError(f"seed is {beginning.seed}, it must be 0 or more")
     if sampling.gate_temperature != 1 and not isinstance(engine, WithGate):
         raise OptionError("gate_temperature is for models with a memory, and this one has none; leave it out")
+    if sampling.max_turns and not isinstance(engine, WithGate):
+        raise OptionError("max_turns is for models with a memory, and this one has none; leave it out")
 
 
 def _begun(
-    engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int
+    engine: Predictor, beginnings: Sequence[Beginning], num_outputs: int, max_turns: int
 ) -> Iterator[tuple[_Output, NDArray[np.float32], EngineState]]:
     """Outputs in order, with the logits (1, vocabulary) and the state behind what was heard, which is heard once."""
     for i, (ids, grammar, seed, form) in enumerate(beginnings):
         logits, state = _hear(engine, ids)
-        tokens = grammar.tokenizer.start()
+        tokens, turns = grammar.tokenizer.start(), Turns(max_turns)
         for token in ids.tolist():
             tokens = tokens.after(token)
+            turns = turns.after(token, tokens)
+        turns = turns.heard()
         for number in range(num_outputs):
             generator = np.random.default_rng((seed, number))
-            yield _Output((i, number), grammar, ContinuationState(tokens), generator, form), logits, state
+            yield _Output((i, number), grammar, ContinuationState(tokens), generator, turns, form), logits, state
 
 
 def _hear(engine: Predictor, ids: NDArray[np.int64]) -> tuple[NDArray[np.float32], EngineState]:

@@ -27,6 +27,7 @@ class Continuation:
         primer: what came before; None for a piece made from nothing.
         ids: the sampled tokens, the first of them a Bar.
         refused_silences: bar lines the model wanted most where they would have left two silent bars, or a silent end.
+        refused_turns: bars in which a cell that had gone round often enough was not to be copied once more.
         form: that it was to have, and what came of it.
         nats_per_token: mean surprise of the sampled tokens under the model, before any cut or temperature.
     """
@@ -37,6 +38,7 @@ class Continuation:
     ids: NDArray[np.int64]
     nats_per_token: float
     refused_silences: int = 0
+    refused_turns: int = 0
     form: Following | None = None
 
     def with_primer(self) -> Score:

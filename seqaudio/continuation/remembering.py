@@ -19,19 +19,21 @@ from seqaudio.compiled import compiled
 from seqaudio.continuation.engines import CHUNK, Engine, EngineState
 from seqaudio.errors import OptionError
 from seqaudio.models.match_memory import Memory
-from seqaudio.models.match_memory.memory import LEFT_OUT
+from seqaudio.models.match_memory.memory import LEFT_OUT, NEVER
 
 Logits = NDArray[np.float32]
+
+ALL = (0, NEVER)  # steps, from the first to before the last
 
 
 @runtime_checkable
 class WithGate(Protocol):
     """A predictor that can say what comes next at another temperature of its gate."""
 
-    def cooled(self, state: EngineState, gate_temperature: float, since: NDArray[np.int64] | None = None) -> Logits:
+    def cooled(self, state: EngineState, gate_temperature: float, steps: NDArray[np.int64] | None = None) -> Logits:
         """Logits (batch, vocabulary) behind the last ids that a state has heard; cooled where something is held.
 
-        ``since``: (batch,) of each row the step from which on it may be copied; None: all of it.
+        ``steps``: (batch, 2) of each row the steps that may be copied, from the first to before the last; None: all.
         """
         ...
 
@@ -79,19 +81,19 @@ class RememberingEngine:
         *parts, outputs, notebooks = state
         return (*self._network.taken(tuple(parts), rows), outputs[rows], notebooks[rows])
 
-    def cooled(self, state: EngineState, gate_temperature: float, since: NDArray[np.int64] | None = None) -> Logits:
+    def cooled(self, state: EngineState, gate_temperature: float, steps: NDArray[np.int64] | None = None) -> Logits:
         """See :class:`WithGate`. Raises OptionError for a temperature of 0 or below."""
         if not gate_temperature > 0:
             raise OptionError(f"gate temperature is {gate_temperature}, it must be above 0")
         *_, outputs, notebooks = state
-        steps = np.zeros(len(notebooks), np.int64) if since is None else since
-        told = list(zip(notebooks, steps.tolist(), strict=True))
-        temperatures = [float(gate_temperature) if notebook.holds(step) else 1.0 for notebook, step in told]
+        spans = [ALL] * len(notebooks) if steps is None else [(first, end) for first, end in steps.tolist()]
+        told = list(zip(notebooks, spans, strict=True))
+        temperatures = [float(gate_temperature) if notebook.holds(*span) else 1.0 for notebook, span in told]
         heard = outputs.copy()
-        for row, (notebook, step) in enumerate(told):
-            if step > 0:
-                closed = self._vocabulary + 1 + np.flatnonzero(notebook.sources < step)
-                heard[row, closed] = LEFT_OUT
+        for row, (notebook, (first, end)) in enumerate(told):
+            if (first, end) != ALL:
+                closed = (notebook.sources < first) | (notebook.sources >= end)
+                heard[row, self._vocabulary + 1 + np.flatnonzero(closed)] = LEFT_OUT
         return mixture(heard, self._vocabulary, np.array(temperatures))
 
     def shares(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -23,7 +23,9 @@ class Sampling:
 
     A temperature that is None is the model's own, 1 where it has none. ``gate_temperature`` is of the choice of a model
     with a memory between what is new and what it remembers, where it has something to hold on to: below 1 it goes on
-    with what it has begun more surely; see :mod:`seqaudio.continuation.remembering`.
+    with what it has begun more surely; see :mod:`seqaudio.continuation.remembering`. ``max_turns`` is of such a model
+    too: how often in a row it may bring a cell of 1, 2 or 4 bars, 0: as often as it likes; None: the model's own, 3
+    where it says none; see :mod:`seqaudio.continuation.turns`.
 
     Raises:
         OptionError: a value is outside its range.
@@ -34,6 +36,7 @@ class Sampling:
     top_p: float = 1.0
     min_p: float = 0.0
     gate_temperature: float | None = None
+    max_turns: int | None = None
 
     def __post_init__(self) -> None:
         temperature, gate = (1.0 if asked is None else asked for asked in (self.temperature, self.gate_temperature))
@@ -43,18 +46,20 @@ class Sampling:
             f"top_p is {self.top_p}, it must be above 0 and at most 1": 0 < self.top_p <= 1,
             f"gate_temperature is {gate}, it must be 0.1 to 10": 0.1 <= gate <= 10,
             f"min_p is {self.min_p}, it must be at least 0 and below 1": 0 <= self.min_p < 1,
+            f"max_turns is {self.max_turns}, it must be 0 (off) or 1 or more": (self.max_turns or 0) >= 0,
         }
         broken = [rule for rule, kept in rules.items() if not kept]
         if broken:
             raise OptionError("; ".join(broken))
 
     def of_model(self, own: Mapping[str, float]) -> Sampling:
-        """The same with a model's own temperatures, by name, where none were asked for."""
-        temperature, gate = self.temperature, self.gate_temperature
+        """The same with what is a model's own, by name, where nothing was asked for."""
+        temperature, gate, turns = self.temperature, self.gate_temperature, self.max_turns
         return replace(
             self,
             temperature=own["temperature"] if temperature is None else temperature,
             gate_temperature=own["gate_temperature"] if gate is None else gate,
+            max_turns=int(own["max_turns"]) if turns is None else turns,
         )
 
 

@@ -37,6 +37,7 @@ WEIGHTS_SHA256 = "weights_sha256"  # in the graph's metadata: the weights file w
 TIED = "head.weight"  # the output matrix, which is the encoder's, of a model of tokens
 KNOWN = "head.classes.known.frames"  # those met in training, of the heads joint and marginal; bool, all else floating
 FORMAT = 1
+MAX_TURNS = 3  # of a cell of bars in a row, where a model says nothing; see seqaudio.continuation.turns
 UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 LARGEST = Limits(max_bytes=4 * 2**30)
 
@@ -140,9 +141,14 @@ class Checkpoint:
 
     @property
     def sampling(self) -> dict[str, float]:
-        """The temperatures to sample with unless others are asked for, by name; 1 where the model says none."""
+        """How to sample unless something else is asked for, by name of :class:`seqaudio.continuation.Sampling`.
+
+        Where the model says nothing, temperatures are 1; and of a model of tokens with a memory a cell of bars comes at
+        most :data:`MAX_TURNS` times in a row, of others as often as they like, which is 0.
+        """
+        usual = {"temperature": 1.0, "gate_temperature": 1.0, "max_turns": MAX_TURNS if self.config.memory else 0}
         own = self.facts.get("sampling", {})
-        return {name: float(own.get(name, 1.0)) for name in ("temperature", "gate_temperature")}
+        return {name: float(own.get(name, value)) for name, value in usual.items()}
 
     def _check_notes(self) -> None:
         """Raise an error of any kind where what a training noted is not such numbers."""

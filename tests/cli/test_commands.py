@@ -78,6 +78,17 @@ def test_continue_writes_the_bars_and_says_so(seqaudio, tmp_path: Path) -> None:
     assert f"temperature {own['temperature']:g}, its gate at {own['gate_temperature']:g}, seed 1" in result.out
 
 
+def test_how_often_a_cell_may_come_is_asked_for_and_noted(seqaudio, tmp_path: Path) -> None:
+    """The manifest says how often it may, and in how many bars it was not let; a model without a memory refuses."""
+    for turns, given in ((1, ("--max-turns", 1)), (0, ("--max-turns", 0)), (3, ())):
+        result = seqaudio("continue", PRIMER, "--bars", 8, "--seed", 1, "-o", f"{turns}.mid", *given)
+        assert result.code == 0
+        told = json.loads((tmp_path / f"{turns}.mid.json").read_text())
+        assert told["sampling"]["max_turns"] == turns
+        assert (told["refused_turns"] > 0) == (turns == 1)
+    fails(seqaudio("continue", PRIMER, "--max-turns", 2, "--model", "folk-rnn"), 2, "max_turns", "none; leave it out")
+
+
 def test_it_is_told_how_many_bars_are_the_primers(seqaudio, tmp_path: Path) -> None:
     """The same share that `structure` finds in the file; with this seed the tune begins again."""
     asked = ("continue", PRIMER, "--bars", 16, "--seed", 1, "--model", "folk", "--include-primer", "-o", "whole.mid")

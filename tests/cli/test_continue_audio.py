@@ -139,6 +139,7 @@ def test_beyond_full_scale_the_level_is_kept_where_the_file_can(seqaudio, tmp_pa
         (("--model", "folk"), ("--model", "primer alone")),
         (("--engine", "torch"), ("--engine", "primer alone")),
         (("--gate-temperature", 0.5), ("--gate-temperature",)),
+        (("--max-turns", 2), ("--max-turns", "bars")),
         (("--form", "AABA"), ("--form", "bars")),
         (("--section-bars", 4), ("--section-bars", "bars")),
         (("--variation", 0), ("--variation",)),

@@ -9,10 +9,12 @@ from seqaudio.continuation import Sampling, continue_score, continue_scores, gen
 from seqaudio.continuation.counts import CountedModel, CountingEngine
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.form import Following, Form, pickup_bars
+from seqaudio.continuation.remembering import ALL
 from seqaudio.continuation.sampling import sample
 from seqaudio.errors import OptionError
 from seqaudio.models.baselines import PPM
 from seqaudio.models.config import MemoryConfig, ModelConfig
+from seqaudio.models.match_memory.memory import NEVER
 from seqaudio.music.score import Score
 from seqaudio.structure import similarity_matrix
 from tests.samples import FULL, MELODY, PEDALS, model_folder, tune
@@ -263,7 +265,7 @@ def test_what_is_new_copies_nothing_from_before_its_section(engines):
     places = [notebook.sources for notebook in state[-1]]
     assert all((found >= 0).sum() >= 3 for found in places)
     for since in (np.array([0, 50]), np.array([45, 79])):
-        found = engine.cooled(state, 1.0, since)
+        found = engine.cooled(state, 1.0, np.column_stack([since, [NEVER, NEVER]]))
         for row in range(2):
             own, gate, guesses = np.split(outputs[row], [vocabulary, vocabulary + 1 + 4])
             shares = np.exp(gate) * np.concatenate([[1], places[row] >= since[row]])
@@ -272,7 +274,7 @@ def test_what_is_new_copies_nothing_from_before_its_section(engines):
             expected = shares[0] * np.exp(own) / np.exp(own).sum()
             np.add.at(expected, guesses.astype(int), shares[1:])
             np.testing.assert_allclose(np.exp(found[row].astype(float)), expected, atol=1e-6)
-    np.testing.assert_allclose(engine.cooled(state, 0.5, np.zeros(2, int)), engine.cooled(state, 0.5), atol=1e-6)
+    np.testing.assert_allclose(engine.cooled(state, 0.5, np.array([ALL, ALL])), engine.cooled(state, 0.5), atol=1e-6)
 
 
 def test_a_cool_gate_holds_on_to_nothing_that_is_shut(engines):
@@ -284,7 +286,8 @@ def test_a_cool_gate_holds_on_to_nothing_that_is_shut(engines):
     assert notebook.holds()
     assert not notebook.holds(79)
     assert notebook.holds(40)  # where it stands in the second turn as in the first
-    np.testing.assert_allclose(engine.cooled(state, 0.3, np.array([79])), engine.cooled(state, 1.0, np.array([79])))
+    shut = np.array([(79, NEVER)])
+    np.testing.assert_allclose(engine.cooled(state, 0.3, shut), engine.cooled(state, 1.0, shut))
 
 
 def test_outputs_with_a_form_are_each_alone(engine):

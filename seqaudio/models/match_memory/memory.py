@@ -33,6 +33,7 @@ from seqaudio.tokens.vocabulary import Vocabulary
 LENGTH_EDGES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48])
 """The shortest length of each bucket but the first, which is of length 0."""
 STRENGTHS = len(LENGTH_EDGES) + 2
+NEVER = np.iinfo(np.int64).max  # a step that no piece reaches
 HELD = 2
 """A source that agrees with so many symbols in a row is something to hold on to; fewer agree by chance."""
 LONGEST_CYCLE = 255
@@ -222,11 +223,11 @@ class Notebook:
         found: IntArray = self._pages.read(self.steps - 1, self.steps).sources[0]
         return found
 
-    def holds(self, since: int = 0) -> bool:
+    def holds(self, first: int = 0, end: int = NEVER) -> bool:
         """Whether some source agrees with the last :data:`HELD` symbols or more, and has a guess.
 
-        Both count from the last change: a chord that sounds on agrees with itself, which is no return. What stands
-        before the step ``since`` is no guess.
+        Both count from the last change: a chord that sounds on agrees with itself, which is no return. What does not
+        stand in the steps from ``first`` to before ``end`` is no guess.
         """
         if not self.steps:
             return False
@@ -235,7 +236,7 @@ class Notebook:
         least = max(HELD, step - changed + 2)
         (sources,), (lengths,) = (found.tolist() for found in self._pages.read(step, self.steps)[:2])
         return any(
-            source != NO_MATCH and since <= source < changed and length >= least
+            source != NO_MATCH and first <= source < min(changed, end) and length >= least
             for source, length in zip(sources, lengths, strict=True)
         )
 
