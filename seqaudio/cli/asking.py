@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import secrets
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from seqaudio.continuation.form import Form
 from seqaudio.continuation.sampling import Sampling
 from seqaudio.errors import OptionError
 from seqaudio.files.atomic import check_writable, shown
+from seqaudio.models.checkpoint import sha256
 from seqaudio.music.score import Score
 from seqaudio.pretrained import model_path
 from seqaudio.tokens.melody import STEPS_PER_QUARTER
@@ -124,9 +126,11 @@ def output_paths(
         if target.suffix.lower() not in suffixes:
             raise OptionError(f"-o {shown(out)}: {kind}; end the name in {suffixes[0]}, or in / for a folder")
         paths = [target] if count == 1 else [target.with_stem(f"{target.stem}-{i + 1}") for i in range(count)]
+        _refuse_to_overwrite(primer, paths, out)
         if count > 1 and (other := next(filter(_is_somebody_elses, paths), None)):
             raise OptionError(
-                f"-o {shown(out)}: would overwrite {shown(other)}, which was not made so; name another file"
+                f"-o {shown(out)}: would overwrite {shown(other)}, which was not made so, or changed since; name "
+                "another file"
             )
     else:
         number = 1
@@ -134,15 +138,25 @@ def output_paths(
         while any(path.exists() for path in paths):
             number += count
             paths = _numbered(Path(folder or "."), stem, suffixes[0], count, number)
-    if primer is not None and any(path.exists() and path.samefile(primer) for path in paths):
-        raise OptionError(f"-o {shown(out or '')}: would overwrite the primer; name another file")
     check_writable(paths[0])
     return paths
 
 
 def _is_somebody_elses(path: Path) -> bool:
-    """Does a file stand there without a manifest beside it, as all have that were written here?"""
-    return path.exists() and not path.with_name(path.name + ".json").exists()
+    """Does something stand there that is not as the manifest beside it says, or a manifest that is none of ours?"""
+    manifest = path.with_name(path.name + ".json")
+    if not (path.exists() or manifest.exists()):
+        return False
+    try:
+        told = json.loads(manifest.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    return path.exists() and sha256(path) != told
+
+
+def _refuse_to_overwrite(primer: Path | None, paths: Sequence[Path], out: str) -> None:
+    if primer is not None and any(path.exists() and path.samefile(primer) for path in paths):
+        raise OptionError(f"-o {shown(out)}: would overwrite the primer; name another file")
 
 
 def _numbered(folder: Path, stem: str, suffix: str, count: int, number: int) -> list[Path]:

@@ -94,7 +94,7 @@ def continue_file(
     form = asking.form_asked(options)
     score, remarks = read_primer(primer, budgets) if primer else (melody_codes(melody or ""), [])
     with naming(primer):
-        choice = the_model(options["model"], score, primer_bars)
+        choice = the_model(options["model"], score, primer_bars, straight=straight)
     request = asking.make_request(started, options | {"model": choice.model})
     with naming(primer):
         heard = make_primer(score, request.engine.checkpoint, primer_bars, straight=straight)

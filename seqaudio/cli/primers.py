@@ -43,7 +43,9 @@ def read_primer(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Score, lis
     return score, remarks
 
 
-def the_model(asked: str, score: Score | None = None, primer_bars: int | None = None) -> Choice:
+def the_model(
+    asked: str, score: Score | None = None, primer_bars: int | None = None, *, straight: bool | None = None
+) -> Choice:
     """The model to use: the one asked for, or for "auto" the one that fits the primer, or the bars of it to be heard.
 
     Raises NoNotesError for a primer without notes, or with none that the shipped model asked for has learnt of.
@@ -54,7 +56,7 @@ def the_model(asked: str, score: Score | None = None, primer_bars: int | None = 
     if asked != AUTO:
         check_fits(asked, heard, "without --model the one that fits is chosen")
         return Choice(asked)
-    return choose_model(heard if len(heard) else score)
+    return choose_model(heard if len(heard) else score, straight=straight)
 
 
 @contextmanager

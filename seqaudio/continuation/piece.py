@@ -42,7 +42,7 @@ class Continuation:
     form: Following | None = None
 
     def with_primer(self) -> Score:
-        """The primer, all its tracks, with the new bars behind it in the track of its voice."""
+        """The primer, all its tracks, with the new bars behind it in the tracks that were heard."""
         return self.score if self.primer is None else _joined(self.primer, self.score)
 
     def with_voice(self) -> Score:
@@ -68,7 +68,8 @@ def _joined(primer: Primer, new: Score) -> Score:
         return moved
 
     onset, end = later(new.onset), later(new.onset + new.duration)
-    track = np.unique(primer.voice.track)[new.track] if primer.reads == "parts" else _tracks_of(primer.voice, new)
+    by_track = primer.reads in ("parts", "lead sheet")
+    track = np.unique(primer.voice.track)[new.track] if by_track else _tracks_of(primer.voice, new)
     columns = {
         name: np.append(getattr(old, name), getattr(new, name)) for name in ("pitch", "velocity", "program", "is_drum")
     }

@@ -21,13 +21,13 @@ from seqaudio.music.melody import find_melody, find_melody_notes
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.steps import nearest_steps
-from seqaudio.music.straight import share_between, straightened
+from seqaudio.music.straight import share_between, share_ended_between, straightened
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.bars.metre import METRES, STEPS_PER_QUARTER, nearest_metre
 from seqaudio.tokens.tokenizer import DRUMS
 
 Reads = Literal["line", "lead sheet", "parts", "instruments"]
-PLAYED = 0.25  # of the onsets of a primer that was played lie between sixteenths and triplets, or more
+PLAYED = 0.25  # of the onsets, or of the ends, of a primer that was played lie between sixteenths and triplets, or more
 SCORES = 0.05  # at most, of what a model learnt that has met nothing played
 HEARD_BARS = 256  # of a longer primer the last are heard: an LSTM's state keeps nothing from before
 
@@ -150,12 +150,13 @@ def make_primer(
 def _as_written(score: Score, checkpoint: TokenModel, straight: bool | None) -> tuple[Score, bool, tuple[str, ...]]:
     """A piece put straight or as it is, which of the two, and what to say; None: straight if that is due."""
     heard, known = _can_hear(score, checkpoint), checkpoint.between
-    between = share_between(score.notes(heard))
+    begun, ended = share_between(score.notes(heard)), share_ended_between(score.notes(heard))
     if straight is None:
-        straight = known is not None and known <= SCORES and between >= PLAYED
+        straight = known is not None and known <= SCORES and max(begun, ended) >= PLAYED
     if not straight:
         return score, False, ()
-    told = f"played: {between:.0%} of its onsets lie between sixteenths and triplets, and are heard on them"
+    between, of_its = max((begun, "of its onsets lie"), (ended, "of its notes end"))
+    told = f"played: {between:.0%} {of_its} between sixteenths and triplets, and are heard on them"
     return straightened(score, heard), True, (told,) if between else ()
 
 

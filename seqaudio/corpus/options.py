@@ -64,6 +64,8 @@ class PrepareOptions(BaseModel):
             tokenizer = self.make_tokenizer()
         except OptionError as problem:
             raise ValueError(str(problem)) from None
+        if self.lead_sheet and not getattr(tokenizer, "programs", True):
+            raise ValueError("lead_sheet tells melody and chords apart by programs; leave programs=false out")
         # as the tokenizer understood them: "false" and False are one setting
         self.settings.update({key: getattr(tokenizer, key, value) for key, value in self.settings.items()})
         return self

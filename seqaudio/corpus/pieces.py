@@ -168,7 +168,7 @@ def _on_grid(options: PrepareOptions, tokenizer: Tokenizer, score: Score) -> tup
         score, beside = _melody(score)
         lost.update(beside)
     elif options.lead_sheet:
-        lost.update({"drums_dropped": int(score.is_drum.sum())})
+        lost.update({"drums_dropped": int(score.is_drum.sum()), "pedal_spans_dropped": len(score.pedals)})
         score = lead_sheet(score)
     grid, loss = tokenizer.quantize(score)
     lost.update(loss.nonzero())

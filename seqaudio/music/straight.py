@@ -1,4 +1,4 @@
-"""Do notes begin where scores put them, on sixteenths and triplets, or between, as people play them? And put there.
+"""Do notes begin and end where scores put them, on sixteenths and triplets, or between, as people play them?
 
 Conventions: positions are counted from bar lines, in twelfths of a quarter, the nearest.
 """
@@ -15,6 +15,7 @@ TWELFTHS = 12
 IS_BETWEEN = ~np.isin(np.arange(TWELFTHS), (0, 3, 4, 6, 8, 9))
 """Which twelfths of a quarter are neither a sixteenth nor a triplet, (12,)."""
 FINEST = 24  # exactly on such a part of a quarter a note was written, as an ornament is, and not played
+DETACHED = 5  # a played note that leaves such a part of the way to the next one open, or less, was to last until there
 
 
 def share_between(score: Score) -> float:
@@ -24,17 +25,29 @@ def share_between(score: Score) -> float:
     """
     if not len(score):
         return 0.0
-    inside, _ = _from_bar_lines(score, np.unique(score.onset))
+    return float(_is_between(score, np.unique(score.onset)).mean())
+
+
+def share_ended_between(score: Score) -> float:
+    """The share of the notes that end so; 0 without notes."""
+    return float(_is_between(score, score.onset + score.duration).mean()) if len(score) else 0.0
+
+
+def _is_between(score: Score, ticks: IntArray) -> NDArray[np.bool_]:
+    inside, _ = _from_bar_lines(score, ticks)
     tpq = score.ticks_per_quarter
-    between = IS_BETWEEN[nearest_steps(inside, tpq, TWELFTHS) % TWELFTHS] & (inside * FINEST % tpq != 0)
-    return float(between.mean())
+    between: NDArray[np.bool_] = IS_BETWEEN[nearest_steps(inside, tpq, TWELFTHS) % TWELFTHS]
+    between &= inside * FINEST % tpq != 0
+    return between
 
 
 def straightened(score: Score, heard: NDArray[np.bool_] | None = None) -> Score:
     """The score with every note begun and ended on a sixteenth or a triplet; pedals stay.
 
     In each quarter all notes begin on sixteenths, or, where those lie nearer to what was played, on triplets; a note
-    ends on the grid of the quarter that it begins in and lasts a step at least. Quarters are counted from bar lines.
+    ends on the grid of the quarter that it begins in and lasts a step at least. One that ended between, and leaves a
+    fifth of the way to the next note of its track or to the bar line open, or less, lasts until there: it was played
+    so, and no score writes such a rest. Quarters are counted from bar lines.
 
     Args:
         score: as it was played.
@@ -50,7 +63,21 @@ def straightened(score: Score, heard: NDArray[np.bool_] | None = None) -> Score:
     end = np.maximum(
         line + _nearest(inside + score.duration, tpq, steps), line + _nearest(inside, tpq, steps, further=1)
     )
-    return score.replaced(onset=onset, duration=end - onset)
+    return score.replaced(onset=onset, duration=_joined(score, onset, end) - onset)
+
+
+def _joined(score: Score, onset: IntArray, end: IntArray) -> IntArray:
+    """The ends of notes, those that were only detached put where the next note, or the next bar, begins."""
+    lines, joined, between = score.bars(), end.copy(), _is_between(score, score.onset + score.duration)
+    for track in np.unique(score.track):
+        mine = np.flatnonzero((score.track == track) & between)
+        stops = np.union1d(lines, onset[score.track == track])
+        place = np.searchsorted(stops, end[mine])
+        mine, stop = mine[place < len(stops)], stops[place[place < len(stops)]]
+        whole = stop - onset[mine]
+        near = DETACHED * (whole - score.duration[mine]) <= whole
+        joined[mine[near]] = stop[near]
+    return joined
 
 
 def _from_bar_lines(score: Score, ticks: IntArray) -> tuple[IntArray, IntArray]:

@@ -52,8 +52,11 @@ def check_fits(model: str, score: Score, advice: str = "name another model") -> 
     raise NoNotesError(f"{came}, and model {model} knows {knows}; {advice}")
 
 
-def choose_model(score: Score) -> Choice:
-    """The shipped model for a piece. Raises NoNotesError for one without notes."""
+def choose_model(score: Score, *, straight: bool | None = None) -> Choice:
+    """The shipped model for a piece, heard as :func:`seqaudio.continuation.primer.make_primer` would.
+
+    Raises NoNotesError for one without notes.
+    """
     if not len(score):
         raise NoNotesError("no notes to choose a model by; give a file with notes")
     pitched = without_symbols(score.notes(~score.is_drum))
@@ -63,14 +66,14 @@ def choose_model(score: Score) -> Choice:
     if len(skyline(pitched)) >= ONE_VOICE * len(heard):
         symbols = len(pitched) < np.count_nonzero(~score.is_drum)
         return Choice(SONGS, "a melody with chord symbols") if symbols else Choice("folk", "one voice")
-    strangeness = {model: _strangeness(model, score) for model in OF_SEVERAL_VOICES}
+    strangeness = {model: _strangeness(model, score, straight) for model in OF_SEVERAL_VOICES}
     least, other = sorted(OF_SEVERAL_VOICES, key=strangeness.__getitem__)
     return Choice(least, f"several voices, less strange to it than to {other}")
 
 
-def _strangeness(model: str, score: Score) -> float:
+def _strangeness(model: str, score: Score, straight: bool | None) -> float:
     """What the beginning of a piece costs a shipped model, in times of what it costs with pieces of its kind."""
     engine = load_model(model)
-    found = familiarity(engine, make_primer(score, engine.checkpoint))
+    found = familiarity(engine, make_primer(score, engine.checkpoint, straight=straight))
     assert found.usual is not None, "every shipped model has it noted"
     return found.nats_per_note / found.usual.median

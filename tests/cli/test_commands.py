@@ -1,6 +1,7 @@
 """Does every command do what its help says, with the exit codes and one-line errors of the contract?"""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -277,10 +278,17 @@ def test_numbered_names_take_the_place_of_what_was_written_so_and_of_nothing_els
     assert Path("mine-2.mid").read_bytes() == b"a song of mine"
     assert not Path("mine-1.mid").exists()
     Path("mine-2.mid").unlink()
+    Path("mine-2.mid.json").write_text('{"of": "another program"}')
+    fails(seqaudio(*asked, "--seed", 1), 2, "mine-2.mid", "was not made so")
+    Path("mine-2.mid.json").unlink()
     assert seqaudio(*asked, "--seed", 1).code == 0
     first = Path("mine-2.mid").read_bytes()
     assert seqaudio(*asked, "--seed", 2).code == 0
     assert Path("mine-2.mid").read_bytes() != first
+    Path("mine-1.mid").write_bytes(first)  # edited since
+    fails(seqaudio(*asked, "--seed", 3), 2, "mine-1.mid", "changed since", "name another file")
+    shutil.copy(PRIMER, "own-1.mid")
+    fails(seqaudio("continue", "own-1.mid", "--num-outputs", 2, "-o", "own.mid"), 2, "overwrite the primer")
 
 
 def test_a_full_disk_says_what_is_written(seqaudio, tmp_path: Path, monkeypatch) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqaudio.continuation import continue_score, generate_score
+from seqaudio.continuation import Sampling, continue_score, generate_score
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.parts import handed_out_lead_sheet
 from seqaudio.continuation.primer import make_primer
@@ -115,3 +115,17 @@ def test_chords_are_handed_out_among_the_tracks_beside_the_melody():
     nothing = Score.from_notes([], [], [])
     assert handed_out_lead_sheet(song(), nothing, chords).track.tolist() == [0, 2, 2]
     assert handed_out_lead_sheet(song(), chords.notes(chords.pitch == 55), nothing).track.tolist() == [1]
+
+
+def test_tracks_of_one_program_are_told_apart_with_the_primer_in_front(engine):
+    """Each new note lies in the track that :func:`handed_out_lead_sheet` gave it, whatever the tracks play."""
+    alike = song().replaced(program=np.zeros(len(song()), dtype=int))
+    for score in (song(), alike):
+        met = np.zeros(3, dtype=int)
+        for found in continue_score(engine, score, bars=8, num_outputs=3, seed=1, sampling=Sampling(2.0)):
+            whole = found.with_primer()
+            new = whole.notes(whole.onset >= found.begins)
+            counts = np.bincount(new.track, minlength=3)
+            assert counts.tolist() == np.bincount(found.score.track, minlength=3).tolist()
+            met += counts
+        assert (met > 0).sum() > 1

@@ -300,6 +300,15 @@ class TestStraight:
         assert "played: " in " ".join(primer.remarks)
         assert primer.score == played  # and goes in front as it was played
 
+    @pytest.mark.parametrize("share", [0.95, 0.9])
+    def test_what_is_only_detached_is_heard_in_full(self, of_scores, share):
+        """Notes that begin on the grid and end a little early, as many programs write them."""
+        detached = tune(4).replaced(duration=np.rint(share * tune(4).duration).astype(int))
+        primer = make_primer(detached, of_scores)
+        assert primer.voice.duration.tolist() == make_primer(tune(4), of_scores).voice.duration.tolist()
+        assert any(text.startswith("played: ") and "of its notes end between" in text for text in primer.remarks)
+        assert primer.score == detached
+
     def test_only_where_the_model_knows_nothing_else(self, checkpoint, played):
         player = replace(checkpoint, facts={"between": 0.8})
         as_played, of_unknown = make_primer(played, player), make_primer(played, checkpoint)

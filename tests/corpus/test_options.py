@@ -33,6 +33,10 @@ def test_a_lead_sheet_is_bars_with_programs_that_tell_melody_and_chords_apart() 
     assert PrepareOptions(lead_sheet=True, settings={"velocities": True}).make_tokenizer().velocities  # type: ignore[attr-defined]
     with pytest.raises(ValidationError, match="lead_sheet goes with the tokenizer bars, not with performance"):
         PrepareOptions(lead_sheet=True, tokenizer="performance")
+    with pytest.raises(
+        ValidationError, match="lead_sheet tells melody and chords apart by programs; leave programs=false"
+    ):
+        PrepareOptions(lead_sheet=True, settings={"programs": False})
     with pytest.raises(ValidationError, match="melody and lead_sheet are two ways to read a piece; leave one"):
         PrepareOptions(lead_sheet=True, melody=True)
 

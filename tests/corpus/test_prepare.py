@@ -202,7 +202,7 @@ def test_lead_sheets(tmp_path: Path) -> None:
     drums = Score.from_notes(np.arange(20) * 480, 480, 36, is_drum=True)
     write_midi(drums, tmp_path / "drums.mid")
     both = Score.from_notes([*range(0, 9600, 480)] * 2, 480, [72] * 20 + [48] * 20, program=3, velocity=20)
-    write_midi(both, tmp_path / "both.mid")
+    write_midi(both.replaced(pedals=[(0, 480, 0), (960, 480, 0)]), tmp_path / "both.mid")
     report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(lead_sheet=True)).report
     corpus = PreparedCorpus.open(tmp_path / "out")
     heard = corpus.score(corpus.piece(0))
@@ -213,6 +213,7 @@ def test_lead_sheets(tmp_path: Path) -> None:
     assert "tokenizer: bars, lead sheets" in report
     assert "no melody: 1\n    drums.mid: no pitched notes, only drums" in report
     assert "drums_dropped" not in report
+    assert "pedal_spans_dropped: 2" in report
 
 
 @pytest.mark.usefixtures("in_process")

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 
 from seqaudio.music import Score
-from seqaudio.music.straight import share_between, straightened
+from seqaudio.music.straight import share_between, share_ended_between, straightened
 from tests.contracts.any_scores import scores
-from tests.samples import tune
+from tests.samples import song, tune
 
 TPQ = 480
 
@@ -107,3 +107,27 @@ def test_only_what_is_heard_says_which_grid_is_nearer() -> None:
     score = bars([0, 0.34, 0.56, 0.66])
     assert quarters(straightened(score)) == [0, 0.333, 0.667, 0.667]
     assert quarters(straightened(score, np.array([True, False, True, False])))[2] == 0.5
+
+
+@pytest.mark.parametrize("share", [0.8, 0.85, 0.9, 0.95, 0.97, 1.03])
+def test_detached_notes_are_the_notes(share: float) -> None:
+    """A tune above held chords, each note shortened as a player or a program does, is as it was written."""
+    written = song(8)
+    played = written.replaced(duration=np.rint(share * written.duration).astype(int))
+    assert share_between(played) == share_ended_between(written) == 0
+    assert share_ended_between(played) > 0.2
+    assert straightened(played) == written
+    assert straightened(written) == written
+
+
+def test_rests_stay_rests() -> None:
+    """A note far from the next is not made longer, nor one that ends where scores let notes end."""
+    far = bars([0, 2], 1.1)
+    assert share_ended_between(far) == 1
+    assert straightened(far).duration.tolist() == [TPQ, TPQ]
+    for lasting in (0.5, 0.75, 1):
+        written = bars([0, 1, 2, 3], lasting)
+        assert share_ended_between(written) == 0
+        assert straightened(written) == written
+    assert share_ended_between(bars([0, 1], 11 / 24)) == 0  # to the tick on a 24th, as ornaments are
+    assert share_ended_between(Score.from_notes([], [], [])) == 0

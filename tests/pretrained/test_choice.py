@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from seqaudio.continuation.familiar import familiarity
+from seqaudio.continuation.familiar import Familiarity, familiarity
 from seqaudio.continuation.primer import make_primer
 from seqaudio.errors import NoNotesError
+from seqaudio.models.checkpoint import Beginnings
 from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.score import Score
-from seqaudio.pretrained import SHIPPED, load_model
+from seqaudio.pretrained import SHIPPED, choice, load_model
 from seqaudio.pretrained.choice import OF_SEVERAL_VOICES, check_fits, choose_model
 from tests.samples import chorale, song, tune
 
@@ -41,6 +42,23 @@ def test_several_voices_go_to_the_model_they_are_less_strange_to():
             found = familiarity(engine, make_primer(score, checkpoint)).nats_per_note
             costs[model] = found / checkpoint.beginnings.median
         assert choose_model(score).model == min(costs, key=costs.get)
+
+
+def test_what_is_usual_for_a_model_counts(monkeypatch):
+    """Less by the note is more strange where a model's own music costs it still less; and a piece is heard as asked."""
+    heard, costs = set(), {"songs": 3.0, "chorales": 2.5}
+
+    def found(engine, primer):
+        heard.add(primer.straight)
+        nats = costs["songs" if primer.reads == "lead sheet" else "chorales"]
+        return Familiarity(nats, 8, Beginnings(30, 2.0 if nats == 3 else 1.0, 5.0))
+
+    monkeypatch.setattr(choice, "familiarity", found)
+    assert choose_model(together(SOPRANO, BASS), straight=True).model == "songs"
+    assert heard == {True}
+    costs["chorales"] = 1.4
+    assert choose_model(together(SOPRANO, BASS), straight=False).model == "chorales"
+    assert heard == {True, False}
 
 
 def test_two_voices_in_one_track_are_two():
