@@ -163,9 +163,9 @@ def lines(
     yield from wrapped(
         f"Nats per note of the first {HEARD} bars of pieces, as the model hears them. Strange is what costs more than "
         f"any of the {usual.pieces} validation pieces, {usual.most:.2f}; the middle one of these costs "
-        f"{usual.median:.2f}. Played: a quarter of the onsets, or of the ends, lie between sixteenths and triplets, on no "
-        "24th of a quarter to the tick; they are heard on sixteenths and triplets by a model that learnt from scores. The "
-        "last column: how many choose this model where none is named."
+        f"{usual.median:.2f}. Played: a quarter of the onsets, or of the ends, lie between sixteenths and triplets, on "
+        "no 24th of a quarter to the tick; a model that learnt from scores hears them on sixteenths and triplets. "
+        "The last column: how many choose this model where none is named."
     )
     yield from ("", f"| | {' | '.join(COSTS)} |", "|---" * (1 + len(COSTS)) + "|")
     for name, rows in costs.items():

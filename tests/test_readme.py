@@ -207,7 +207,7 @@ def test_the_python_runs(newcomer: Path) -> None:
     done = subprocess.run(command, cwd=newcomer, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "nats per token" in done.stdout
-    assert len(read_midi(newcomer / "longer.mid").bars()) - 1 == 16
+    assert len(read_midi(newcomer / "newest.mid").bars()) - 1 == 24
 
 
 def test_the_two_commands_are_targets_of_make() -> None:

@@ -12,7 +12,7 @@ import click
 from seqaudio.errors import SeqAudioError
 
 PACKAGES = ("numpy", "symusic", "pretty_midi", "onnxruntime", "onnx", "safetensors", "torch", "torchaudio", "music21")
-OPTIONAL = {"music21": "pip install 'seqaudio[corpora]'"}
+OPTIONAL = {"music21": "for MusicXML: pip install 'seqaudio[musicxml]'"}
 
 
 @click.command("doctor")

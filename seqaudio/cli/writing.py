@@ -127,7 +127,7 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
         "nats_per_token": round(piece.nats_per_token, 4),
         "refused_turns": piece.refused_turns,
         **({"primer_recall": round(_primer_recall(piece, piece.primer), 4)} if piece.primer else {}),
-        "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece),
+        "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece) + _copy(piece),
     }
 
 
@@ -151,6 +151,13 @@ def alike(pieces: Sequence[Continuation]) -> list[str]:
 def _primer_recall(piece: Continuation, primer: Primer) -> float:
     """The share of its bars that were heard in the primer, in all tracks; of one put straight as it was heard."""
     return primer_recall(piece.with_voice() if primer.straight else piece.with_primer(), primer.bars)
+
+
+def _copy(piece: Continuation) -> list[str]:
+    """Whether nothing in it is new."""
+    if piece.primer is None or piece.form or _primer_recall(piece, piece.primer) < 1:
+        return []
+    return ["copy: every bar was heard in the primer; another --seed, a higher --temperature or --form brings others"]
 
 
 def _silence(piece: Continuation) -> list[str]:
@@ -246,7 +253,8 @@ def report(
     if as_json:
         click.echo(json.dumps(common | {"outputs": list(facts)}, indent=1))
         return
-    behind = f"behind {extra['primer_bars']} bars of the primer: " if extra.get("include_primer") else ""
+    heard = extra.get("primer_bars")
+    behind = f"behind {heard} bar{'s' * (heard != 1)} of the primer: " if extra.get("include_primer") else ""
     for piece in facts:
         click.echo(shown(piece["file"]))
         click.echo(
@@ -277,7 +285,7 @@ def report(
 def _from_the_primer(facts: dict[str, Any]) -> str:
     """How many of the bars the primer had, where some."""
     bars = round(facts.get("primer_recall", 0.0) * facts["bars"])
-    return f" ({bars} of them the primer's)" if bars else ""
+    return f" ({bars} of them heard in the primer)" if bars else ""
 
 
 def return_in_words(facts: dict[str, Any]) -> str:

@@ -61,10 +61,10 @@ def find_melody_notes(score: Score) -> tuple[NDArray[np.bool_], str]:
         chosen = pitched & np.isin(score.track, [t for t in tracks if score.track_names[t] == name])
         found_as = f"track {named[0] + 1} of {len(score.track_names)}, named {name!r}"
     else:
-        found_as = f"the skyline of {len(tracks)} tracks"
+        found_as = f"the highest notes of {len(tracks)} tracks"
     line = chosen.copy()
     line[chosen] = _begins_on_top(score.notes(chosen))
-    if line.sum() < chosen.sum() and "skyline" not in found_as:
+    if line.sum() < chosen.sum() and "highest" not in found_as:
         found_as += ", its highest notes"
     return line, found_as
 

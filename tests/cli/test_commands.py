@@ -73,10 +73,25 @@ def test_continue_writes_the_bars_and_says_so(seqaudio, tmp_path: Path) -> None:
     assert len(score.bars()) - 1 == 16
     known = round(16 * json.loads((tmp_path / "primer-continued.mid.json").read_text())["primer_recall"])
     assert known > 0
-    assert f"16 bars ({known} of them the primer's), {len(score)} notes, 6/8, 156 quarters a minute" in lines[1]
+    assert f"16 bars ({known} of them heard in the primer), {len(score)} notes, 6/8, 156 quarters a minute" in lines[1]
     assert "melody: the only track" in result.out
     own = Checkpoint.load(model_path("folk")).sampling
     assert f"temperature {own['temperature']:g}, its gate at {own['gate_temperature']:g}, seed 1" in result.out
+
+
+def test_what_is_only_a_copy_is_told(seqaudio, tmp_path: Path) -> None:
+    """A warning where every bar was heard in the primer, and of no other output; a form asks for it."""
+    asked = ("continue", PRIMER, "--temperature", 0, "--gate-temperature", 0.1, "--seed", 1, "--json")
+    told = json.loads(seqaudio(*asked, "--bars", 8, "-o", "copy.mid").out)["outputs"][0]
+    assert told["primer_recall"] == 1
+    assert told["warnings"] == [
+        "copy: every bar was heard in the primer; another --seed, a higher --temperature or --form brings others"
+    ]
+    told = json.loads(seqaudio(*asked, "--form", "AA", "-o", "form.mid").out)["outputs"][0]
+    assert (told["primer_recall"], told["warnings"]) == (1, [])
+    told = json.loads(seqaudio("continue", PRIMER, "--temperature", 3, "--seed", 1, "--json", "-o", "new.mid").out)
+    assert told["outputs"][0]["primer_recall"] < 1
+    assert not any("copy" in warning for warning in told["outputs"][0]["warnings"])
 
 
 def test_how_often_a_cell_may_come_is_asked_for_and_noted(seqaudio, tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ class TestVoice:
         low, high = tune(4, low=50, high=60), tune(4, low=70, high=80, seed=1)
         primer = make_primer(merged(low, high), checkpoint)
         assert pitches_of(primer.ids, MELODY) == high.pitch.tolist()
-        assert "skyline of 2 tracks" in " ".join(primer.remarks)
+        assert "highest notes of 2 tracks" in " ".join(primer.remarks)
         assert len(primer.score) == len(low) + len(high)
 
     def test_all_voices_for_a_model_that_knows_them(self, full):

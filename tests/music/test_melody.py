@@ -77,7 +77,7 @@ def test_other_names_say_nothing(name: str) -> None:
     assert not MELODY_NAMES.search(name)
     melody = find_melody(two_tracks("", name))
     assert melody.score.pitch.tolist() == [72, 74]
-    assert melody.found_as == "the skyline of 2 tracks"
+    assert melody.found_as == "the highest notes of 2 tracks"
 
 
 def test_one_line_is_its_own_melody() -> None:
