@@ -6,8 +6,8 @@ process's own stdout, and starts tunes with a pickup as if the pickup were the f
 and every thing taken out is counted, what the parser prints is caught and counted, and the bar lines are recovered:
 abc2midi accents the first note behind each bar line, and the accents vote on where the bars begin.
 
-Rules: grace notes, decorations, slurs, annotations and chord symbols are left out (chord symbols are no notes of the
-tune); a tune that begins with a pickup begins with the rest that completes its first bar.
+Rules: grace notes, decorations, slurs and annotations are left out; chord symbols are a track of their own
+(:mod:`seqaudio.files.abc_chords`); a tune that begins with a pickup begins with the rest that completes its first bar.
 Source of the notation: the ABC standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1
 """
 
@@ -19,15 +19,17 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import symusic
 
 from seqaudio.errors import BadFileError
+from seqaudio.files.abc_chords import ChordSymbols, with_chords, without_placeholders
 from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.symusic_score import score_from_symusic
@@ -39,10 +41,9 @@ KEPT_FIELDS = "XTMLQKVP"
 INLINE_FIELD = re.compile(r"(\[[A-Za-z]:[^\[\]]{0,200}\])")
 TOGETHER = "%%MIDI chordattack 0"  # or the parser begins the notes of a chord one after the other
 
+COMMENT = re.compile(r"(?<!\\)%.*$")
 # what is taken out of a line of notes, in this order; the name is the one it is counted under
 CLEANING = (
-    ("comments", re.compile(r"(?<!\\)%.*$")),
-    ("chord symbols and annotations", re.compile(r'"[^"]*"')),
     ("grace notes", re.compile(r"\{[^{}]*\}")),
     ("decorations", re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$&*;?@#HIJKLMNOPQRSTUVW]|\\$")),
     ("staccato dots", re.compile(r"\.(?=[\^_=(A-Ga-g\[])")),
@@ -61,6 +62,15 @@ class Tune:
     title: str
     score: Score
     dropped: dict[str, int]
+
+
+class Cleaned(NamedTuple):
+    """The text of a tune for the parser, the same for the times of its chord symbols, these, and counts of the rest."""
+
+    text: str
+    marked: str
+    chords: ChordSymbols
+    dropped: Counter[str]
 
 
 def read_abc(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[Tune]:
@@ -116,20 +126,30 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     """One tune from its text; ``name`` stands in the errors."""
     number, title = (_field(text, "X"), _field(text, "T"))
     place = f"{name}: tune {number or '?'}"
-    cleaned, dropped = clean_tune(text)
+    cleaned, marked, chords, dropped = clean_tune(text)
     if huge := HUGE_NUMBER.search(cleaned):
         raise BadFileError(
             f"{place}: a length or count of {huge[1]}..., which overflows the parser; write 9999 at most"
         )
+    played, printed = _parsed(cleaned, place)
+    remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
+    dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
+    score, moved = _on_bar_lines(played)
+    if chords:
+        times = chords.times(_parsed(marked, place)[0])
+        ticks = moved(np.array([tick for tick, _ in times], np.int64)).tolist()
+        score = with_chords(score, zip(ticks, (name for _, name in times), strict=True))
+    return Tune(number, title, checked(score, limits, place), dict(sorted(dropped.items())))
+
+
+def _parsed(cleaned: str, place: str) -> tuple[Score, bytearray]:
+    """What the parser makes of a text, and what it printed."""
     with _caught_output() as printed:
         try:
             parsed = symusic.Score.from_abc(cleaned)
         except (RuntimeError, ValueError, UnicodeError) as problem:
             raise BadFileError(f"{place}: cannot be parsed as ABC ({_reason(problem)})") from None
-    remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
-    dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
-    score = checked(_on_bar_lines(score_from_symusic(parsed)), limits, place)  # type: ignore[arg-type]
-    return Tune(number, title, score, dict(sorted(dropped.items())))
+    return score_from_symusic(parsed), printed  # type: ignore[arg-type]
 
 
 def _reason(problem: Exception) -> str:
@@ -142,20 +162,33 @@ def _field(text: str, letter: str) -> str:
     return found[1].split("%")[0].strip() if found else ""
 
 
-def clean_tune(text: str) -> tuple[str, Counter[str]]:
-    """The tune text with only what the parser understands, and counts of what was taken out."""
-    dropped: Counter[str] = Counter()
-    lines = []
+def clean_tune(text: str) -> Cleaned:
+    """The tune text with only what the parser understands, and what was taken out of it."""
+    chords, dropped = ChordSymbols(), Counter[str]()
+    lines, marked = [], []
     for line in text.split("\n"):
         if re.match(r"[A-Za-z]:", line):
-            if line[0] in KEPT_FIELDS:
-                lines.append(line.split("%")[0].rstrip())
-            if line[0] == "X":
-                lines.append(TOGETHER)
+            kept = [line.split("%")[0].rstrip()] if line[0] in KEPT_FIELDS else []
+            kept += [TOGETHER] if line[0] == "X" else []
+            lines += kept
+            marked += kept
         elif line.strip() and not line.startswith("%"):  # a million blank lines are soon passed over
-            cleaned = "".join(_clean_part(part, dropped) for part in INLINE_FIELD.split(line))
-            lines += [cleaned.strip()] if cleaned.strip() else []
-    return "\n".join(lines) + "\n", +dropped
+            parts = [_clean_part(part, dropped) for part in INLINE_FIELD.split(_symbols_taken(line, chords, dropped))]
+            lines.append(without_placeholders("".join(parts)).strip())
+            marked.append("".join(chords.marked(part) if i % 2 == 0 else part for i, part in enumerate(parts)).strip())
+    return Cleaned(_joined(lines), _joined(marked), chords, +dropped)
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def _symbols_taken(line: str, chords: ChordSymbols, dropped: Counter[str]) -> str:
+    """A line of notes without comment, and with placeholders for its chord symbols; what goes is counted."""
+    line, comments = COMMENT.subn("", line)
+    line, annotations = chords.taken(line)
+    dropped.update({"comments": comments, "annotations": annotations})
+    return line
 
 
 def _clean_part(part: str, dropped: Counter[str]) -> str:
@@ -193,24 +226,30 @@ def _caught_output() -> Iterator[bytearray]:
             printed += sink.read()
 
 
-def _on_bar_lines(score: Score) -> Score:
-    """The score with rests put in so that bar lines fall where the accents say.
+def _on_bar_lines(score: Score) -> tuple[Score, Callable[[IntArray], IntArray]]:
+    """The score with rests put in so that bar lines fall where the accents say, and where other ticks go by that.
 
     A pickup then ends the first bar, and a part that stops short of its bar line is filled up before the next begins.
     """
     if not len(score):
-        return score
-    onset = score.onset - score.onset.min()  # the parser starts at tick 1 and ends notes one tick early
+        return score, lambda ticks: ticks
+    first = int(score.onset.min())  # the parser starts at tick 1 and ends notes one tick early
     _, numerator, denominator = score.metre_map()[0].tolist()
     bar = numerator * 4 * score.ticks_per_quarter // denominator
-    accents = onset[score.velocity == DOWNBEAT_VELOCITY]
+    accents = score.onset[score.velocity == DOWNBEAT_VELOCITY] - first
     at, rests = _rests_before_bar_lines(accents, bar)
-    moved = np.searchsorted(at, onset, side="right")
-    changes = score.time_signatures.copy()
     total = np.append(0, np.cumsum(rests))
-    later = changes[:, 0] > 0
-    changes[later, 0] += total[np.searchsorted(at, changes[later, 0], side="right")]
-    return score.replaced(onset=onset + total[moved], duration=score.duration + 1, time_signatures=changes)
+
+    def later(ticks: IntArray) -> IntArray:
+        moved: IntArray = ticks + total[np.searchsorted(at, ticks, side="right")]
+        return moved
+
+    changes = score.time_signatures.copy()
+    changes[changes[:, 0] > 0, 0] = later(changes[changes[:, 0] > 0, 0])
+    return (
+        score.replaced(onset=later(score.onset - first), duration=score.duration + 1, time_signatures=changes),
+        lambda ticks: later(np.maximum(ticks - first, 0)),
+    )
 
 
 def _rests_before_bar_lines(accents: IntArray, bar: int) -> tuple[IntArray, IntArray]:

@@ -53,6 +53,49 @@ KINDS = {
 }
 
 
+SUFFIXES = {
+    "major": ("", "maj", "major", "M"),
+    "minor": ("m", "min", "minor", "mi", "-"),
+    "augmented": ("aug", "+"),
+    "diminished": ("dim", "d", "o", "°"),
+    "dominant": ("7", "dom7"),
+    "major-seventh": ("maj7", "ma7", "M7", "j7", "Δ", "Δ7"),
+    "minor-seventh": ("m7", "min7", "mi7", "-7"),
+    "diminished-seventh": ("dim7", "o7", "°7"),
+    "augmented-seventh": ("aug7", "+7", "7+", "7#5"),
+    "half-diminished": ("m7b5", "min7b5", "-7b5", "ø", "ø7"),
+    "major-minor": ("mM7", "mmaj7", "minmaj7", "m(maj7)", "m(M7)"),
+    "major-sixth": ("6", "maj6", "M6"),
+    "minor-sixth": ("m6", "min6", "-6"),
+    "dominant-ninth": ("9",),
+    "major-ninth": ("maj9", "M9"),
+    "minor-ninth": ("m9", "min9", "-9"),
+    "dominant-11th": ("11",),
+    "major-11th": ("maj11", "M11"),
+    "minor-11th": ("m11", "min11", "-11"),
+    "dominant-13th": ("13",),
+    "major-13th": ("maj13", "M13"),
+    "minor-13th": ("m13", "min13", "-13"),
+    "suspended-second": ("sus2",),
+    "suspended-fourth": ("sus", "sus4"),
+    "power": ("5",),
+    "maj69": ("69", "6/9"),
+}
+"""How the kinds are written behind a root, as in ``Am7``; a d for diminished and ``D/f+`` are abc's."""
+CHANGED = {
+    "7sus4": ("suspended-fourth", ("add", 7, 0)),
+    "7sus": ("suspended-fourth", ("add", 7, 0)),
+    "7b9": ("dominant", ("add", 9, -1)),
+    "7#9": ("dominant", ("add", 9, 1)),
+    "7b5": ("dominant", ("alter", 5, -1)),
+    "add9": ("major", ("add", 9, 0)),
+    "madd9": ("minor", ("add", 9, 0)),
+}
+_KIND_OF = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
+_NAME = re.compile(r"([A-G])([#b♯♭]?)(.*?)(?:/([A-Ga-g])([#b♯♭+]?))?")
+_ALTERED = {"": 0, "#": 1, "♯": 1, "+": 1, "b": -1, "♭": -1}
+
+
 @dataclass(frozen=True)
 class Chord:
     """A chord symbol: pitch classes of root and bass, and semitones above the root of all its degrees."""
@@ -101,3 +144,20 @@ def chord_of_kind(
         else:
             degrees[degree] = degrees.get(degree, plain) + alteration
     return Chord(root % 12, tuple(sorted(set(degrees.values()))), (root if bass is None else bass) % 12)
+
+
+def is_no_chord(name: str) -> bool:
+    """Whether a symbol says that no chord sounds: ``N.C.``."""
+    return name.upper().replace(".", "").replace(" ", "") in ("NC", "NOCHORD")
+
+
+def chord_of_name(name: str) -> Chord | None:
+    """The chord of a symbol such as ``Am7``, ``Bb`` or ``D7/F#``, or None for what is no such symbol."""
+    found = _NAME.fullmatch(name.strip())
+    if not found:
+        return None
+    step, sign, suffix, bass, bass_sign = found.groups()
+    kind, *changes = CHANGED.get(suffix, (_KIND_OF.get(suffix, ""),))
+    root = STEPS[step] + _ALTERED[sign]
+    lowest = STEPS[bass.upper()] + _ALTERED[bass_sign] if bass else None
+    return chord_of_kind(kind, root, lowest, tuple(changes))

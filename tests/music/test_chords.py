@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqaudio.music.chords import KINDS, chord_of_kind, semitones
+from seqaudio.music.chords import KINDS, chord_of_kind, chord_of_name, is_no_chord, semitones
 
 PITCH_CLASSES = st.integers(0, 11)
 
@@ -57,3 +57,31 @@ def test_degrees_are_added_altered_and_subtracted(
 
 def test_an_unknown_kind_is_no_chord() -> None:
     assert chord_of_kind("Neapolitan", 0) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "pitches"),
+    [
+        ("C", {0, 4, 7}), ("Am", {9, 0, 4}), ("G7", {7, 11, 2, 5}), ("Bb", {10, 2, 5}), ("F#m7", {6, 9, 1, 4}),
+        ("Dm7b5", {2, 5, 8, 0}), ("Gd", {7, 10, 1}), ("Bdim7", {11, 2, 5, 8}), ("Eb+", {3, 7, 11}), ("E5", {4, 11}),
+        ("CM7", {0, 4, 7, 11}), ("Cmaj7", {0, 4, 7, 11}), ("Asus4", {9, 2, 4}), ("A7sus4", {9, 2, 4, 7}),
+        ("C6", {0, 4, 7, 9}), ("Cadd9", {0, 4, 7, 2}), ("E7b9", {4, 8, 11, 2, 5}), ("D/f+", {2, 6, 9}),
+        ("C/Bb", {10, 0, 4, 7}), ("Gm/bb", {10, 2, 7}), ("F♯", {6, 10, 1}), ("A-7", {9, 0, 4, 7}),
+        ("C69", {0, 4, 7, 9, 2}), ("C6/9", {0, 4, 7, 9, 2}),
+    ],
+)  # fmt: skip
+def test_chords_by_name(name: str, pitches: set[int]) -> None:
+    chord = chord_of_name(name)
+    assert chord is not None
+    assert {pitch % 12 for pitch in chord.pitches} == pitches
+    bass = name.partition("/")[2] if name != "C6/9" else ""
+    lowest = {"f+": 6, "Bb": 10, "bb": 10}.get(bass, chord.root)
+    assert min(chord.pitches) % 12 == lowest
+
+
+@pytest.mark.parametrize(
+    "name", ["", "H", "c", "Slowly", "Cx", "C/", "C/H", "Am Em", "N.C.", "Fine", "D.C.", "Coda", "A tempo"]
+)
+def test_other_words_are_no_chords(name: str) -> None:
+    assert chord_of_name(name) is None
+    assert is_no_chord(name) == (name == "N.C.")

@@ -1,0 +1,127 @@
+"""The chord symbols of ABC sound where they are written, in every repetition, and change nothing of the tune."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from seqaudio.files import read_abc, read_midi
+from seqaudio.files.abc import read_tune
+from seqaudio.music import Score
+from seqaudio.music.chords import CHORD_TRACK, chord_of_name
+from seqaudio.music.melody import find_melody
+
+SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared"))
+BOOKS, PLAYED = (SHARED / "data" / kind / "nottingham" for kind in ("abc", "midi"))
+HEADER = "X:1\nT:Tune\nM:{metre}\nL:1/8\nK:C\n"
+
+
+def tune(body: str, metre: str = "4/4") -> tuple[Score, dict[str, int]]:
+    found = read_tune(HEADER.format(metre=metre) + body + "\n", "a.abc")
+    return found.score, found.dropped
+
+
+def chords(body: str, metre: str = "4/4") -> list[tuple[float, float, tuple[int, ...]]]:
+    """Onset and length in eighths, and the pitches."""
+    score = tune(body, metre)[0]
+    if CHORD_TRACK not in score.track_names:
+        return []
+    beside = score.notes(score.track == score.track_names.index(CHORD_TRACK))
+    sounding: dict[tuple[float, float], list[int]] = {}
+    for onset, duration, pitch in zip(beside.onset, beside.duration, beside.pitch, strict=True):
+        sounding.setdefault((onset / 240, duration / 240), []).append(int(pitch))
+    return [(*time, tuple(sorted(pitches))) for time, pitches in sorted(sounding.items())]
+
+
+def named(body: str, metre: str = "4/4") -> list[tuple[float, float, str]]:
+    """The same, by the names of these."""
+    names = {chord_of_name(name).pitches: name for name in ("C", "F", "G", "G7", "Am", "C/E", "Ab")}  # type: ignore[union-attr]
+    return [(onset, lasting, names[pitches]) for onset, lasting, pitches in chords(body, metre)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('"C"C4 "Am"E4|"G7"G8|', [(0, 4, "C"), (4, 4, "Am"), (8, 8, "G7")]),
+        ('C4 "F"E4|G8|', [(4, 12, "F")]),
+        ('"C"C4 z4|"F"z4 G4|', [(0, 8, "C"), (8, 8, "F")]),  # above a rest
+        ('"C"[CEG]4 "G"[GBd]4|', [(0, 4, "C"), (4, 4, "G")]),
+        ('"C"C>D "F"E<F "G"(3GAB "Am"c2|', [(0, 2, "C"), (2, 2, "F"), (4, 2, "G"), (6, 2, "Am")]),
+        ('"C"C4-"F"C4|', [(0, 4, "C"), (4, 4, "F")]),  # into a note that is tied
+        ('"C"^C4 "F"_E4|"G"=F8|', [(0, 4, "C"), (4, 4, "F"), (8, 8, "G")]),
+        ('"C" {d}C4 "^slowly" "F" !trill!~E4|', [(0, 4, "C"), (4, 4, "F")]),
+        ('"C/E"(G4 "G"|G4)|', [(0, 4, "C/E"), (4, 4, "G")]),  # a bar line behind the symbol
+        ('"C"C4 "N.C."E4|"G"G8|', [(0, 4, "C"), (8, 8, "G")]),
+        ('"C"C4 "Am" "F"E4|', [(0, 4, "C"), (4, 4, "F")]),  # the later of two
+        ('"C"C8|[M:3/4]"F"C6|"G"G6|', [(0, 8, "C"), (8, 6, "F"), (14, 6, "G")]),
+        ('"C"C8|"F" [L:1/4] E4|', [(0, 8, "C"), (8, 8, "F")]),
+        ('"C"C8|\nV:2\n"G"C,8|', [(0, 8, "G")]),  # at one time the later by name
+    ],
+)
+def test_they_sound_until_the_next(body: str, expected: list[tuple[float, float, str]]) -> None:
+    assert named(body) == expected
+
+
+def test_repeats_and_pickups_move_them() -> None:
+    assert named('|:"C"C8|1"F"D8:|2"G"E8|]') == [(0, 8, "C"), (8, 8, "F"), (16, 8, "C"), (24, 8, "G")]
+    assert named('"G"G2|"C"C2D2E2F2|"F"F8|"C"E8|"G"D8|"C"C8|')[:3] == [(6, 2, "G"), (8, 8, "C"), (16, 8, "F")]
+
+
+@pytest.mark.parametrize(
+    "body", ['"C"C2D2 "G7"E2F2|"Am"G2A2 "F"B2c2|', '"Ab"^C>D (3[EG]FE z2|:"F#m7b5"A2-A2:|"Bb/d"c4|']
+)
+def test_the_tune_is_the_tune_without_them(body: str) -> None:
+    """Its notes, metres, and the counts; and it is found beside the chords."""
+    plain = "".join(body.split('"')[::2])
+    score, dropped = tune(body)
+    alone, counts = tune(plain)
+    assert score.track_names == (*alone.track_names, CHORD_TRACK)
+    assert score.notes(score.track < len(alone.track_names)).replaced(track_names=alone.track_names) == alone
+    assert dropped == counts
+    assert find_melody(score).score.pitch.tolist() == find_melody(alone).score.pitch.tolist()
+
+
+@pytest.mark.parametrize("text", ["Slowly", "^Am", "H7", "Gx", "(E7)", "Am Em", "", " ", "a7", ">"])
+def test_what_is_no_chord_is_an_annotation(text: str) -> None:
+    score, dropped = tune(f'"{text}"C4 D4|')
+    assert CHORD_TRACK not in score.track_names
+    assert dropped == {"annotations": 1}
+
+
+def test_more_chords_than_can_be_told_apart_are_counted() -> None:
+    roots = [root + sign for root in "CDEFGAB" for sign in ("", "b")]
+    body = "".join(f'"{root}{kind}"C4' for kind in ("", "m", "7") for root in roots)
+    score, dropped = tune(body + "|")
+    beside = score.notes(score.track == len(score.track_names) - 1)
+    assert len(set(beside.onset.tolist())) == 36
+    assert dropped["annotations"] == len(roots) * 3 - 36
+
+
+@pytest.mark.skipif(not BOOKS.is_dir(), reason="the tunes of shared/data are not here")
+def test_of_nottingham_they_are_those_of_its_midi_files() -> None:
+    """Where the MIDI file of a tune has the same notes, its chords are these: all but a few that it has otherwise."""
+    agree = compared = 0
+    for book in ("jigs", "xmas"):
+        for number, found in enumerate(read_abc(BOOKS / f"{book}.abc"), 1):
+            path = PLAYED / f"{book}{number}.mid"
+            if CHORD_TRACK not in found.score.track_names or not path.is_file():
+                continue
+            played = read_midi(path)
+            ours, theirs = found.score, played.notes(played.track == played.track.max())
+            beside = ours.notes(ours.track == len(ours.track_names) - 1)
+            melodies = (score.notes(score.track == 0) for score in (ours, played))
+            one, other = (list(zip(m.onset * 480 // m.ticks_per_quarter, m.pitch, strict=True)) for m in melodies)
+            if one != other:
+                continue
+            for quarter in range(int(theirs.end / played.ticks_per_quarter)):
+                sets = [sounding(s, quarter) for s in (beside, theirs)]
+                compared += bool(sets[1])
+                agree += bool(sets[1]) and sets[0] == sets[1]
+    assert compared > 2000
+    assert agree > 0.985 * compared  # basses behind a slash, and some chords, are not the same in both files
+
+
+def sounding(score: Score, quarter: int) -> set[int]:
+    """Pitch classes a little behind a quarter."""
+    tick = (4 * quarter + 1) * score.ticks_per_quarter // 4
+    return set((score.pitch[(score.onset <= tick) & (tick < score.onset + score.duration)] % 12).tolist())
