@@ -89,7 +89,8 @@ def _write(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
     heard = piece.primer.bars if piece.primer else 0
-    facts = _facts(piece, path, data) | (_form_facts(piece.form, heard) if piece.form else {})
+    line = piece.primer is not None and piece.primer.reads == "line"
+    facts = _facts(piece, path, data) | (_form_facts(piece.form, heard, line=line) if piece.form else {})
     manifest = facts | settings(request, index) | extra
     write_bytes(path.with_name(path.name + ".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return facts
@@ -131,10 +132,10 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
     }
 
 
-def _form_facts(followed: Following, heard: int) -> dict[str, Any]:
+def _form_facts(followed: Following, heard: int, *, line: bool) -> dict[str, Any]:
     """The form, and what came of its returns behind so many bars of primer."""
     form = asdict(followed.form) | {"pickup_bars": followed.pickup or 0}
-    return {"form": form, "returns": [found._asdict() for found in followed.returns(heard)]}
+    return {"form": form, "returns": [found._asdict() for found in followed.returns(heard, line=line)]}
 
 
 def alike(pieces: Sequence[Continuation]) -> list[str]:

@@ -109,6 +109,11 @@ class _Bar:
     metre: int = -1
     notes: tuple[_Note, ...] = ()
 
+    def is_as(self, other: _Bar, *, line: bool) -> bool:
+        """Does the same sound in both? Silent ones are the same in any metre."""
+        one, another = ({note.position: note for note in bar.notes} if line else bar.notes for bar in (self, other))
+        return one == another and (self.metre == other.metre or not self.notes)
+
 
 @dataclass(frozen=True)
 class Following:
@@ -171,15 +176,18 @@ class Following:
         step, letters = self.form.section_bars, self.form.letters
         return [((self.pickup or 0) + number * step, letter) for number, letter in enumerate(letters)]
 
-    def returns(self, heard: int) -> list[Return]:
-        """What came of it behind so many bars of primer: as the model heard and wrote them, note by note."""
+    def returns(self, heard: int, *, line: bool = False) -> list[Return]:
+        """What came of it behind so many bars of primer: as the model heard and wrote them, note by note.
+
+        Of a single line the highest note of each position counts, which alone sounds.
+        """
         found, pickup = [], self.pickup or 0
         for begin, source in self.form.returns:
             back = begin - source
             bars = range(max(begin + pickup, heard), begin + pickup + self.form.section_bars)
             if bars:
                 pairs = [(self._bars[bar], self._bars[bar - back]) for bar in bars]
-                same = sum(one == other or not (one.notes or other.notes) for one, other in pairs)
+                same = sum(one.is_as(other, line=line) for one, other in pairs)
                 first, last = bars[0] + 1, bars[-1] + 1
                 found.append(Return((first, last), (first - back, last - back), same))
         return found

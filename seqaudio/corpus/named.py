@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqaudio.corpus.download import Progress, no_progress
-from seqaudio.corpus.public_domain import public_domain_songs
+from seqaudio.corpus.openewld import public_domain_songs
 from seqaudio.corpus.remote import Remote, fetched_folder, standing_folder
 from seqaudio.errors import MissingDependencyError, OptionError
 
@@ -153,9 +153,9 @@ DOWNLOADED = (
     NamedCorpus(
         "openewld",
         "OpenEWLD: lead sheets of old songs, melody and chord symbols, without those that may be under copyright",
-        349,
-        "MIT on the data; the songs are in the public domain where its database says when they were first performed, "
-        "or that their authors are long dead; credit Simonetta et al., Symbolic Music Similarity through a Graph-Based "
+        271,
+        "MIT on the data; the songs were first performed before 1931, or are undated and their authors long dead, as "
+        "far as database and files tell; credit Simonetta et al., Symbolic Music Similarity through a Graph-Based "
         "Representation (2018)",
         "yes, with credit",
         songs=public_domain_songs,

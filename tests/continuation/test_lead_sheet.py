@@ -129,3 +129,40 @@ def test_tracks_of_one_program_are_told_apart_with_the_primer_in_front(engine):
             assert counts.tolist() == np.bincount(found.score.track, minlength=3).tolist()
             met += counts
         assert (met > 0).sum() > 1
+
+
+def test_each_track_is_as_loud_as_its_own_last_bars(engine):
+    """Not as its beginning was, nor as others; one that was silent lately is as loud as it was before."""
+    piece = song(bars=12)
+    bar = piece.onset // 1920
+    loud = np.where(piece.track == 1, np.where(bar < 4, 20, 100), np.where(bar < 4, 120, 40))
+    fading = piece.replaced(velocity=loud)
+    silent_lately = fading.notes((fading.track != 2) | (bar < 2))
+    for score, keys in ((fading, 40), (silent_lately, 120)):
+        met = set()
+        for found in continue_score(engine, score, bars=8, num_outputs=4, seed=1, sampling=Sampling(2.0)):
+            new = found.score
+            for track, velocity in ((0, 40), (1, 100), (2, keys)):
+                assert set(new.velocity[new.track == track].tolist()) <= {velocity}
+            met |= set(new.track.tolist())
+        assert met == {0, 1, 2}
+
+
+def test_rolled_chords_begin_together(engine):
+    """Of one track, whose melody is what lies on top, chords that begin a hair apart are heard as written."""
+    written = song().replaced(track=np.zeros(len(song()), np.int64), track_names=("Piano",))
+    later = np.where(song().track == 1, 0, (80 - song().pitch) // 10 * 4)  # from the top down
+    rolled = written.replaced(onset=written.onset + later, duration=written.duration - later)
+    both = (make_primer(score, engine.checkpoint).ids.tolist() for score in (rolled, written))
+    assert next(both) == next(both)
+
+
+def test_the_melody_goes_on_in_the_track_that_sang_last():
+    """Where it wanders from one track to another."""
+    low, high = tune(2, low=60, high=66), tune(2, low=67, high=79)
+    columns = {name: np.append(getattr(low, name), getattr(high, name)) for name in ("duration", "pitch")}
+    onset, track = np.append(low.onset, high.onset + 2 * 1920), np.repeat([0, 1], [len(low), len(high)])
+    wandering = Score.from_notes(onset, **columns, track=track, program=3 + track, track_names=("One", "Other"))
+    nothing = Score.from_notes([], [], [])
+    new = handed_out_lead_sheet(wandering, Score.from_notes([0, 480], 480, [70, 72]), nothing)
+    assert (set(new.track.tolist()), set(new.program.tolist())) == ({1}, {4})

@@ -26,7 +26,7 @@ PLAIN_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 EXPORT_AGAIN = "export the score from its notation program again"
 LAYOUT = frozenset(
     "accidental accidental-text appearance arrow beam bracket clef credit dashes defaults display-text dot fingering"
-    " frame identification key level lyric measure-style notehead ornaments part-group print slur staff-details"
+    " frame key level lyric measure-style notehead ornaments part-group print slur staff-details"
     " staff-layout stem supports technical time-modification tuplet type wedge work".split()
 )
 
