@@ -149,7 +149,7 @@ def _is_somebody_elses(path: Path) -> bool:
         return False
     try:
         told = json.loads(manifest.read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return True
     return path.exists() and sha256(path) != told
 

@@ -62,7 +62,7 @@ def _sampling_options() -> list[Callable[[F], F]]:
             "--max-turns",
             type=click.IntRange(0),
             help="Of a model with a memory: how often in a row it brings the same 1, 2 or 4 bars; 0: as often as it "
-            "likes.  [default: 3]",
+            "likes.  [default: the model's own, else 3]",
         ),
         click.option("--top-k", type=click.IntRange(0), default=0, help="Only the K likeliest tokens; 0: all."),
         click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Nucleus; 1: all."),

@@ -67,7 +67,7 @@ class Turns:
 
     def heard(self) -> Turns:
         """Once a primer is heard; one that goes round more often than allowed allows it."""
-        return replace(self, most=0 if self.longest > self.most else self.most)
+        return replace(self, most=0 if self._ended().longest > self.most else self.most)
 
     @property
     def closed(self) -> int | None:

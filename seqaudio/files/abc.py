@@ -135,10 +135,11 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
     dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
     score, moved = _on_bar_lines(played)
-    if chords:
-        times = chords.times(_parsed(marked, place)[0])
-        ticks = moved(np.array([tick for tick, _ in times], np.int64)).tolist()
-        score = with_chords(score, zip(ticks, (name for _, name in times), strict=True))
+    if chords and len(score):
+        marks = _parsed(marked, place)[0]
+        times = chords.times(marks)
+        *ticks, end = moved(np.array([*(tick for tick, _ in times), marks.end + 1], np.int64)).tolist()
+        score = with_chords(score, zip(ticks, (chord for _, chord in times), strict=True), max(end, score.end))
     return Tune(number, title, checked(score, limits, place), dict(sorted(dropped.items())))
 
 
@@ -165,18 +166,19 @@ def _field(text: str, letter: str) -> str:
 def clean_tune(text: str) -> Cleaned:
     """The tune text with only what the parser understands, and what was taken out of it."""
     chords, dropped = ChordSymbols(), Counter[str]()
-    lines, marked = [], []
+    lines, marked = list[str](), list[str]()
     for line in text.split("\n"):
         if re.match(r"[A-Za-z]:", line):
             kept = [line.split("%")[0].rstrip()] if line[0] in KEPT_FIELDS else []
             kept += [TOGETHER] if line[0] == "X" else []
             lines += kept
-            marked += kept
+            marked += map(chords.field, kept)
         elif line.strip() and not line.startswith("%"):  # a million blank lines are soon passed over
             parts = [_clean_part(part, dropped) for part in INLINE_FIELD.split(_symbols_taken(line, chords, dropped))]
             lines.append(without_placeholders("".join(parts)).strip())
-            marked.append("".join(chords.marked(part) if i % 2 == 0 else part for i, part in enumerate(parts)).strip())
-    return Cleaned(_joined(lines), _joined(marked), chords, +dropped)
+            read = ((chords.field if i % 2 else chords.marked)(part) for i, part in enumerate(parts))
+            marked.append("".join(read).strip())
+    return Cleaned(_joined(lines), _joined(marked), chords, +(dropped + chords.dropped))
 
 
 def _joined(lines: list[str]) -> str:
@@ -186,9 +188,8 @@ def _joined(lines: list[str]) -> str:
 def _symbols_taken(line: str, chords: ChordSymbols, dropped: Counter[str]) -> str:
     """A line of notes without comment, and with placeholders for its chord symbols; what goes is counted."""
     line, comments = COMMENT.subn("", line)
-    line, annotations = chords.taken(line)
-    dropped.update({"comments": comments, "annotations": annotations})
-    return line
+    dropped["comments"] += comments
+    return chords.taken(line)
 
 
 def _clean_part(part: str, dropped: Counter[str]) -> str:

@@ -5,57 +5,71 @@ a tune a symbol stands once its repeats are written out, but the parser knows. S
 which the note behind each symbol has a pitch that no tune has, another one for every symbol: such notes mark the times.
 
 Rules: each chord sounds until the next symbol, until "N.C.", or to the end, in the register of
-:mod:`seqaudio.music.chords`, as notes of a track named ``chords``, the last one. Text that is no chord is counted as an
-annotation and left out.
+:mod:`seqaudio.music.chords`, as notes of a track named ``chords``, the last one. Of several at one time that of the
+first voice counts. Text that is no chord is counted as an annotation and left out; a symbol above rests of whole bars
+(``Z``), or of more kinds than there are pitches to mark with, is counted as a chord symbol and left out.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from seqaudio.music.chords import CHORD_TRACK, chord_of_name, is_no_chord
+from seqaudio.music.chords import CHORD_TRACK, Chord, chord_of_name, is_no_chord
 from seqaudio.music.score import IntArray, Score
 
 VELOCITY = 80  # mezzoforte, as of the chord symbols of MusicXML
 PLACEHOLDER = 0xE000  # a character of no meaning, and those behind it: symbols while the rest of a line is cleaned
-MARKERS = (*range(24), *range(108, 120))  # pitches below and above all tunes
+MARKERS = (*range(24), *range(108, 120))  # pitches that hardly a tune has
 OCTAVES = {0: ",,,,,", 1: ",,,,", 9: "'''"}  # of C, which is the octave of middle C
 NAMES = ("=C", "^C", "=D", "^D", "=E", "=F", "^F", "=G", "^G", "=A", "^A", "=B")
 QUOTED = re.compile(r'"([^"]*)"')
-SYMBOL_OR_NOTE = re.compile(r"[\ue000-\uf8ff]|(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']*|[xz]")
+SYMBOL_OR_NOTE = re.compile(r"[\ue000-\uf8ff]|(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']*|[xzXZ]")
+MOVED = re.compile(r"\s*(?:transpose|octave)=\s*-?\d+|(?<=[a-z])[+-]8\b")  # fields may move notes, and so the marks
+TRANSPOSED = re.compile(r"transpose=\s*(-?\d+)")
 
 
 class ChordSymbols:
     """The chord symbols of a tune, taken out of its text and put back as times."""
 
     def __init__(self) -> None:
+        self.dropped: Counter[str] = Counter()
         self._names: list[str] = []
+        self._semitones = 0  # that fields move the notes by
         self._waiting: int | None = None  # which one the next note bears
 
-    def taken(self, text: str) -> tuple[str, int]:
-        """Some notes with a placeholder for each symbol, and without annotations; and how many these are."""
-        annotations = 0
+    def taken(self, text: str) -> str:
+        """Some notes with a placeholder for each symbol, and without annotations; what goes is counted."""
+        return QUOTED.sub(self._placeholder, without_placeholders(text))
 
-        def placeholder(quoted: re.Match[str]) -> str:
-            nonlocal annotations
-            name = quoted[1].strip()
-            known = is_no_chord(name) or chord_of_name(name) is not None
-            if not known or (name not in self._names and len(self._names) == len(MARKERS)):
-                annotations += 1
+    def _placeholder(self, quoted: re.Match[str]) -> str:
+        name = quoted[1].strip()
+        if not (is_no_chord(name) or chord_of_name(name)):
+            self.dropped["annotations"] += 1
+            return ""
+        if name not in self._names:
+            if len(self._names) == len(MARKERS):
+                self.dropped["chord symbols"] += 1
                 return ""
-            if name not in self._names:
-                self._names.append(name)
-            return chr(PLACEHOLDER + self._names.index(name))
+            self._names.append(name)
+        return chr(PLACEHOLDER + self._names.index(name))
 
-        return QUOTED.sub(placeholder, text), annotations
+    def field(self, text: str) -> str:
+        """A field as the text for the times has it: it moves no note. A voice begins without a symbol."""
+        if text.lstrip("[")[:1] == "V":
+            self._waiting = None
+        if found := TRANSPOSED.search(text):
+            self._semitones = self._semitones or int(found[1])
+        return MOVED.sub("", text) if text.lstrip("[")[:1] in ("K", "V") else text
 
     def marked(self, text: str) -> str:
-        """Some notes as the parser reads them for the times: behind each placeholder a note of its pitch."""
-        return SYMBOL_OR_NOTE.sub(self._marker, text)
+        """Some notes as the parser reads them for the times: behind each placeholder a note of its pitch, none tied."""
+        return SYMBOL_OR_NOTE.sub(self._marker, text).replace("-", "")
 
     def _marker(self, found: re.Match[str]) -> str:
         if ord(found[0][0]) >= PLACEHOLDER:
@@ -65,21 +79,30 @@ class ChordSymbols:
             return found[0]
         octave, step = divmod(MARKERS[self._waiting], 12)
         self._waiting = None
+        if found[0] in "XZ":  # how long it is, only the parser knows
+            self.dropped["chord symbols"] += 1
+            return found[0]
         name = NAMES[step] + OCTAVES[octave]
         return name.replace(name[1], name[1].lower()) if octave == 9 else name
 
     def __bool__(self) -> bool:
         return bool(self._names)
 
-    def times(self, marked: Score) -> list[tuple[int, str]]:
-        """Ticks and names in order, from a score of the marked text."""
-        names = dict(zip(MARKERS, self._names, strict=False))
-        found = {
-            (tick, names[pitch])
-            for tick, pitch in zip(marked.onset.tolist(), marked.pitch.tolist(), strict=True)
-            if pitch in names
-        }
-        return sorted(found)
+    def times(self, marked: Score) -> list[tuple[int, Chord | None]]:
+        """Ticks and chords in order, from a score of the marked text; None: no chord from there on."""
+        names, found = dict(zip(MARKERS, self._names, strict=False)), dict[int, str]()
+        order = np.lexsort((marked.track, marked.onset))
+        for tick, pitch in zip(marked.onset[order].tolist(), marked.pitch[order].tolist(), strict=True):
+            if pitch in names:
+                found.setdefault(tick, names[pitch])
+        return [(tick, self._chord(name)) for tick, name in found.items()]
+
+    def _chord(self, name: str) -> Chord | None:
+        """The chord of a name, moved as the notes are."""
+        chord, semitones = chord_of_name(name), self._semitones
+        if chord is None:
+            return None
+        return replace(chord, root=(chord.root + semitones) % 12, bass=(chord.bass + semitones) % 12)
 
 
 def without_placeholders(text: str) -> str:
@@ -87,13 +110,12 @@ def without_placeholders(text: str) -> str:
     return re.sub(r"[\ue000-\uf8ff]", "", text)
 
 
-def with_chords(score: Score, times: Iterable[tuple[int, str]]) -> Score:
-    """A score with the chords of symbols, at ticks in order, in a track behind the others."""
-    changes = [*dict(times).items(), (score.end, "")]
+def with_chords(score: Score, times: Iterable[tuple[int, Chord | None]], end: int) -> Score:
+    """A score with chords from ticks on, in order, up to the last tick, in a track behind the others."""
     notes = [
-        (at, end - at, pitch)
-        for (at, name), (end, _) in pairwise(changes)
-        if end > at and (chord := chord_of_name(name)) is not None
+        (at, after - at, pitch)
+        for (at, chord), (after, _) in pairwise([*times, (end, None)])
+        if after > at and chord is not None
         for pitch in chord.pitches
     ]
     if not notes:

@@ -157,8 +157,8 @@ class Checkpoint:
             raise CheckpointError(f"beginnings {self.facts['beginnings']}: no costs of pieces; copy it anew")
         if between is not None and not 0 <= between <= 1:
             raise CheckpointError(f"between {between}: 0 to 1; copy it anew")
-        if not all(0 <= temperature < math.inf for temperature in own):
-            raise CheckpointError(f"sampling {self.facts['sampling']}: no temperatures; copy it anew")
+        if not all(0 <= number < math.inf for number in own) or self.sampling["max_turns"] % 1:
+            raise CheckpointError(f"sampling {self.facts['sampling']}: no temperatures and turns; copy it anew")
 
     def parameter_count(self) -> int:
         """How many numbers were learnt."""

@@ -57,7 +57,7 @@ SUFFIXES = {
     "major": ("", "maj", "major", "M"),
     "minor": ("m", "min", "minor", "mi", "-"),
     "augmented": ("aug", "+"),
-    "diminished": ("dim", "d", "o", "°"),
+    "diminished": ("dim", "d", "°"),
     "dominant": ("7", "dom7"),
     "major-seventh": ("maj7", "ma7", "M7", "j7", "Δ", "Δ7"),
     "minor-seventh": ("m7", "min7", "mi7", "-7"),
@@ -68,7 +68,7 @@ SUFFIXES = {
     "major-sixth": ("6", "maj6", "M6"),
     "minor-sixth": ("m6", "min6", "-6"),
     "dominant-ninth": ("9",),
-    "major-ninth": ("maj9", "M9"),
+    "major-ninth": ("maj9", "ma9", "M9"),
     "minor-ninth": ("m9", "min9", "-9"),
     "dominant-11th": ("11",),
     "major-11th": ("maj11", "M11"),
@@ -157,6 +157,9 @@ def chord_of_name(name: str) -> Chord | None:
     if not found:
         return None
     step, sign, suffix, bass, bass_sign = found.groups()
+    if suffix not in _KIND_OF:
+        suffix = re.sub(r"[()]", "", suffix.replace("♭", "b").replace("♯", "#"))
+        suffix = re.sub(r"(?<=7)-(?=[59])", "b", suffix)
     kind, *changes = CHANGED.get(suffix, (_KIND_OF.get(suffix, ""),))
     root = STEPS[step] + _ALTERED[sign]
     lowest = STEPS[bass.upper()] + _ALTERED[bass_sign] if bass else None

@@ -46,8 +46,8 @@ def straightened(score: Score, heard: NDArray[np.bool_] | None = None) -> Score:
 
     In each quarter all notes begin on sixteenths, or, where those lie nearer to what was played, on triplets; a note
     ends on the grid of the quarter that it begins in and lasts a step at least. One that ended between, and leaves a
-    fifth of the way to the next note of its track or to the bar line open, or less, lasts until there: it was played
-    so, and no score writes such a rest. Quarters are counted from bar lines.
+    fifth of the way to the next note of its track or to the bar line open, or less, and less than a quarter, lasts
+    until there: it was played so, and hardly a score writes such a rest. Quarters are counted from bar lines.
 
     Args:
         score: as it was played.
@@ -75,7 +75,8 @@ def _joined(score: Score, onset: IntArray, end: IntArray) -> IntArray:
         place = np.searchsorted(stops, end[mine])
         mine, stop = mine[place < len(stops)], stops[place[place < len(stops)]]
         whole = stop - onset[mine]
-        near = DETACHED * (whole - score.duration[mine]) <= whole
+        rest = whole - score.duration[mine]
+        near = (DETACHED * rest <= whole) & (rest < score.ticks_per_quarter)
         joined[mine[near]] = stop[near]
     return joined
 

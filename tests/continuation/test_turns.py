@@ -123,8 +123,9 @@ def test_a_piece_made_from_nothing_too(copying):
 def test_where_a_primer_goes_round_more_often_so_may_what_follows(copying):
     """Four turns in a row are more than three: the music of such a primer is such music."""
     for turns, allowed in ((3, False), (4, True)):
-        (found,) = continue_score(copying, of_cells([0, *[1] * turns, 2, 3]), bars=40, seed=1)
-        assert (turns_of(found) > 3) == (found.refused_turns == 0) == allowed
+        for cells in ([0, *[1] * turns, 2, 3], [0, *[1] * turns], [0, 1, 2, 3] * turns):  # to the last bar too
+            (found,) = continue_score(copying, of_cells(cells), bars=40, seed=1)
+            assert (found.refused_turns == 0) == allowed, cells
 
 
 def test_a_form_may_ask_for_more(copying):

@@ -1,6 +1,7 @@
 """The chord symbols of ABC sound where they are written, in every repetition, and change nothing of the tune."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,10 @@ def named(body: str, metre: str = "4/4") -> list[tuple[float, float, str]]:
         ('"C"C4 "Am" "F"E4|', [(0, 4, "C"), (4, 4, "F")]),  # the later of two
         ('"C"C8|[M:3/4]"F"C6|"G"G6|', [(0, 8, "C"), (8, 6, "F"), (14, 6, "G")]),
         ('"C"C8|"F" [L:1/4] E4|', [(0, 8, "C"), (8, 8, "F")]),
-        ('"C"C8|\nV:2\n"G"C,8|', [(0, 8, "G")]),  # at one time the later by name
+        ('"G"C8|\nV:2\n"Am"C,8|', [(0, 8, "G")]),  # at one time that of the first voice
+        ('C4 E4 "G7"|\nV:2\nC,4 "F"C,4|', [(4, 4, "F")]),  # a symbol that no note follows is not the next voice's
+        ('"C"CDEF EFGA|"F"E8-|"G"E4-"Am"E4|', [(0, 8, "C"), (8, 8, "F"), (16, 4, "G"), (20, 4, "Am")]),  # over ties
+        ('"G"G4z4|"C"z8|', [(0, 8, "G"), (8, 8, "C")]),  # over rests at the end
     ],
 )
 def test_they_sound_until_the_next(body: str, expected: list[tuple[float, float, str]]) -> None:
@@ -94,7 +98,37 @@ def test_more_chords_than_can_be_told_apart_are_counted() -> None:
     score, dropped = tune(body + "|")
     beside = score.notes(score.track == len(score.track_names) - 1)
     assert len(set(beside.onset.tolist())) == 36
-    assert dropped["annotations"] == len(roots) * 3 - 36
+    assert dropped["chord symbols"] == len(roots) * 3 - 36
+
+
+@pytest.mark.parametrize("field", ["K:C clef=treble-8", "K:C treble+8", "K:C clef=bass octave=-1", "V:1 octave=1"])
+def test_fields_that_move_notes_move_no_symbol(field: str) -> None:
+    body = '"C"C4 "Am"E4|"G7"G8|'
+    assert named(f"{field}\n{body}") == named(body)
+    assert named(f"[{field}]{body}") == named(body)
+
+
+def test_a_transposed_tune_has_transposed_chords() -> None:
+    """As its notes sound, also where the mark of one symbol would be moved to that of another."""
+    body = '"G"C4 "Ab"E4|"F"G8|'
+    found = [
+        (onset, {(pitch - 1) % 12 for pitch in pitches}) for onset, _, pitches in chords("K:C transpose=1\n" + body)
+    ]
+    assert found == [(onset, {pitch % 12 for pitch in pitches}) for onset, _, pitches in chords(body)]
+
+
+@pytest.mark.parametrize("body", ["GA\uf8ffBc|", "\ue200CDEF|", '\ue000CDEF|"G"GABc|'])
+def test_characters_of_no_meaning_are_none(body: str) -> None:
+    plain = re.sub("[\ue000-\uf8ff]", "", body)
+    assert (tune(body)[0], chords(body)) == (tune(plain)[0], chords(plain))
+
+
+def test_what_has_no_time_is_counted() -> None:
+    score, dropped = tune('"C"C8|"F"Z4|"G"G8|')
+    assert dropped == {"chord symbols": 1}
+    assert named('"C"C8|"F"Z4|"G"G8|') == [(0, 40, "C"), (40, 8, "G")]
+    assert CHORD_TRACK in score.track_names
+    assert tune('"C"z4|"G"z4|')[0].track_names == tune("z4|z4|")[0].track_names
 
 
 @pytest.mark.skipif(not BOOKS.is_dir(), reason="the tunes of shared/data are not here")

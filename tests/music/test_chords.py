@@ -67,6 +67,7 @@ def test_an_unknown_kind_is_no_chord() -> None:
         ("CM7", {0, 4, 7, 11}), ("Cmaj7", {0, 4, 7, 11}), ("Asus4", {9, 2, 4}), ("A7sus4", {9, 2, 4, 7}),
         ("C6", {0, 4, 7, 9}), ("Cadd9", {0, 4, 7, 2}), ("E7b9", {4, 8, 11, 2, 5}), ("D/f+", {2, 6, 9}),
         ("C/Bb", {10, 0, 4, 7}), ("Gm/bb", {10, 2, 7}), ("F♯", {6, 10, 1}), ("A-7", {9, 0, 4, 7}),
+        ("Cm7-5", {0, 3, 6, 10}), ("C7(b9)", {0, 4, 7, 10, 1}), ("Cm7♭5", {0, 3, 6, 10}),
         ("C69", {0, 4, 7, 9, 2}), ("C6/9", {0, 4, 7, 9, 2}),
     ],
 )  # fmt: skip
@@ -80,7 +81,7 @@ def test_chords_by_name(name: str, pitches: set[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "H", "c", "Slowly", "Cx", "C/", "C/H", "Am Em", "N.C.", "Fine", "D.C.", "Coda", "A tempo"]
+    "name", ["", "H", "c", "Slowly", "Cx", "C/", "C/H", "Am Em", "N.C.", "Fine", "D.C.", "Coda", "A tempo", "Do", "Fo"]
 )
 def test_other_words_are_no_chords(name: str) -> None:
     assert chord_of_name(name) is None
