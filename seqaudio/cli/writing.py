@@ -117,6 +117,7 @@ def _counted(total: int) -> Iterator[Callable[[int], None]]:
 def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
     score = piece.score
     metre = score.metre_map()[:, 1:].tolist()
+    recall = _primer_recall(piece, piece.primer) if piece.primer else None
     return {
         "file": str(path),
         "sha256": hashlib.sha256(data).hexdigest(),
@@ -127,8 +128,8 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
         "music_seconds": round(_length_s(score), 3),
         "nats_per_token": round(piece.nats_per_token, 4),
         "refused_turns": piece.refused_turns,
-        **({"primer_recall": round(_primer_recall(piece, piece.primer), 4)} if piece.primer else {}),
-        "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece) + _copy(piece),
+        **({} if recall is None else {"primer_recall": round(recall, 4)}),
+        "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece) + ([] if piece.form else _copy(recall)),
     }
 
 
@@ -154,9 +155,9 @@ def _primer_recall(piece: Continuation, primer: Primer) -> float:
     return primer_recall(piece.with_voice() if primer.straight else piece.with_primer(), primer.bars)
 
 
-def _copy(piece: Continuation) -> list[str]:
-    """Whether nothing in it is new."""
-    if piece.primer is None or piece.form or _primer_recall(piece, piece.primer) < 1:
+def _copy(recall: float | None) -> list[str]:
+    """Whether nothing is new, which no form asked for."""
+    if recall != 1:
         return []
     return ["copy: every bar was heard in the primer; another --seed, a higher --temperature or --form brings others"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from seqaudio.tokens.bars.grammar import BarsState
 
-CELL_BARS = (1, 2, 4)
+CELL_BARS = (1, 2, 4)  # those of seqaudio.structure.degeneracy, which is another room's
 
 _Cell = tuple[tuple[int, tuple[int, int], int], ...]  # of each note its position, voice and token of duration
 

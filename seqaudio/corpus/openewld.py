@@ -36,7 +36,7 @@ def public_domain_songs(folder: Path) -> frozenset[str]:
     """The lead sheets in a folder that holds the data set, as POSIX paths in it.
 
     Raises:
-        BadFileError: its database is missing, or is none.
+        BadFileError: its database is missing or is none, or a lead sheet cannot be read.
     """
     path = folder / DATABASE
     try:

@@ -135,12 +135,22 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
     dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
     score, moved = _on_bar_lines(played)
-    if chords and len(score):
-        marks = _parsed(marked, place)[0]
+    marks = _marks(marked, place) if chords.count and len(score) else None
+    if marks is None:
+        dropped["chord symbols"] += chords.count
+    else:
         times = chords.times(marks)
         *ticks, end = moved(np.array([*(tick for tick, _ in times), marks.end + 1], np.int64)).tolist()
         score = with_chords(score, zip(ticks, (chord for _, chord in times), strict=True), max(end, score.end))
-    return Tune(number, title, checked(score, limits, place), dict(sorted(dropped.items())))
+    return Tune(number, title, checked(score, limits, place), dict(sorted((+dropped).items())))
+
+
+def _marks(marked: str, place: str) -> Score | None:
+    """The times of chord symbols; None where the parser cannot tell, for no tune is refused for its symbols."""
+    try:
+        return _parsed(marked, place)[0]
+    except BadFileError:
+        return None
 
 
 def _parsed(cleaned: str, place: str) -> tuple[Score, bytearray]:

@@ -39,6 +39,7 @@ class ChordSymbols:
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
+        self.count = 0  # of those that have a place
         self._names: list[str] = []
         self._semitones = 0  # that fields move the notes by
         self._waiting: int | None = None  # which one the next note bears
@@ -57,6 +58,7 @@ class ChordSymbols:
                 self.dropped["chord symbols"] += 1
                 return ""
             self._names.append(name)
+        self.count += 1
         return chr(PLACEHOLDER + self._names.index(name))
 
     def field(self, text: str) -> str:
@@ -84,9 +86,6 @@ class ChordSymbols:
             return found[0]
         name = NAMES[step] + OCTAVES[octave]
         return name.replace(name[1], name[1].lower()) if octave == 9 else name
-
-    def __bool__(self) -> bool:
-        return bool(self._names)
 
     def times(self, marked: Score) -> list[tuple[int, Chord | None]]:
         """Ticks and chords in order, from a score of the marked text; None: no chord from there on."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seqaudio.files import read_abc, read_midi
+from seqaudio.errors import BadFileError
+from seqaudio.files import abc, read_abc, read_midi
 from seqaudio.files.abc import read_tune
 from seqaudio.music import Score
 from seqaudio.music.chords import CHORD_TRACK, chord_of_name
@@ -128,7 +129,23 @@ def test_what_has_no_time_is_counted() -> None:
     assert dropped == {"chord symbols": 1}
     assert named('"C"C8|"F"Z4|"G"G8|') == [(0, 40, "C"), (40, 8, "G")]
     assert CHORD_TRACK in score.track_names
-    assert tune('"C"z4|"G"z4|')[0].track_names == tune("z4|z4|")[0].track_names
+    silent, dropped = tune('"C"z4|"G"z4|')
+    assert (len(silent), dropped["chord symbols"]) == (0, 2)
+
+
+def test_a_tune_is_not_refused_for_its_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the parser cannot read the text with the marks, the tune is there, and its symbols are counted."""
+    body, parsed = '"C"C4 "Am"E4|"G7"G8|', abc._parsed
+
+    def without_marks(text: str, place: str) -> tuple[Score, bytearray]:
+        if "," in text:
+            raise BadFileError(f"{place}: no such pitch")
+        return parsed(text, place)
+
+    monkeypatch.setattr(abc, "_parsed", without_marks)
+    score, dropped = tune(body)
+    assert dropped == {"chord symbols": 3}
+    assert (score, {}) == tune("C4 E4|G8|")
 
 
 @pytest.mark.skipif(not BOOKS.is_dir(), reason="the tunes of shared/data are not here")
