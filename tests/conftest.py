@@ -15,6 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first import
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import seqaudio.features.librosa_import  # noqa: F401  two workers that compile librosa at once may break it
+
 settings.register_profile("seqaudio", deadline=None)  # a busy machine is no mistake
 settings.load_profile("seqaudio")
 

@@ -44,7 +44,7 @@ ONE_ROOM = {
     "rich": "cli",
     "yaml": "training",
     "torch.utils.tensorboard": "training",
-    "filelock": "corpus",
+    "filelock": "files",
     "distributed": "corpus",
     "scipy": "report",
     "music21": "files",

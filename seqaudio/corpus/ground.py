@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import read_bytes, reason_of, shown
 from seqaudio.files.limits import Limits
+from seqaudio.files.locks import held
 
 FILES = {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "files.jsonl", "report.txt"}
 JOURNAL = {"tokens.bin", "files.jsonl"}
@@ -52,26 +51,24 @@ def alone(out: Path, path: Path, command: str) -> Iterator[None]:
 
     Raises OptionError when another holds it, or it cannot be made.
     """
+    lock = ExitStack()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.path.lexists(path):
-            path.touch()  # where nothing can be made, FileLock waits as if another held it
-        elif not (_is_file(path) and path.stat().st_size == 0):
+        if os.path.lexists(path) and not (_is_file(path) and path.stat().st_size == 0):
             raise OptionError(f"{shown(path)}: exists and is no lock of ours; move it away")
-        lock = FileLock(path)
-        lock.acquire(timeout=0)
-    except Timeout:
+        lock.enter_context(held(path))
+    except TimeoutError:
         raise OptionError(
             f"{shown(out)}: another {command} is writing it; wait until it is done, or name another folder"
         ) from None
     except OSError as problem:
         raise cannot_be_written(out, problem) from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # Windows removes no file that is open
-            path.unlink()  # while it is ours: one that somebody else has made since must stay
-        lock.release()
+    with lock:
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no file that is open
+                path.unlink()  # while it is ours: one that somebody else has made since must stay
 
 
 def make_part(out: Path, part: Path) -> None:

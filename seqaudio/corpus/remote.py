@@ -17,16 +17,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from seqaudio.corpus.download import PATIENCE, Patience, Progress, download, forget, no_progress
 from seqaudio.corpus.unpack import contents_sha256, unpack
 from seqaudio.errors import BadFileError, DownloadError, OptionError
 from seqaudio.files.atomic import shown
+from seqaudio.files.locks import held
 
 MARKER = ".seqaudio"
 TURN_S = 3600.0  # how long to wait for another process that fetches the same corpus
@@ -98,21 +97,19 @@ def fetched_folder(
 @contextmanager
 def _turn(name: str, data: Path) -> Iterator[None]:
     """Alone with this corpus in this data folder, which is made if it is missing."""
+    lock = ExitStack()
     try:
         data.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(data / f".{name}.lock", timeout=TURN_S)
-        lock.acquire()
-    except Timeout:
+        lock.enter_context(held(data / f".{name}.lock", TURN_S))
+    except TimeoutError:
         raise DownloadError(f"{name}: another process has been fetching it for an hour; end it and try again") from None
     except OSError as problem:
         reason = problem.strerror or problem
         raise OptionError(
             f"{shown(data)}: cannot hold corpora ({reason}); name another folder with --data or SEQAUDIO_DATA"
         ) from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def _archive(name: str, remote: Remote, data: Path, progress: Progress, patience: Patience) -> Path:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import librosa
-
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import check_positive
+from seqaudio.features.librosa_import import librosa
 from seqaudio.features.names import FEATURES, IN_TORCHAUDIO
 from seqaudio.features.presets import Options, Preset
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import librosa
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from seqaudio.features.arrays import constant
 from seqaudio.features.constant_q import Cqt
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import MOST_FRAMES, Framing, check_positive, check_weights
+from seqaudio.features.librosa_import import librosa
 from seqaudio.features.spectrum import SpectralFeature, magnitudes
 from seqaudio.features.tuning import MOST_TUNINGS, NEEDS_TUNING, Tuning, check_tuning
 

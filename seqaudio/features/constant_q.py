@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from seqaudio.errors import OptionError
 from seqaudio.features.arrays import constant
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import MOST, check_pad_mode, check_positive, check_weights, map_frames, pad
+from seqaudio.features.librosa_import import librosa
 from seqaudio.features.resampling import decimation
 from seqaudio.features.tuning import MOST_TUNINGS, NEEDS_TUNING, Tuning, check_tuning
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from seqaudio.errors import OptionError
+from seqaudio.features.librosa_import import librosa
 
 BLOCK = 1 << 17  # samples of the frames that are worked on at once; with what is made of them they stay in a cache
 LARGE_BLOCK = 1 << 27  # of a GPU, so that a batch of long files does not fill it

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature, hertz
 from seqaudio.features.framing import MOST, Framing, check_positive, check_weights
+from seqaudio.features.librosa_import import librosa
 from seqaudio.features.mel_scale import mel_corners, mel_triangles
 from seqaudio.features.presets import Preset
 from seqaudio.features.spectrum import (

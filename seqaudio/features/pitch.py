@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, cast
 
-import librosa
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import MOST_FFT, check_pad_mode, check_positive, check_weights
+from seqaudio.features.librosa_import import librosa
 
 LOWEST, HIGHEST = (float(librosa.note_to_hz(note)) for note in ("C2", "C7"))
 FASTEST = 35.92  # octaves a second that a pitch may move

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import overload
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from torch import Tensor
 from seqaudio.errors import OptionError
 from seqaudio.features.arrays import constant
 from seqaudio.features.framing import map_frames
+from seqaudio.features.librosa_import import librosa
 from seqaudio.music.resampling import Real
 from seqaudio.music.resampling import resample as resampled
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import librosa
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from seqaudio.errors import OptionError
 from seqaudio.features.chroma import normalised
 from seqaudio.features.contract import Feature
 from seqaudio.features.framing import MOST_FRAMES, check_positive
+from seqaudio.features.librosa_import import librosa
 from seqaudio.features.mel_bands import LogMel
 from seqaudio.features.spectral_shape import in_order
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from seqaudio.errors import OptionError
 from seqaudio.features.framing import Framing, check_positive
+from seqaudio.features.librosa_import import librosa
 from seqaudio.features.presets import Preset
 from seqaudio.features.spectrum import (
     SpectralFeature,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from seqaudio.errors import OptionError
 from seqaudio.features.framing import Framing
+from seqaudio.features.librosa_import import librosa
 from seqaudio.features.spectrum import Spectrogram
 
 NEEDS_TUNING = "its tuning is estimated from the whole recording; give tuning (0.0 for A = 440 Hz)"
