@@ -14,10 +14,17 @@ from seqaudio.cli.options import limit_option, writing_options
 if TYPE_CHECKING:
     from seqaudio.continuation.familiar import Familiarity
     from seqaudio.continuation.primer import Primer
+    from seqaudio.files.reader import Piece
 
 
 @click.command("continue")
 @click.argument("primer", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--tune",
+    metavar="NUMBER|TITLE",
+    help="Of a book: the tune of this number, or with these words in its title; of a set of rolls, such as "
+    "train-1.  [default: the first]",
+)
 @click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="Only the first K bars of the primer.")
 @click.option(
     "--straight/--no-straight",
@@ -70,6 +77,7 @@ def continue_file(
     melody: str | None,
     *,
     started: float,
+    tune: str | None = None,
     primer_bars: int | None = None,
     straight: bool | None = None,
     include_primer: bool = False,
@@ -80,7 +88,7 @@ def continue_file(
 ) -> None:
     """The command, once it is clear what the primer is: a path, or magenta's melody codes."""
     from seqaudio.cli import asking, writing
-    from seqaudio.cli.primers import melody_codes, naming, read_primer, the_model
+    from seqaudio.cli.primers import melody_primer, naming, read_primer, the_model
     from seqaudio.continuation.continue_score import continuations
     from seqaudio.continuation.familiar import familiarity
     from seqaudio.continuation.primer import make_primer
@@ -92,7 +100,8 @@ def continue_file(
     budgets = Limits.parse(limits)
     asking.check_paths(options)
     form = asking.form_asked(options)
-    score, remarks = read_primer(primer, budgets) if primer else (melody_codes(melody or ""), [])
+    piece, remarks = read_primer(primer, tune, budgets) if primer else melody_primer(melody or "", tune)
+    score = piece.score
     with naming(primer):
         choice = the_model(options["model"], score, primer_bars, straight=straight)
     request = asking.make_request(started, options | {"model": choice.model})
@@ -103,15 +112,10 @@ def continue_file(
     paths = asking.output_paths(options, f"{primer.stem if primer else 'melody'}-continued", primer)
     whole = (primer.name, score) if primer and primer_bars else None
     real = writing.real_music(request, options, budgets, whole)
-    extra = _of_primer(primer or melody, heard, familiar)
+    extra = _of_primer(primer or melody, piece, heard, familiar)
     extra |= {"include_primer": include_primer, "chosen_for": choice.why}
     found = continuations(
-        request.engine,
-        [(heard, request.seed)],
-        bars=bars,
-        num_outputs=len(paths),
-        sampling=request.sampling,
-        form=form,
+        request.engine, [(heard, request.seed)], bars=bars, num_outputs=len(paths), sampling=request.sampling, form=form
     )
     pieces, facts = writing.write_outputs(request, found, paths, include_primer=include_primer, extra=extra)
     writing.draw(pieces[0], options["plot"])
@@ -127,10 +131,11 @@ def continue_file(
     writing.write_report(request, pieces, facts, remarks, extra, real, options)
 
 
-def _of_primer(primer: Path | str | None, heard: Primer, familiar: Familiarity) -> dict[str, Any]:
+def _of_primer(primer: Path | str | None, piece: Piece, heard: Primer, familiar: Familiarity) -> dict[str, Any]:
     """Which it was, how much of it was heard, and what that cost the model, for manifests."""
     return {
         "primer": str(primer),
+        "primer_tune": piece.name.partition("#")[2] or None,
         "primer_sha256": hashlib.sha256(primer.read_bytes()).hexdigest() if isinstance(primer, Path) else None,
         "primer_bars": heard.bars,
         "heard_straight": heard.straight,

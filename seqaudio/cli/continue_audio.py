@@ -43,6 +43,7 @@ OF_NOTES = {
     "form": "--form counts bars, and a recording has none; leave it out",
     "section_bars": "--section-bars counts bars, and a recording has none; leave it out",
     "variation": "--variation is of a form, and a recording has none; leave it out",
+    "tune": "--tune names a piece of a book, and a recording is one; leave it out",
     "primer_bars": "--primer-bars counts bars, and a recording has none; cut the file instead",
     "straight": "--straight and --no-straight are of notes, and a recording has none; leave them out",
     "gate_temperature": "--gate-temperature is of models with a memory, and sound is continued by counts; leave it out",

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seqaudio.errors import NoNotesError, OptionError
-from seqaudio.files.abc import read_book, read_tune
 from seqaudio.files.atomic import shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
-from seqaudio.files.reader import ABC_SUFFIXES, read_pieces
+from seqaudio.files.reader import Piece, read_piece
 from seqaudio.music.score import Score
 from seqaudio.pretrained import AUTO, DEFAULT_MODEL
 from seqaudio.pretrained.choice import Choice, check_fits, choose_model
@@ -19,28 +18,24 @@ from seqaudio.structure.bars import first_bars
 from seqaudio.tokens.melody import MelodyTokenizer
 
 
-def read_primer(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Score, list[str]]:
-    """The score in a file and what should be said about it.
+def read_primer(path: Path, tune: str | None = None, limits: Limits = DEFAULT_LIMITS) -> tuple[Piece, list[str]]:
+    """The piece in a file, or the one of a book or set that is named, and what should be said about it.
 
     Raises:
+        OptionError: no piece of the file is named so, or several are.
         BadFileError: it cannot be read, for want of a package too.
         OverLimitError: it is larger than ``limits`` allow.
     """
-    suffix = path.suffix.lower()
+    piece, count = read_piece(path, tune, limits)
     remarks: list[str] = []
-    if suffix in ABC_SUFFIXES:
-        book = read_book(path, limits)
-        tune = read_tune(book[0], shown(path), limits)
-        remarks += [f"tune {tune.number} {tune.title!r}, the first of {len(book)}"] if len(book) > 1 else []
-        score, dropped = tune.score, tune.dropped
-    else:
-        pieces, problems = read_pieces(path, limits)
-        for problem in problems:
-            raise problem
-        score, dropped = pieces[0].score, pieces[0].dropped
-    if dropped:
-        remarks.append("left out of the tune: " + ", ".join(f"{n} {what}" for what, n in dropped.items()))
-    return score, remarks
+    if count > 1:
+        named = " ".join(["tune" if piece.roll is None else "roll", piece.name.partition("#")[2]])
+        named += f" {piece.title!r}" if piece.title else ""
+        others = f"one of {count:,}" if tune is not None else f"the first of {count:,}; --tune names another"
+        remarks.append(f"{named}, {others}")
+    if piece.dropped:
+        remarks.append("left out of the tune: " + ", ".join(f"{n} {what}" for what, n in piece.dropped.items()))
+    return piece, remarks
 
 
 def the_model(
@@ -68,14 +63,16 @@ def naming(path: Path | None) -> Iterator[None]:
         raise type(problem)(f"{shown(path) if path else 'the primer'}: {problem}") from None
 
 
-def melody_codes(text: str) -> Score:
-    """A score from magenta's melody codes, ``"[60, -2, 67, -1]"``, four to a quarter.
+def melody_primer(text: str, tune: str | None = None) -> tuple[Piece, list[str]]:
+    """A piece from magenta's melody codes, ``"[60, -2, 67, -1]"``, four to a quarter, and nothing to say about it.
 
     Codes: -2 the note or silence goes on, -1 the note ends, 0..127 a note begins.
 
     Raises:
-        OptionError: the text is no such list.
+        OptionError: the text is no such list, or a tune of it is named.
     """
+    if tune is not None:
+        raise OptionError("--tune names a piece of a file, and melody codes are one; leave it out")
     try:
         codes = ast.literal_eval(text)
         valid = isinstance(codes, (list, tuple)) and all(type(c) is int and -2 <= c <= 127 for c in codes) and codes
@@ -84,4 +81,4 @@ def melody_codes(text: str) -> Score:
     if not valid:
         raise OptionError(f"--primer_melody {text!r}: write a list of codes -2 to 127, such as '[60, -2, 67, -1]'")
     tokenizer = MelodyTokenizer()
-    return tokenizer.decode(tokenizer.ids_of(codes))
+    return Piece("", tokenizer.decode(tokenizer.ids_of(codes))), []

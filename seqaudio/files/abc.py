@@ -80,12 +80,7 @@ def read_abc(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[Tune]:
         BadFileError: the file cannot be read or holds no tune.
         OverLimitError: it is larger than ``limits`` allow.
     """
-    return [read_tune(text, shown(path), limits) for text in read_book(path, limits)]
-
-
-def read_book(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[str]:
-    """The text of every tune of an ABC file, in order; raises as :func:`read_abc`."""
-    return book_texts(read_bytes(path, limits), shown(path), limits)
+    return [read_tune(text, shown(path), limits) for text in book_texts(read_bytes(path, limits), shown(path), limits)]
 
 
 def book_texts(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> list[str]:
@@ -124,7 +119,7 @@ def _end_of_tune(text: str) -> int:
 
 def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     """One tune from its text; ``name`` stands in the errors."""
-    number, title = (_field(text, "X"), _field(text, "T"))
+    number, title = number_of(text), (titles_of(text) or [""])[0]
     place = f"{name}: tune {number or '?'}"
     cleaned, marked, chords, dropped = clean_tune(text)
     if huge := HUGE_NUMBER.search(cleaned):
@@ -168,9 +163,18 @@ def _reason(problem: Exception) -> str:
     return re.sub(r":? \S*[/\\].*", "", (str(problem).splitlines() or ["no reason given"])[0]).strip()
 
 
-def _field(text: str, letter: str) -> str:
-    found = re.search(rf"(?m)^{letter}:(.*)$", text)
-    return found[1].split("%")[0].strip() if found else ""
+def number_of(text: str) -> str:
+    """What stands in the ``X:`` line of a tune."""
+    return (_fields(text, "X") or [""])[0]
+
+
+def titles_of(text: str) -> list[str]:
+    """The titles of a tune, from its ``T:`` lines; those behind the first are other names of it."""
+    return _fields(text, "T")
+
+
+def _fields(text: str, letter: str) -> list[str]:
+    return [found.split("%")[0].strip() for found in re.findall(rf"(?m)^{letter}:(.*)$", text)]
 
 
 def clean_tune(text: str) -> Cleaned:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqaudio.errors import BadFileError, MissingDependencyError
-from seqaudio.files.abc import book_texts, read_tune
+from seqaudio.errors import BadFileError, MissingDependencyError, OptionError
+from seqaudio.files.abc import Tune, book_texts, number_of, read_tune, titles_of
 from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.midi import read_midi_bytes
@@ -28,6 +29,8 @@ ABC_SUFFIXES = (".abc",)
 MUSICXML_SUFFIXES = (".mxl", ".musicxml", ".xml")
 MUSIC_SUFFIXES = MIDI_SUFFIXES + ABC_SUFFIXES + MUSICXML_SUFFIXES
 
+MOST_NAMED = 5  # of the pieces that may be meant
+
 MIDI_BYTES = re.compile(rb"MThd|RIFF....RMID", re.DOTALL)
 XML_BYTES = re.compile(rb"PK\x03\x04|(?:\xef\xbb\xbf)?\s*<(?!!DOCTYPE html|html)|\xff\xfe\s*<\0|\xfe\xff\0<", re.I)
 
@@ -37,11 +40,12 @@ class Piece:
     """A piece and where it comes from.
 
     Attributes:
-        name: of the file, and of the tune in it.
+        name: of the file, and behind a ``#`` of the piece in it: the number of a tune, the place in a set of rolls.
         score: what sounds.
         dropped: counts of what its reader left out.
         split: the side of the split that the file itself puts it on (train, valid, test), if it says so.
         roll: what it was made from, of a set of rolls.
+        title: of a tune.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Piece:
     dropped: dict[str, int] = field(default_factory=dict)
     split: str = ""
     roll: Roll | None = None
+    title: str = ""
 
 
 def read_pieces(
@@ -108,5 +113,64 @@ def _read_book(data: bytes, path: Path, limits: Limits) -> tuple[list[Piece], li
         except BadFileError as problem:
             problems.append(problem)
         else:
-            pieces.append(Piece(f"{path.name}#{tune.number}", tune.score, tune.dropped))
+            pieces.append(_tune_piece(path, tune))
     return pieces, problems
+
+
+def _tune_piece(path: Path, tune: Tune) -> Piece:
+    return Piece(f"{path.name}#{tune.number}", tune.score, tune.dropped, title=tune.title)
+
+
+def read_piece(
+    path: str | os.PathLike[str], wanted: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Piece, int]:
+    """One piece of a music file, and how many it holds. Of a book no other tune is parsed.
+
+    Args:
+        path: of the file.
+        wanted: which of them: its name behind the ``#``, or words of the title of a tune; None: the first.
+        limits: budgets for the file.
+
+    Raises:
+        OptionError: no piece is wanted so, or several are.
+        BadFileError: the file cannot be read, for want of a package too.
+        OverLimitError: it is larger than ``limits`` allow.
+    """
+    data, path, name = read_bytes(path, limits), Path(path), shown(path)
+    if path.suffix.lower() not in ROLL_SUFFIXES + PICKLE_SUFFIXES and kind_of(data, path.suffix) == "abc":
+        texts = book_texts(data, name, limits)
+        found = _find(wanted, [(number_of(text), *titles_of(text)) for text in texts], name)
+        return _tune_piece(path, read_tune(texts[found], name, limits)), len(texts)
+    pieces, problems = read_pieces_of_bytes(data, path, limits)
+    for problem in problems:
+        raise problem
+    return pieces[_find(wanted, [(piece.name.partition("#")[2],) for piece in pieces], name)], len(pieces)
+
+
+def _find(wanted: str | None, names: Sequence[tuple[str, ...]], file: str) -> int:
+    """Which piece: the one of that name or title, else the one that has these words in a title."""
+    if wanted is None:
+        return 0
+    if names == [("",)]:
+        raise OptionError(f"{file}: is one piece, with no {wanted!r} in it; leave out --tune")
+    words = _plain(wanted)
+    found = [i for i, known in enumerate(names) if words in map(_plain, known)]
+    found = found or [i for i, (_, *titles) in enumerate(names) if any(words in _plain(title) for title in titles)]
+    if len(found) == 1:
+        return found[0]
+    some = [
+        " ".join([number, *map(repr, titles[:1])]) for number, *titles in (names[i] for i in found or range(len(names)))
+    ]
+    listed = ", ".join(some[:MOST_NAMED]) + ", ..." * (len(some) > MOST_NAMED)
+    if found:
+        raise OptionError(
+            f"{file}: {wanted!r} may be {len(found)} of its pieces ({listed}); give one's number, or more words"
+        )
+    raise OptionError(
+        f"{file}: {wanted!r} is none of its {len(names):,} pieces ({listed}); give a number, or words of a title"
+    )
+
+
+def _plain(text: str) -> str:
+    """Without what people do not look for: capitals, and how many spaces there are."""
+    return " ".join(text.casefold().split())

@@ -136,6 +136,7 @@ def test_beyond_full_scale_the_level_is_kept_where_the_file_can(seqaudio, tmp_pa
         (("--bars", 4), ("--bars", "--seconds")),
         (("--num_steps", 4), ("--num_steps", "--seconds")),
         (("--primer-bars", 4), ("--primer-bars",)),
+        (("--tune", 4), ("--tune",)),
         (("--model", "folk"), ("--model", "primer alone")),
         (("--engine", "torch"), ("--engine", "primer alone")),
         (("--gate-temperature", 0.5), ("--gate-temperature",)),

@@ -55,6 +55,21 @@ def test_a_primer_unlike_all_that_a_model_learnt_is_told(seqaudio, tmp_path: Pat
     assert "unlike" not in seqaudio("continue", PRIMER, "--bars", 1, "-o", "b.mid").out
 
 
+def test_any_tune_of_a_book_is_a_primer(seqaudio, tmp_path: Path) -> None:  # noqa: F811
+    tune = (Path(PRIMER).parent / "primer.abc").read_text()
+    assert tune.startswith("X:1\n")
+    other = tune.replace("X:1", "X:2", 1).replace("K:", "K:C % was ", 1)
+    (tmp_path / "book.abc").write_text(f"{tune}\n\n{other}")
+    asked = ("continue", "book.abc", "--bars", 2, "--seed", 1)
+    first, second = (json.loads(seqaudio(*asked, *which, "--json").out) for which in ((), ("--tune", 2)))
+    assert (first["primer_tune"], second["primer_tune"]) == ("1", "2")
+    assert first["primer_nats_per_note"] != second["primer_nats_per_note"]
+    assert any(remark.endswith("the first of 2; --tune names another") for remark in first["remarks"])
+    assert any(remark.startswith("tune 2 ") and remark.endswith("one of 2") for remark in second["remarks"])
+    fails(seqaudio(*asked, "--tune", 3), 2, "'3' is none of its 2 pieces")
+    fails(seqaudio("continue", "--primer_melody", "[60]", "--tune", 3), 2, "--tune names a piece of a file")
+
+
 def test_of_a_recording_nothing_can_be_straight(seqaudio, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     fails(seqaudio("continue", "a.wav", "--straight"), 2, "--straight and --no-straight are of notes")

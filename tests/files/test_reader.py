@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from seqaudio.cli.primers import read_primer
-from seqaudio.errors import BadFileError, OverLimitError
+from seqaudio.errors import BadFileError, OptionError, OverLimitError
 from seqaudio.files import Limits, midi_bytes, read_pieces
-from seqaudio.files.reader import kind_of
+from seqaudio.files.reader import kind_of, read_piece
 from tests.files.musicxml_samples import attributes, document, harmony, note, zipped
 from tests.samples import tune
 
@@ -71,9 +71,97 @@ def test_a_book_may_hold_so_many_tunes(tmp_path: Path, newline: str) -> None:
 def test_a_lead_sheet_is_a_primer(tmp_path: Path) -> None:
     path = tmp_path / "a.mxl"
     path.write_bytes(zipped(XML.replace(b"<note>", b"<note><grace/></note><note>", 1)))
-    score, remarks = read_primer(path)
-    assert score.pitch.tolist() == [72, 48, 52, 55]
+    piece, remarks = read_primer(path)
+    assert piece.score.pitch.tolist() == [72, 48, 52, 55]
     assert remarks == ["left out of the tune: 1 grace notes"]
+
+
+BOOK = """X:1
+T:The Jig of Slurs
+K:C
+C8|
+
+X:2
+T:Kesh   Jig
+T:The Castle
+K:C
+D8|
+
+X:7
+T:Jig
+K:C
+E8|
+
+X:7
+T:Morrison's
+K:C
+F8|
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pitch", "name"),
+    [
+        (None, 60, "b.abc#1"),
+        ("2", 62, "b.abc#2"),
+        ("castle", 62, "b.abc#2"),  # another name of it
+        ("KESH jig", 62, "b.abc#2"),
+        ("jig", 64, "b.abc#7"),  # a title, whole, and not words of two others
+        ("of slurs", 60, "b.abc#1"),
+        ("Morrison", 65, "b.abc#7"),
+    ],
+)
+def test_one_tune_of_a_book_is_found_by_its_number_or_title(
+    tmp_path: Path, wanted: str | None, pitch: int, name: str
+) -> None:
+    path = tmp_path / "b.abc"
+    path.write_text(BOOK)
+    piece, count = read_piece(path, wanted)
+    assert (piece.score.pitch.tolist(), piece.name, count) == ([pitch], name, 4)
+    assert piece == read_pieces(path)[0][[60, 62, 64, 65].index(pitch)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ("7", r"'7' may be 2 of its pieces \(7 'Jig', 7 \"Morrison's\"\); give one's number, or more words"),
+        ("s", r"'s' may be 3 of its pieces \(1 'The Jig of Slurs', 2 'Kesh   Jig', 7 \"Morrison's\"\)"),
+        ("3", r"b\.abc: '3' is none of its 4 pieces \(1 'The Jig of Slurs', .*\); give a number, or words of a title"),
+    ],
+)
+def test_what_no_tune_is_called_or_several_are_is_told(tmp_path: Path, wanted: str, told: str) -> None:
+    path = tmp_path / "b.abc"
+    path.write_text(BOOK)
+    with pytest.raises(OptionError, match=told):
+        read_piece(path, wanted)
+
+
+def test_a_tune_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "b.abc"
+    path.write_text(BOOK + "\nX:8\nK:C\n" + "C123456|\n")
+    assert len(read_pieces(path)[1]) == 1
+    assert read_piece(path, "2")[0].score.pitch.tolist() == [62]
+    with pytest.raises(BadFileError, match="tune 8"):
+        read_piece(path, "8")
+
+
+def test_one_roll_of_a_set_is_found_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "set-quarter.json"
+    path.write_text(json.dumps({"train": [[[60]], [[70]]], "test": [[[80]]]}))
+    assert read_piece(path, "train-2")[0].score.pitch.tolist() == [70]
+    assert read_piece(path)[0].score.pitch.tolist() == [60]
+    assert read_primer(path)[1] == ["roll train-1, the first of 3; --tune names another"]
+    assert read_primer(path, "test-1")[1] == ["roll test-1, one of 3"]
+    with pytest.raises(OptionError, match=r"'test' is none of its 3 pieces \(train-1, train-2, test-1\)"):
+        read_piece(path, "test")
+
+
+def test_a_file_of_one_piece_has_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.abc"  # by its name a book
+    path.write_bytes(MIDI)
+    assert read_piece(path)[0].score == tune()
+    with pytest.raises(OptionError, match=r"a\.abc: is one piece, with no '3' in it; leave out --tune"):
+        read_piece(path, "3")
 
 
 def test_a_set_of_rolls_is_several_pieces_with_their_splits(tmp_path: Path) -> None:
