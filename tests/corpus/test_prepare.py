@@ -203,7 +203,13 @@ def test_lead_sheets(tmp_path: Path) -> None:
     write_midi(drums, tmp_path / "drums.mid")
     both = Score.from_notes([*range(0, 9600, 480)] * 2, 480, [72] * 20 + [48] * 20, program=3, velocity=20)
     write_midi(both.replaced(pedals=[(0, 480, 0), (960, 480, 0)]), tmp_path / "both.mid")
+    beats = both.pitch == 48
+    beaten = both.replaced(pitch=both.pitch + 1, track=beats.astype(int), is_drum=beats, track_names=("", ""))
     report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(lead_sheet=True)).report
+    assert "drums_dropped" not in report
+    write_midi(beaten, tmp_path / "with_drums.mid")
+    report = prepare([str(tmp_path)], tmp_path / "out", PrepareOptions(lead_sheet=True)).report
+    assert "drums_dropped: 20" in report
     corpus = PreparedCorpus.open(tmp_path / "out")
     heard = corpus.score(corpus.piece(0))
     assert set(heard.track_names) == {"melody", "chords"}
@@ -212,7 +218,6 @@ def test_lead_sheets(tmp_path: Path) -> None:
     assert told_apart == {MELODY_PROGRAM: {72}, CHORDS_PROGRAM: {48}}
     assert "tokenizer: bars, lead sheets" in report
     assert "no melody: 1\n    drums.mid: no pitched notes, only drums" in report
-    assert "drums_dropped" not in report
     assert "pedal_spans_dropped: 2" in report
 
 

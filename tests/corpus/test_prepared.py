@@ -32,6 +32,16 @@ def test_a_sound_one_opens(corpus: Path) -> None:
     assert len(opened.split("valid")) >= 1
 
 
+@pytest.mark.usefixtures("in_process")
+def test_only_the_tracks_of_lead_sheets_have_their_names(tmp_path: Path) -> None:
+    both = Score.from_notes([*range(0, 9600, 480)] * 2, 480, [72] * 20 + [48] * 20, program=np.repeat([73, 0], 20))
+    write_midi(both, tmp_path / "a.mid")
+    for lead_sheet, names in ((True, {"melody", "chords"}), (False, {""})):
+        prepare([str(tmp_path / "a.mid")], tmp_path / "out", PrepareOptions(lead_sheet=lead_sheet))
+        opened = PreparedCorpus.open(tmp_path / "out")
+        assert set(opened.score(opened.piece(0)).track_names) == names
+
+
 def changed_tokens(folder: Path) -> None:
     tokens = np.load(folder / "tokens.npy")
     tokens[5] ^= 1

@@ -39,6 +39,11 @@ def test_the_melody_and_beside_it_all_other_pitched_notes(score: Score) -> None:
     assert not sheet.is_drum.any()
 
 
+def test_pedals_of_tracks_that_are_no_more_are_left_out() -> None:
+    score = Score.from_notes([0, 0], 480, [60, 48], track=[0, 1], track_names=("", ""), pedals=[(0, 480, 1)])
+    assert not len(lead_sheet(score).pedals)
+
+
 def test_symbols_are_chords_and_a_lead_sheet_is_its_own() -> None:
     tune, symbols = np.arange(8) * 480, np.repeat([0, 1920], 3)
     score = Score.from_notes(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from seqaudio.errors import NoNotesError
 from seqaudio.music import Score
+from seqaudio.music.chords import CHORD_TRACK
 from seqaudio.music.melody import MELODY_NAMES, find_melody, skyline
 
 
@@ -87,6 +88,23 @@ def test_one_line_is_its_own_melody() -> None:
     chords = Score.from_notes([0, 0, 480], 480, [60, 64, 62])
     assert find_melody(chords).score.pitch.tolist() == [64, 62]
     assert find_melody(chords).found_as == "the only track, its highest notes"
+
+
+def test_a_tune_with_chord_symbols_is_the_tune_and_drums_are_no_tune() -> None:
+    score = Score.from_notes(
+        [0, 480, 0, 0],
+        480,
+        [60, 62, 72, 36],
+        track=[0, 0, 1, 2],
+        is_drum=[False] * 3 + [True],
+        track_names=("", CHORD_TRACK, ""),
+    )
+    melody = find_melody(score)
+    assert melody.score.pitch.tolist() == [60, 62]
+    assert melody.found_as == "the only track beside the chord symbols"
+    symbols_and_drums = score.notes(score.track > 0)  # without a tune the symbols are what there is
+    assert find_melody(symbols_and_drums).score.pitch.tolist() == [72]
+    assert find_melody(symbols_and_drums).found_as == "the only track"
 
 
 def test_no_notes_no_melody() -> None:
