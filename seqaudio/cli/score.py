@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("score")
 @click.argument("model", metavar="NAME|PATH")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="FILES...", type=click.Path(path_type=Path))
 @adapting_options
 @engine_option
 @limit_option
@@ -41,11 +41,15 @@ def command(
     from seqaudio.cli.score_rolls import score_rolls
     from seqaudio.continuation.engines import load_engine
     from seqaudio.errors import NoNotesError, OptionError, SeqAudioError
+    from seqaudio.files.atomic import shown
     from seqaudio.files.limits import Limits
     from seqaudio.models.checkpoint import Checkpoint
     from seqaudio.models.config import why_no_graph
-    from seqaudio.pretrained import model_path
+    from seqaudio.pretrained import DEFAULT_MODEL, model_path
 
+    if not files:
+        rest = f"{DEFAULT_MODEL} {shown(model)}" if Path(model).is_file() else f"{shown(model)} song.mid"
+        raise click.UsageError(f"name a model and then files, as in: seqaudio score {rest}")
     budgets, asked = Limits.parse(limits), adapting(cache, dynamic, engine)
     checkpoint = Checkpoint.load(model_path(model))
     if checkpoint.frames:

@@ -512,6 +512,11 @@ def test_score_prints_each_file_and_the_sum(seqaudio, tmp_path: Path) -> None:
     assert "per note" in lines[-1]
 
 
+def test_score_says_what_of_a_model_and_files_is_missing(seqaudio) -> None:
+    fails(seqaudio("score", PRIMER), 2, f"as in: seqaudio score folk {PRIMER}")
+    fails(seqaudio("score", "folk"), 2, "as in: seqaudio score folk song.mid")
+
+
 def test_score_lets_the_piece_help(seqaudio, tmp_path: Path) -> None:
     def nats(*options: str) -> tuple[float, dict]:
         facts = json.loads(seqaudio("score", "folk", PRIMER, "--json", *options).out)
