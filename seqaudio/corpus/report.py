@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from seqaudio.corpus.splits import SPLITS
+from seqaudio.files.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from seqaudio.corpus.assembly import Head, Placed
@@ -31,7 +32,8 @@ OTHER_WAYS = {
 def report_text(head: Head, kept: Sequence[Placed], dropped: Sequence[Placed], most: int | None = None) -> str:
     """Pieces kept by split, dropped by rule, thresholds, versions of one piece, and what was lost.
 
-    ``most`` bounds how many dropped pieces are named for each rule.
+    ``most`` bounds how many dropped pieces are named for each rule, and how many groups of versions; of the budgets it
+    leaves those that are as usual, if no file was over one.
     """
     options = head.options
     lines = [f"sources: {', '.join(head.sources)}", f"tokenizer: {options.tokenizer}{_settings(options)}", ""]
@@ -43,7 +45,8 @@ def report_text(head: Head, kept: Sequence[Placed], dropped: Sequence[Placed], m
     if head.passed_over:
         counts = ", ".join(f"{suffix} {count}" for suffix, count in head.passed_over.items())
         lines.append(f"files of other kinds, not looked at: {sum(head.passed_over.values())} ({counts})")
-    lines += _dropped(dropped, most) + _thresholds(options) + _versions(kept) + _lost(kept)
+    over = most is None or any(placed.piece.rule == "over a limit" for placed in dropped)
+    lines += _dropped(dropped, most) + _thresholds(options, over) + _versions(kept, most) + _lost(kept)
     return "\n".join(lines) + "\n"
 
 
@@ -82,35 +85,48 @@ def _dropped(dropped: Sequence[Placed], most: int | None) -> list[str]:
     return lines
 
 
-def _thresholds(options: PrepareOptions) -> list[str]:
+def _thresholds(options: PrepareOptions, all_budgets: bool) -> list[str]:
     lines = ["", "thresholds, and what changes them:"]
     for rule, (name, way) in RELAXED_WITH.items():
         lines.append(f"  {rule}: {name} is {getattr(options, name)}; {way} to keep more")
-    budgets = ", ".join(f"{name} is {value}" for name, value in asdict(options.limits).items())
-    lines.append(f"  over a limit: {budgets}; raise one with --limit NAME=VALUE")
+    usual = {} if all_budgets else asdict(DEFAULT_LIMITS)
+    told = [f"{name} is {value}" for name, value in asdict(options.limits).items() if value != usual.get(name)]
+    if told:
+        lines.append(f"  over a limit: {', '.join(told)}; raise one with --limit NAME=VALUE")
     lines.append("  hung, crashed: what one file may take is up to each run; raise it with --timeout S, --memory MB")
     shares = ", ".join(f"--{name.replace('_', '-')} is {getattr(options, name)}" for name in SPLIT_OPTIONS)
     return [*lines, f"  sides of the split: {shares}"]
 
 
-def _versions(kept: Sequence[Placed]) -> list[str]:
+def _versions(kept: Sequence[Placed], most: int | None) -> list[str]:
     groups: dict[str, list[Placed]] = {}
     for placed in kept:
         groups.setdefault(placed.group, []).append(placed)
     together = [group for group in groups.values() if len(group) > 1]
     copies = sum(len(group) - len({placed.piece.marks[0] for placed in group}) for group in together)
     divided = [group for group in together if _is_divided(group)]
+    whole = [group for group in together if not _is_divided(group)]
     lines = [
         "",
-        f"copies and versions of one piece, kept on one side of the split: {len(together) - len(divided)} groups"
+        f"copies and versions of one piece, kept on one side of the split: {len(whole)} groups"
         f" ({copies} copies in all)",
-        "  (a = b: the same notes; a = b (+7): the same, 7 semitones higher; a ~ c: the same opening or number)",
-        *(f"  {_group(group)}" for group in together if not _is_divided(group)),
     ]
+    if together:
+        lines.append(
+            "  (a = b: the same notes; a = b (+7): the same, 7 semitones higher; a ~ c: the same opening or number)"
+        )
+    lines += _groups(whole, most)
     if divided:
-        lines += [f"versions that an official split puts on several sides: {len(divided)} groups"]
-        lines += [f"  {_group(group)}" for group in divided]
+        lines += [
+            f"versions that an official split puts on several sides: {len(divided)} groups",
+            *_groups(divided, most),
+        ]
     return lines
+
+
+def _groups(groups: Sequence[list[Placed]], most: int | None) -> list[str]:
+    named = [f"  {_group(group)}" for group in groups[:most]]
+    return named + [f"  ... and {len(groups) - len(named)} more (report.txt has all)"] * (len(groups) > len(named))
 
 
 def _is_divided(group: Sequence[Placed]) -> bool:

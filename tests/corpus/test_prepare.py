@@ -18,7 +18,7 @@ from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.corpus.sources import SourceFile
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
-from seqaudio.files import write_midi
+from seqaudio.files import Limits, write_midi
 from seqaudio.music import Score
 from seqaudio.music.lead_sheet import CHORDS_PROGRAM, MELODY_PROGRAM
 from seqaudio.music.melody import find_melody
@@ -375,3 +375,23 @@ def test_the_report_names_every_dropped_piece_and_the_summary_some(tmp_path: Pat
     assert [f"    {i}.mid: " in done.report for i in range(8)] == [True] * 5 + [False] * 3
     assert "    ... and 3 more (report.txt has all)\n" in done.report
     assert "--timeout S, --memory MB" in report
+    assert "  over a limit: max_bytes is " in report
+    assert "over a limit" not in done.report
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_summary_names_some_versions_and_the_budgets_that_a_file_was_over(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    for i in range(16):  # eight pieces, twice each
+        write_midi(tune(i // 2), tmp_path / "music" / f"{i:02}.mid")
+    (tmp_path / "music" / "large.mid").write_bytes(b"MThd" + bytes(70_000))
+    options = PrepareOptions(min_notes=1, min_bars=1, limits=Limits(max_bytes=60_000))
+    done = prepare([str(tmp_path / "music")], tmp_path / "out", options)
+    report = (tmp_path / "out" / "report.txt").read_text()
+    groups = report.count(".mid = "), done.report.count(".mid = ")
+    assert groups[0] > groups[1] == 5
+    assert f"  ... and {groups[0] - 5} more (report.txt has all)\n" in done.report
+    assert "over a limit: max_bytes is 60000, max_notes is 500000, " in done.report
+    (tmp_path / "music" / "large.mid").unlink()
+    done = prepare([str(tmp_path / "music")], tmp_path / "out", options)
+    assert "over a limit: max_bytes is 60000; raise one with --limit NAME=VALUE" in done.report
