@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -96,6 +97,16 @@ def compile_now() -> None:
 def never_compile() -> None:
     """From here on, everything not compiled yet is interpreted."""
     Compiled.spent_s = -math.inf
+
+
+def machine_code_target() -> str:
+    """What numba makes machine code for here: versions, and the CPU with its features, its own or one it is told."""
+    import llvmlite.binding
+    import numba
+
+    cpu = os.environ.get("NUMBA_CPU_NAME") or llvmlite.binding.get_host_cpu_name()
+    features = os.environ.get("NUMBA_CPU_FEATURES") or llvmlite.binding.get_host_cpu_features().flatten()
+    return f"{sys.implementation.cache_tag} numba {numba.__version__} {cpu} {features}"
 
 
 def _jitted(function: Callable[..., Any], inline: Literal["never", "always"] = "never") -> Callable[..., Any]:

@@ -27,6 +27,7 @@ ROOMS = (
 )
 ONE_ROOM = {
     "numba": "compiled",
+    "llvmlite": "compiled",
     "symusic": "files",
     "pretty_midi": "music",
     "soundfile": "files",

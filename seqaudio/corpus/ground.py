@@ -15,7 +15,7 @@ from pathlib import Path
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import read_bytes, reason_of, shown
 from seqaudio.files.limits import Limits
-from seqaudio.files.locks import held
+from seqaudio.files.locks import HeldByAnotherError, holding_lock
 
 FILES = {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "files.jsonl", "report.txt"}
 JOURNAL = {"tokens.bin", "files.jsonl"}
@@ -56,8 +56,8 @@ def alone(out: Path, path: Path, command: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path) and not (_is_file(path) and path.stat().st_size == 0):
             raise OptionError(f"{shown(path)}: exists and is no lock of ours; move it away")
-        lock.enter_context(held(path))
-    except TimeoutError:
+        lock.enter_context(holding_lock(path))
+    except HeldByAnotherError:
         raise OptionError(
             f"{shown(out)}: another {command} is writing it; wait until it is done, or name another folder"
         ) from None

@@ -25,7 +25,7 @@ from seqaudio.corpus.download import PATIENCE, Patience, Progress, download, for
 from seqaudio.corpus.unpack import contents_sha256, unpack
 from seqaudio.errors import BadFileError, DownloadError, OptionError
 from seqaudio.files.atomic import shown
-from seqaudio.files.locks import held
+from seqaudio.files.locks import HeldByAnotherError, holding_lock
 
 MARKER = ".seqaudio"
 TURN_S = 3600.0  # how long to wait for another process that fetches the same corpus
@@ -100,8 +100,8 @@ def _turn(name: str, data: Path) -> Iterator[None]:
     lock = ExitStack()
     try:
         data.mkdir(parents=True, exist_ok=True)
-        lock.enter_context(held(data / f".{name}.lock", TURN_S))
-    except TimeoutError:
+        lock.enter_context(holding_lock(data / f".{name}.lock", TURN_S))
+    except HeldByAnotherError:
         raise DownloadError(f"{name}: another process has been fetching it for an hour; end it and try again") from None
     except OSError as problem:
         reason = problem.strerror or problem

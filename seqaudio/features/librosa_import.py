@@ -3,45 +3,50 @@
 numba compiles some of librosa's modules when they are first imported, and keeps the machine code on disk in two parts.
 Where two processes do so at once, the disk may keep a part of each, and every process that loads them ends with a
 segmentation fault, then and later (numba's issue 10128, open as of 0.68). So each of these modules is executed under a
-lock until one process has done it; from then on a file beside the machine code says so, and nobody waits.
+lock until one process has done it. From then on a file says so, whose name holds what the machine code is for and the
+files that it lies in: where any of that is another, the lock is taken again, and else nobody waits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from seqaudio.files.locks import held
+from seqaudio.compiled import machine_code_target
+from seqaudio.files.locks import HeldByAnotherError, holding_lock
 
 COMPILED_AT_IMPORT = ("librosa.util.utils", "librosa.core.audio", "librosa.core.pitch", "librosa.beat")
-PATIENCE_S = 300  # many times what compiling takes; who has waited so long goes on without the lock
+PATIENCE_S = 120.0  # several times what compiling all of it takes; then a process goes on without the lock
 
 
 class _OneAtATime(SourceFileLoader):
-    """Executes a module under the lock, unless that has been done with the same versions on this machine."""
+    """Executes a module alone, unless its machine code is whole."""
+
+    patience_s = PATIENCE_S
 
     def exec_module(self, module: ModuleType) -> None:
-        folder = _folder()
-        done = folder / f"{self.name}-{_stamp(Path(self.path))}.compiled"
-        if done.exists():
+        if _is_whole(self.name, self.path):
             return super().exec_module(module)
         with ExitStack() as stack:
-            with suppress(OSError):  # TimeoutError among them
+            alone = False
+            try:
                 # together with whoever imports here: one module imports another, and threads wait for each other's
-                stack.enter_context(held(folder / "seqaudio-librosa.lock", PATIENCE_S, within_process=False))
+                stack.enter_context(holding_lock(_lock(), _OneAtATime.patience_s, within_process=False))
+                alone = True
+            except HeldByAnotherError:
+                _OneAtATime.patience_s = 0.0  # its holder does not end, and no further module is waited for
+            except OSError:
+                pass  # where nothing can be written, numba keeps nothing either
             super().exec_module(module)
-            with suppress(OSError):
-                done.touch()
+            if alone:
+                _mark(self.name, self.path)
 
 
 class _Finder(MetaPathFinder):
@@ -56,20 +61,44 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def _folder() -> Path:
-    """Where numba keeps machine code, one folder for all of librosa; the temporary one where numba finds another."""
-    package = Path(str(sys.modules["librosa"].__file__)).parent
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or package / "__pycache__")
+def _lock() -> Path:
+    """One for all of librosa: with one for each module, two that import each other's would wait for ever."""
+    folder = _store(Path(str(sys.modules["librosa"].__file__)))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "seqaudio-librosa.lock"
+
+
+def _is_whole(name: str, source: str) -> bool:
+    """Whether the machine code of a module, as it lies there now, was made by one process."""
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
+        file = _mark_of(name, source)
+        return file is not None and file.is_file()
+    return False
 
 
-def _stamp(source: Path) -> str:
-    """What the machine code of a file depends on."""
-    at = source.stat()
-    parts = at.st_mtime_ns, at.st_size, sys.version, version("numba"), platform.node(), os.path.expanduser("~")
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+def _mark(name: str, source: str) -> None:
+    with suppress(OSError):
+        if file := _mark_of(name, source):
+            file.touch()
+
+
+def _mark_of(name: str, source: str) -> Path | None:
+    """The file that says so; None where there is no machine code."""
+    store = _store(Path(source))
+    kept = [(file.name, file.stat()) for file in sorted(store.rglob(f"*{Path(source).stem}.*.nb[ic]"))]
+    if not kept:
+        return None
+    parts = [machine_code_target(), *((file, status.st_size, status.st_mtime_ns) for file, status in kept)]
+    return store / f"{name}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.compiled"
+
+
+def _store(source: Path) -> Path:
+    """Where numba keeps the machine code of a file: where it is told to, beside the file, else in the user's cache."""
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(named)
+    if os.access(source.parent, os.W_OK):
+        return source.parent / "__pycache__"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
 
 
 sys.meta_path.insert(0, _Finder())
