@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--tune",
     metavar="NUMBER|TITLE",
-    help="Of a book: the tune of this number, or with these words in its title; of a set of rolls, such as "
-    "train-1.  [default: the first]",
+    help="Of a book: the tune of this number, or with these words in its title; #2: the second; of a set of rolls, "
+    "such as train-1.  [default: the first]",
 )
 @click.option("--primer-bars", type=click.IntRange(1), metavar="K", help="Only the first K bars of the primer.")
 @click.option(
@@ -135,7 +135,7 @@ def _of_primer(primer: Path | str | None, piece: Piece, heard: Primer, familiar:
     """Which it was, how much of it was heard, and what that cost the model, for manifests."""
     return {
         "primer": str(primer),
-        "primer_tune": piece.name.partition("#")[2] or None,
+        "primer_tune": piece.place,
         "primer_sha256": hashlib.sha256(primer.read_bytes()).hexdigest() if isinstance(primer, Path) else None,
         "primer_bars": heard.bars,
         "heard_straight": heard.straight,

@@ -29,7 +29,7 @@ def read_primer(path: Path, tune: str | None = None, limits: Limits = DEFAULT_LI
     piece, count = read_piece(path, tune, limits)
     remarks: list[str] = []
     if count > 1:
-        named = " ".join(["tune" if piece.roll is None else "roll", piece.name.partition("#")[2]])
+        named = " ".join(["tune" if piece.roll is None else "roll", *([piece.place] if piece.place else [])])
         named += f" {piece.title!r}" if piece.title else ""
         others = f"one of {count:,}" if tune is not None else f"the first of {count:,}; --tune names another"
         remarks.append(f"{named}, {others}")

@@ -144,12 +144,11 @@ def _prepare_piece(
     if len(ids) > options.max_tokens:
         reason = f"{len(ids)} tokens, max_tokens is {options.max_tokens}; change it with --max-tokens"
         return replace(found, rule="too long", reason=reason), _NOTHING
-    _, _, number = piece.name.partition("#")
     kept = replace(
         found,
         tokens=len(ids),
         lowest=int(grid.pitch[~grid.is_drum].min(initial=127)),
-        marks=(*marks(grid), *([f"number:{folder}{number}"] if file.numbered and number else [])),
+        marks=(*marks(grid), *([f"number:{folder}{piece.place}"] if file.numbered and piece.place else [])),
         lost={what: int(lost[what]) for what in sorted(lost) if lost[what]},
     )
     return kept, ids

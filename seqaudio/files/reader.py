@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqaudio.errors import BadFileError, MissingDependencyError, OptionError
+from seqaudio.errors import BadFileError, MissingDependencyError
 from seqaudio.files.abc import Tune, book_texts, number_of, read_tune, titles_of
 from seqaudio.files.atomic import read_bytes, shown
+from seqaudio.files.finding import find_piece
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits, checked
 from seqaudio.files.midi import read_midi_bytes
 from seqaudio.files.musicxml import read_musicxml_bytes
@@ -29,8 +29,6 @@ ABC_SUFFIXES = (".abc",)
 MUSICXML_SUFFIXES = (".mxl", ".musicxml", ".xml")
 MUSIC_SUFFIXES = MIDI_SUFFIXES + ABC_SUFFIXES + MUSICXML_SUFFIXES
 
-MOST_NAMED = 5  # of the pieces that may be meant
-
 MIDI_BYTES = re.compile(rb"MThd|RIFF....RMID", re.DOTALL)
 XML_BYTES = re.compile(rb"PK\x03\x04|(?:\xef\xbb\xbf)?\s*<(?!!DOCTYPE html|html)|\xff\xfe\s*<\0|\xfe\xff\0<", re.I)
 
@@ -40,20 +38,28 @@ class Piece:
     """A piece and where it comes from.
 
     Attributes:
-        name: of the file, and behind a ``#`` of the piece in it: the number of a tune, the place in a set of rolls.
+        file: the name of the file that it is in.
         score: what sounds.
         dropped: counts of what its reader left out.
+        place: which of the file's pieces it is: the number of a tune in a book, the place in a set of rolls; None
+            where a file is one piece.
+        title: of a tune.
         split: the side of the split that the file itself puts it on (train, valid, test), if it says so.
         roll: what it was made from, of a set of rolls.
-        title: of a tune.
     """
 
-    name: str
+    file: str
     score: Score
     dropped: dict[str, int] = field(default_factory=dict)
+    place: str | None = None
+    title: str = ""
     split: str = ""
     roll: Roll | None = None
-    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """File and place, such as ``book.abc#12``."""
+        return self.file if self.place is None else f"{self.file}#{self.place}"
 
 
 def read_pieces(
@@ -81,7 +87,8 @@ def read_pieces_of_bytes(
     if path.suffix.lower() in ROLL_SUFFIXES + PICKLE_SUFFIXES:
         rolls = read_rolls_of_bytes(data, path, limits)
         return [
-            Piece(roll.name, checked(roll.score(), limits, name), split=roll.split, roll=roll) for roll in rolls
+            Piece(roll.file, checked(roll.score(), limits, name), place=roll.place, split=roll.split, roll=roll)
+            for roll in rolls
         ], []
     match kind_of(data, path.suffix):
         case "abc":
@@ -118,7 +125,7 @@ def _read_book(data: bytes, path: Path, limits: Limits) -> tuple[list[Piece], li
 
 
 def _tune_piece(path: Path, tune: Tune) -> Piece:
-    return Piece(f"{path.name}#{tune.number}", tune.score, tune.dropped, title=tune.title)
+    return Piece(path.name, tune.score, tune.dropped, place=tune.number, title=tune.title)
 
 
 def read_piece(
@@ -128,7 +135,7 @@ def read_piece(
 
     Args:
         path: of the file.
-        wanted: which of them: its name behind the ``#``, or words of the title of a tune; None: the first.
+        wanted: which of them, as :func:`seqaudio.files.finding.find_piece` takes it; None: the first.
         limits: budgets for the file.
 
     Raises:
@@ -137,40 +144,13 @@ def read_piece(
         OverLimitError: it is larger than ``limits`` allow.
     """
     data, path, name = read_bytes(path, limits), Path(path), shown(path)
-    if path.suffix.lower() not in ROLL_SUFFIXES + PICKLE_SUFFIXES and kind_of(data, path.suffix) == "abc":
+    if kind_of(data, path.suffix) == "abc":
         texts = book_texts(data, name, limits)
-        found = _find(wanted, [(number_of(text), *titles_of(text)) for text in texts], name)
+        known = [(number_of(text), *titles_of(text)) for text in texts]
+        found = 0 if wanted is None else find_piece(wanted, known, name)
         return _tune_piece(path, read_tune(texts[found], name, limits)), len(texts)
     pieces, problems = read_pieces_of_bytes(data, path, limits)
     for problem in problems:
         raise problem
-    return pieces[_find(wanted, [(piece.name.partition("#")[2],) for piece in pieces], name)], len(pieces)
-
-
-def _find(wanted: str | None, names: Sequence[tuple[str, ...]], file: str) -> int:
-    """Which piece: the one of that name or title, else the one that has these words in a title."""
-    if wanted is None:
-        return 0
-    if names == [("",)]:
-        raise OptionError(f"{file}: is one piece, with no {wanted!r} in it; leave out --tune")
-    words = _plain(wanted)
-    found = [i for i, known in enumerate(names) if words in map(_plain, known)]
-    found = found or [i for i, (_, *titles) in enumerate(names) if any(words in _plain(title) for title in titles)]
-    if len(found) == 1:
-        return found[0]
-    some = [
-        " ".join([number, *map(repr, titles[:1])]) for number, *titles in (names[i] for i in found or range(len(names)))
-    ]
-    listed = ", ".join(some[:MOST_NAMED]) + ", ..." * (len(some) > MOST_NAMED)
-    if found:
-        raise OptionError(
-            f"{file}: {wanted!r} may be {len(found)} of its pieces ({listed}); give one's number, or more words"
-        )
-    raise OptionError(
-        f"{file}: {wanted!r} is none of its {len(names):,} pieces ({listed}); give a number, or words of a title"
-    )
-
-
-def _plain(text: str) -> str:
-    """Without what people do not look for: capitals, and how many spaces there are."""
-    return " ".join(text.casefold().split())
+    found = 0 if wanted is None else find_piece(wanted, [(piece.place or "",) for piece in pieces], name)
+    return pieces[found], len(pieces)

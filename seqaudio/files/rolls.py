@@ -51,7 +51,8 @@ class Roll:
     """A piece of a set of rolls.
 
     Attributes:
-        name: file name and place in it, such as ``JSB_Chorales.mat#train-1``.
+        file: the name of the file that it is in.
+        place: where in it, such as ``train-1``.
         split: "train", "valid", "test", or "" where the set does not say.
         frames: bool, shape (steps, keys).
         lowest_pitch: the MIDI pitch of key 0.
@@ -59,12 +60,18 @@ class Roll:
         voices: the pitch of each voice at each step, -1 where it is silent, shape (steps, voices); or None.
     """
 
-    name: str
+    file: str
+    place: str
     split: str
     frames: Frames
     lowest_pitch: int
     steps_per_quarter: int
     voices: NDArray[np.int64] | None = None
+
+    @property
+    def name(self) -> str:
+        """File and place, such as ``JSB_Chorales.mat#train-1``."""
+        return f"{self.file}#{self.place}"
 
     def note_count(self) -> int:
         """How many notes its score will have: where a key or a voice begins to sound."""
@@ -106,9 +113,8 @@ def read_rolls_of_bytes(data: bytes, path: str | os.PathLike[str], limits: Limit
     for split, piece, matrix in pieces:
         cells += matrix.size
         limits.check("max_cells", cells, name)
-        where = f"{base}#{piece}"
         frames = _binary(matrix, f"{name}: {piece}")
-        rolls.append(Roll(where, split, frames, LOWEST_PITCH[frames.shape[1]], grid))
+        rolls.append(Roll(base, piece, split, frames, LOWEST_PITCH[frames.shape[1]], grid))
     return _within_budgets(sorted(rolls, key=lambda roll: (*SPLITS, "").index(roll.split)), name, limits)
 
 
@@ -116,7 +122,7 @@ def _within_budgets(rolls: list[Roll], name: str, limits: Limits) -> list[Roll]:
     """The rolls, if scores may be made of them: a note takes a hundred times the memory of its cell."""
     notes = 0
     for roll in rolls:
-        where = f"{name}: {roll.name.rpartition('#')[2]}"
+        where = f"{name}: {roll.place}"
         limits.check("max_quarters", len(roll.frames) / roll.steps_per_quarter, where)
         count = roll.note_count()
         limits.check("max_notes", count, where)
@@ -206,7 +212,7 @@ def _from_json(data: bytes, name: str, base: str, grid: int, limits: Limits) -> 
     rolls = []
     for split, label, steps in pieces:
         voices = np.array(steps, dtype=np.int64) if voiced else None
-        rolls.append(Roll(f"{base}#{label}", split, _frames(steps, keys), LOWEST_PITCH[keys], grid, voices))
+        rolls.append(Roll(base, label, split, _frames(steps, keys), LOWEST_PITCH[keys], grid, voices))
     return rolls
 
 
