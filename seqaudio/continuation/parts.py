@@ -70,7 +70,24 @@ def handed_out_lead_sheet(voice: Score, melody: Score, chords: Score) -> Score:
         )
         for name in NOTE_COLUMNS
     }
-    return melody.replaced(**columns, track_names=tuple(voice.track_names[track] for track in tracks.tolist()))
+    both = melody.replaced(**columns, track_names=tuple(voice.track_names[track] for track in tracks.tolist()))
+    return struck_once(both)
+
+
+def struck_once(score: Score) -> Score:
+    """No key of a track sounds twice at a time: of equal strikes the longest, each ended at the next one."""
+    order = np.lexsort((-score.duration, score.onset, score.pitch, score.track))
+    track, pitch, onset = (getattr(score, name)[order] for name in ("track", "pitch", "onset"))
+    same = (np.diff(track) == 0) & (np.diff(pitch) == 0)  # the key of a note and the next one
+    first = np.append(True, ~same | (np.diff(onset) > 0))[: len(order)]
+    kept = order[first]
+    following = np.append(np.flatnonzero(first)[1:], 0)[: len(kept)]
+    again = (track[following] == track[first]) & (pitch[following] == pitch[first]) & (onset[following] > onset[first])
+    duration = score.duration.copy()
+    duration[kept[again]] = np.minimum(duration[kept], onset[following] - onset[first])[again]
+    stays = np.zeros(len(score), dtype=bool)
+    stays[kept] = True
+    return score.replaced(duration=duration).notes(stays)
 
 
 def _sings_on(voice: Score) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seqaudio.continuation.engines import TokenModel
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.music.lead_sheet import lead_sheet
-from seqaudio.music.melody import find_melody, find_melody_notes
+from seqaudio.music.melody import chord_symbols, find_melody, find_melody_notes
 from seqaudio.music.metre import with_gathered_beats
 from seqaudio.music.score import IntArray, Score
 from seqaudio.music.steps import nearest_steps
@@ -236,7 +236,12 @@ def make_readable(score: Score, checkpoint: TokenModel) -> Readable:
             remarks.append(f"melody: {melody.found_as}")
         case "lead sheet" if len(pitched):
             voice = _on_grid(pitched)
-            remarks.append(f"melody: {find_melody_notes(voice)[1]}")
+            is_melody, found_as = find_melody_notes(voice)
+            remarks.append(f"melody: {found_as}")
+            symbols = chord_symbols(voice)
+            if symbols.any():  # and what else sounds plays out what they say
+                unheard["notes beside melody and chord symbols"] = int((~is_melody & ~symbols).sum())
+                voice = voice.notes(is_melody | symbols)
         case "instruments":
             knows_drums, knows_pitches = _kinds_met(checkpoint)
             voice = score.notes(_can_hear(score, checkpoint))

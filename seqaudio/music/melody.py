@@ -47,7 +47,7 @@ def find_melody_notes(score: Score) -> tuple[NDArray[np.bool_], str]:
     Raises:
         NoNotesError: the score has no pitched notes.
     """
-    symbols = _is_symbol(score, ~score.is_drum)
+    symbols = chord_symbols(score)
     pitched = ~score.is_drum & ~symbols
     if not pitched.any():
         raise NoNotesError("no pitched notes, only drums, which have no melody" if len(score) else "no notes")
@@ -67,6 +67,11 @@ def find_melody_notes(score: Score) -> tuple[NDArray[np.bool_], str]:
     if line.sum() < chosen.sum() and "highest" not in found_as:
         found_as += ", its highest notes"
     return line, found_as
+
+
+def chord_symbols(score: Score) -> NDArray[np.bool_]:
+    """Which notes are chord symbols of a lead sheet, (notes,); none, where no other pitched notes are."""
+    return _is_symbol(score, ~score.is_drum)
 
 
 def without_symbols(score: Score) -> Score:

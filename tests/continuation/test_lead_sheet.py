@@ -31,7 +31,7 @@ def engine(tmp_path_factory):
     return load_engine(folder, "onnx")
 
 
-def song(bars=4, symbols=False):
+def song(bars=4):
     """A melody in the middle track, loud; whole notes of a bass below it in the first, and of a piano in the last."""
     melody, downbeats = tune(bars, low=66, high=78), np.arange(bars) * 1920
     piano = np.add.outer(downbeats * 0, [55, 59, 62]).ravel()
@@ -43,8 +43,8 @@ def song(bars=4, symbols=False):
         "program": [np.full(bars, BASS), np.full(len(melody), SAX), np.full(3 * bars, PIANO)],
         "velocity": [np.full(bars, 50), np.full(len(melody), 110), np.full(3 * bars, 30)],
     }
-    names = ("Bass", "Lead", CHORD_TRACK if symbols else "Keys")
-    return Score.from_notes(**{name: np.concatenate(parts) for name, parts in columns.items()}, track_names=names)
+    columns = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return Score.from_notes(**columns, track_names=("Bass", "Lead", "Keys"))
 
 
 def test_what_is_heard_is_the_lead_sheet(engine):
@@ -59,11 +59,10 @@ def test_what_is_heard_is_the_lead_sheet(engine):
     assert any("melody: track 2 of 3, named 'Lead'" in remark for remark in primer.remarks)
 
 
-@pytest.mark.parametrize("symbols", [False, True])
-def test_melody_and_chords_go_on_in_their_tracks_as_loud_as_they_were(engine, symbols):
-    written = [piece.score for piece in continue_score(engine, song(symbols=symbols), bars=8, num_outputs=3, seed=1)]
+def test_melody_and_chords_go_on_in_their_tracks_as_loud_as_they_were(engine):
+    written = [piece.score for piece in continue_score(engine, song(), bars=8, num_outputs=3, seed=1)]
     for new in written:
-        assert new.track_names == song(symbols=symbols).track_names
+        assert new.track_names == song().track_names
         for track, program, velocity in ((0, BASS, 50), (1, SAX, 110), (2, PIANO, 30)):
             own = new.notes(new.track == track)
             assert set(own.program.tolist()) <= {program}
@@ -106,6 +105,32 @@ def test_drums_alone_are_refused_and_beside_notes_not_heard(engine):
     primer = make_primer(band, engine.checkpoint)
     assert primer.ids.tolist() == make_primer(song(), engine.checkpoint).ids.tolist()
     assert "16 drum notes are not heard" in primer.remarks
+
+
+def test_other_voices_rest_beside_chord_symbols(engine):
+    """What they play is in the symbols; heard with them it made chords of single notes in all tracks."""
+    sheet = song().replaced(track_names=("Bass", "Lead", CHORD_TRACK))
+    alone = sheet.notes(sheet.track > 0)
+    primer = make_primer(sheet, engine.checkpoint)
+    assert primer.ids.tolist() == make_primer(alone, engine.checkpoint).ids.tolist()
+    told = f"{(sheet.track == 0).sum()} notes beside melody and chord symbols are not heard"
+    assert told in primer.remarks
+    assert not any("not heard" in remark for remark in make_primer(alone, engine.checkpoint).remarks)
+    met = set()
+    for found in continue_score(engine, sheet, bars=8, num_outputs=3, seed=1, sampling=Sampling(2.0)):
+        whole = found.with_primer()
+        assert whole.track_names == sheet.track_names
+        met |= set(whole.track[whole.onset >= found.begins].tolist())
+    assert met == {1, 2}
+
+
+def test_a_track_that_holds_melody_and_chords_has_no_note_twice():
+    piano = song().replaced(track=np.zeros(len(song()), np.int64), track_names=("Piano",))
+    both = Score.from_notes([0, 480], 480, [60, 67])
+    chord = Score.from_notes([0, 0, 0], [960, 960, 960], [60, 64, 67])
+    new = handed_out_lead_sheet(piano, both, chord)
+    columns = (getattr(new, name).tolist() for name in ("onset", "pitch", "duration"))
+    assert sorted(zip(*columns, strict=True)) == [(0, 60, 960), (0, 64, 960), (0, 67, 480), (480, 67, 480)]
 
 
 def test_chords_are_handed_out_among_the_tracks_beside_the_melody():

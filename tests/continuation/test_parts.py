@@ -4,10 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqaudio.continuation import Sampling, continue_score
 from seqaudio.continuation.engines import load_engine
-from seqaudio.continuation.parts import CLASH, given_to, handed_out, parts
+from seqaudio.continuation.parts import CLASH, given_to, handed_out, parts, struck_once
 from seqaudio.continuation.primer import make_primer
 from seqaudio.errors import NoNotesError
 from seqaudio.models.checkpoint import WEIGHTS, Checkpoint
@@ -174,3 +176,21 @@ def test_what_has_no_pitches_is_refused(engine):
     drums = Score.from_notes([0, 480, 960, 1440], 240, [36, 38, 36, 38], is_drum=True)
     with pytest.raises(NoNotesError, match="only drums"):
         continue_score(engine, drums, bars=2)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(1, 6), st.integers(60, 62), st.integers(0, 1)), min_size=1, max_size=12
+    )
+)
+def test_no_key_of_a_track_sounds_twice_at_a_time(rows):
+    onset, duration, pitch, track = zip(*rows, strict=True)
+    score = Score.from_notes(onset, duration, pitch, track=track, track_names=("a", "b"))
+    expected = []
+    for key in {(o, p, t) for o, _, p, t in rows}:
+        longest = max(d for o, d, p, t in rows if (o, p, t) == key)
+        later = [o - key[0] for o, _, p, t in rows if (p, t) == key[1:] and o > key[0]]
+        expected.append((*key, min([longest, *later])))
+    found = struck_once(score)
+    columns = (getattr(found, name).tolist() for name in ("onset", "pitch", "track", "duration"))
+    assert sorted(zip(*columns, strict=True)) == sorted(expected)
