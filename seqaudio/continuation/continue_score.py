@@ -134,6 +134,8 @@ def continuations(
         else:
             score = _decoded(tokenizer, _opening(tokenizer, primer.ids), written.ids)
             score = _as_primer_sounds(primer, score, tokenizer)
+        if form is not None:
+            score = _without_another_pickup(score, length, primer.voice if primer else score)
         yield (number, output), Continuation(score, length, primer, *written)
 
 
@@ -294,6 +296,21 @@ def _single_line(score: Score) -> Score:
     """The highest note of each onset, ended where the next begins: a model of single lines may still sample two."""
     highest = np.append(np.diff(score.onset) != 0, True)[: len(score)]  # the notes of an onset are sorted by pitch
     return cut_where_next_begins(score.notes(highest))
+
+
+def _without_another_pickup(score: Score, bars: int, whole: Score) -> Score:
+    """New bars that end a piece in a form, which begins with a pickup: without one to a round that does not come.
+
+    All stays where nothing else sounds in the last bar, or where its metre is not that of the first.
+    """
+    if not len(whole) or not pickup_bars(whole):
+        return score
+    scale = score.ticks_per_quarter / whole.ticks_per_quarter
+    lines, first = score.bars(), round(int(whole.bars()[1]) * scale)
+    if len(lines) <= bars or int(lines[bars] - lines[bars - 1]) != first:
+        return score
+    stays = score.onset < int(lines[bars - 1]) + round(int(whole.onset.min()) * scale)
+    return score.notes(stays) if (score.onset[stays] >= lines[bars - 1]).any() else score
 
 
 def _lasting_tempo(primer: Primer) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seqaudio.continuation import Sampling, continue_score, continue_scores, generate_score
+from seqaudio.continuation.continue_score import _without_another_pickup
 from seqaudio.continuation.counts import CountedModel, CountingEngine
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.form import Following, Form, pickup_bars
@@ -382,3 +383,33 @@ def test_a_form_and_bars_are_not_both_asked_for(engines):
         continue_score(engine, tune(257), form=Form("A" * 64, 8))
     with pytest.raises(OptionError, match="bars is 4"):
         generate_score(engine, bars=4, form=form)
+
+
+def test_a_piece_with_a_pickup_ends_where_it_would_come_again(engine):
+    """The last bar is short by the pickup; alone, without a form, bars are whole."""
+    late = tune(5, seed=3).notes(tune(5, seed=3).onset >= 3 * 480)  # the fourth quarter of the first bar
+    form, quarter = Form("AAB", 4), 480
+    short, full = [], []
+    for seed in range(8):
+        (found,), (bars,) = (
+            continue_score(engine, late, seed=seed, **asked) for asked in ({"form": form}, {"bars": 8})
+        )
+        assert (found.form.pickup, found.bars, bars.bars) == (1, 8, 8)
+        assert found.score.ticks_per_quarter == quarter
+        last, free = (made.score.onset - 7 * 4 * quarter for made in (found, bars))
+        if ((last >= 0) & (last < 3 * quarter)).any():  # else the pickup is all that sounds, and stays
+            short.append(last.max() < 3 * quarter)
+        full.append(free.max() >= 3 * quarter)
+    assert short
+    assert all(short)
+    assert any(full)
+
+
+def test_a_last_bar_of_nothing_but_the_pickup_stays():
+    pickup = Score.from_notes([36, 48], 12, [60, 62], ticks_per_quarter=12)
+    only = Score.from_notes([0, 36 + 48], 12, [60, 62], ticks_per_quarter=12)
+    both = Score.from_notes([0, 48, 36 + 48], 12, [60, 64, 62], ticks_per_quarter=12)
+    assert _without_another_pickup(only, 2, pickup) == only
+    assert _without_another_pickup(both, 2, pickup) == both.notes(both.onset <= 48)
+    other = both.replaced(time_signatures=[(0, 3, 4)])
+    assert _without_another_pickup(other, 3, pickup) == other
