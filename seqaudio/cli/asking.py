@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqaudio.continuation.continue_score import DEFAULT_BARS, bars_in_seconds
+from seqaudio.continuation.continue_score import DEFAULT_BARS, MAX_BARS, bars_in_seconds
 from seqaudio.continuation.engines import Engine, load_engine
 from seqaudio.continuation.form import Form
 from seqaudio.continuation.sampling import Sampling
@@ -81,13 +81,19 @@ def form_asked(options: dict[str, Any]) -> Form | None:
 def bars_asked(options: dict[str, Any], primer: Score | None = None, primer_end: int = 0) -> int:
     """How many bars to write: --bars, or those that fill --seconds, or magenta's --num_steps less the primer's."""
     bars, seconds, steps = options["bars"], options["seconds"], options["num_steps"]
-    if sum(given is not None for given in (bars, seconds, steps)) > 1:
-        raise OptionError("--bars, --seconds and --num_steps each say how much to write; give one of them")
+    given = [f"--{name}" for name in ("bars", "seconds", "num_steps") if options[name] is not None]
+    if len(given) > 1:
+        raise OptionError(f"{' and '.join(given)} each say how much to write; give one of them")
     if seconds is not None and primer is None:
         raise OptionError("--seconds needs a primer, whose tempo and metre say how long a bar is; give --bars")
     like = primer or Score.from_notes([], [], [])
     if seconds is not None:
-        return bars_in_seconds(like, seconds)
+        bars = bars_in_seconds(like, seconds)
+        if bars > MAX_BARS:
+            raise OptionError(
+                f"--seconds {seconds:g} are {bars:,} bars of this primer; at most {MAX_BARS:,} are written"
+            )
+        return bars
     if steps is None:
         return int(bars or DEFAULT_BARS)
     numerator, denominator = (int(part) for part in like.metre_map()[-1, 1:])

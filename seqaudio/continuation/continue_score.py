@@ -216,13 +216,13 @@ def _bars(bars: int | None, form: Form | None, heard: int = 0, pickup: int = 0) 
     end = pickup + form.bars
     if heard > HEARD_BARS:
         raise OptionError(
-            f"a form counts from the first bar, and of {heard} bars the last {HEARD_BARS} are heard; give a smaller "
-            "primer_bars"
+            f"a form counts from the first bar, and of {heard} bars the last {HEARD_BARS} are heard; let fewer "
+            "bars of the primer be heard"
         )
     if heard >= end:
         raise OptionError(
             f"the form {form.letters} of {form.section_bars} bars a section ends with bar {end}, and the primer has "
-            f"{heard}; give more letters, or a smaller primer_bars"
+            f"{heard}; give more letters, or let fewer bars of the primer be heard"
         )
     return end - heard
 

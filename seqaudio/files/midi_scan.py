@@ -54,7 +54,7 @@ DISGUISES = (  # what a file with the wrong suffix really is, and what to do the
     (
         rb"RIFF....(?!RMID)|fLaC|OggS|ID3|FORM",
         "an audio file",
-        "give MIDI or ABC (recordings: continue, features, info)",
+        "give MIDI, ABC or MusicXML (recordings: continue, features, info)",
     ),
     (rb"\s*(<!DOCTYPE html|<html)", "a web page, not the file behind it", "download the file itself"),
     (rb"(\xef\xbb\xbf)?\s*<\?xml", "XML text, perhaps MusicXML", "name it .musicxml"),

@@ -512,6 +512,15 @@ def test_score_prints_each_file_and_the_sum(seqaudio, tmp_path: Path) -> None:
     assert "per note" in lines[-1]
 
 
+def test_what_says_how_much_is_told_by_what_was_given(seqaudio) -> None:
+    asked = ("continue", PRIMER, "--bars", 4, "--seconds", 4)
+    fails(seqaudio(*asked), 2, "--bars and --seconds each say how much to write; give one of them")
+    fails(
+        seqaudio("continue", PRIMER, "--seconds", 1e9), 2, "--seconds 1e+09 are", "bars of this primer; at most 10,000"
+    )
+    fails(seqaudio("continue", PRIMER, "--form", "A"), 2, "give more letters, or let fewer bars of the primer be heard")
+
+
 def test_score_says_what_of_a_model_and_files_is_missing(seqaudio) -> None:
     fails(seqaudio("score", PRIMER), 2, f"as in: seqaudio score folk {PRIMER}")
     fails(seqaudio("score", "folk"), 2, "as in: seqaudio score folk song.mid")
