@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import Predictor
+from seqaudio.continuation.engines import Predictor, checkpoint_of
 from seqaudio.continuation.form import Following, Form, pickup_bars
 from seqaudio.continuation.generation import Beginning, generate
 from seqaudio.continuation.grammar import ContinuationGrammar, allowed_tokens
@@ -65,7 +65,7 @@ def continue_score(
         OptionError: ``bars``, ``primer_bars``, ``num_outputs`` or ``seed`` is out of range, or the primer is as long as
             the form.
     """
-    primer = make_primer(score, engine.checkpoint, primer_bars, straight=straight)
+    primer = make_primer(score, checkpoint_of(engine), primer_bars, straight=straight)
     return continue_primer(engine, primer, bars=bars, num_outputs=num_outputs, seed=seed, sampling=sampling, form=form)
 
 
@@ -105,7 +105,7 @@ def continue_scores(
     seeds = range(len(scores)) if seeds is None else seeds
     if len(seeds) != len(scores):
         raise OptionError(f"{len(seeds)} seeds for {len(scores)} pieces; give one for each, or none")
-    primers = [make_primer(score, engine.checkpoint, primer_bars, straight=straight) for score in scores]
+    primers = [make_primer(score, checkpoint_of(engine), primer_bars, straight=straight) for score in scores]
     asked = list(zip(primers, seeds, strict=True))
     found = continuations(engine, asked, bars=bars, num_outputs=num_outputs, sampling=sampling, form=form)
     return _in_order(found, len(scores))
@@ -124,8 +124,8 @@ def continuations(
 
     Of None it is a piece made from nothing. Yields which primer and which of its outputs, from 0, and the output.
     """
+    tokenizer = bars_tokenizer(checkpoint_of(engine))
     beginnings = [_beginning(engine, primer, bars, seed, form) for primer, seed in primers]
-    tokenizer = bars_tokenizer(engine.checkpoint)
     for (number, output), written in generate(engine, beginnings, num_outputs, sampling):
         primer, length = primers[number][0], int((written.ids == tokenizer.vocabulary.id("Bar_None")).sum())
         if primer is None:

@@ -96,6 +96,16 @@ class Predictor(Protocol):
         ...
 
 
+def checkpoint_of(predictor: Predictor) -> TokenModel:
+    """What a predictor reads and writes. Raises OptionError for what predicts nothing: a name, a network, weights."""
+    checkpoint: TokenModel | None = getattr(predictor, "checkpoint", None)
+    if checkpoint is None:
+        raise OptionError(
+            f"a {type(predictor).__name__} predicts no notes; give what seqaudio.load_model(name or folder) returns"
+        )
+    return checkpoint
+
+
 class Engine(Predictor, Protocol):
     """A network that can be run, with the checkpoint it came from."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seqaudio.continuation.engines import CHUNK, Predictor, TokenModel, TorchEngine
+from seqaudio.continuation.engines import CHUNK, Predictor, TokenModel, TorchEngine, checkpoint_of
 from seqaudio.continuation.primer import make_readable
 from seqaudio.continuation.remembering import RememberingEngine
 from seqaudio.errors import NoNotesError, OptionError
@@ -57,7 +57,7 @@ def score_likelihood(
         OptionError: another engine is to have a cache or to learn.
         DivergedError: learning ran away.
     """
-    ids, grid, remarks = heard_tokens(engine.checkpoint, score)
+    ids, grid, remarks = heard_tokens(checkpoint_of(engine), score)
     nats = adaptive_nats(engine, ids, cache, dynamic) if cache or dynamic else token_nats(engine, ids)
     return Likelihood(ids, nats, len(grid), len(grid.bars()) - 1, remarks)
 

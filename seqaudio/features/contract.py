@@ -62,8 +62,13 @@ class Feature(nn.Module, ABC):
             (..., time) -> (..., bins, frames)
 
         Raises:
-            OptionError: samples that are neither float32 nor float64, or too few.
+            OptionError: samples that are no tensor, neither float32 nor float64, or too few.
         """
+        if not isinstance(samples, Tensor):
+            raise OptionError(
+                f"samples are a {type(samples).__name__}; a module takes a tensor, as torch.from_numpy makes it, and "
+                "the functions of seqaudio.features take arrays"
+            )
         if samples.dtype not in (torch.float32, torch.float64):
             raise OptionError(f"samples are {samples.dtype}; give float32 or float64, full scale from -1 to 1")
         if samples.ndim < 1 or not samples.numel():

@@ -98,7 +98,12 @@ def hear(checkpoint: Checkpoint, score: Score, name: str = "", most_steps: int =
 
     Raises:
         NoNotesError: nothing is left that the model can hear.
+        OptionError: it is no checkpoint.
     """
+    if not isinstance(checkpoint, Checkpoint):
+        raise OptionError(
+            f"a {type(checkpoint).__name__} is no checkpoint; give Checkpoint.load(path), or a model's own"
+        )
     score = with_gathered_beats(score)
     if checkpoint.frames is not None:
         frames, remarks = _frames_of(checkpoint.frames, score)

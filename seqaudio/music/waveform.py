@@ -20,14 +20,17 @@ class Waveform:
         sample_rate: samples a second, in Hz.
 
     Raises:
-        OptionError: samples of another shape or without a channel, not finite, or a rate below 1.
+        OptionError: samples of another shape or without a channel, integers, not finite, or a rate below 1.
     """
 
     samples: Samples
     sample_rate: int
 
     def __init__(self, samples: ArrayLike, sample_rate: int) -> None:
-        found = np.array(samples, np.float32, ndmin=1)  # a copy, which nobody else changes
+        given = np.asarray(samples)
+        if given.size and given.dtype.kind in "iub" and np.abs(given.astype(np.int64)).max() > 1:
+            raise OptionError(f"samples are {given.dtype}; divide by their full scale, such as 32768, to have -1 to 1")
+        found = np.array(given, np.float32, ndmin=1)  # a copy, which nobody else changes
         if found.ndim == 1:
             found = found[None]
         if found.ndim != 2 or not len(found):

@@ -44,10 +44,12 @@ def piece_nats(
         chunk: steps per call of the model.
 
     Raises:
-        OptionError: the memory is not the model's, or a cache is asked for beside frames of real numbers.
+        OptionError: it is no network, the memory is not its own, or a cache is asked for beside frames of real numbers.
         DivergedError: learning ran away: into numbers that are none, or a piece costs twice what it costs a model
             that knows nothing, and twice what it costs this one as it is.
     """
+    if not isinstance(model, SequenceModel):
+        raise OptionError(f"a {type(model).__name__} is no network; give Checkpoint.load(path).build()")
     model.check_memory(memory)
     if cache and isinstance(model.head, MixtureHead):
         raise OptionError("a cache knows what comes back exactly, and frames of real numbers do not; leave it out")

@@ -237,6 +237,11 @@ def test_what_cannot_be_is_refused_in_one_line():
         (lambda: functions.mel(["a"], RATE), "samples are of type list, which is no array of numbers"),
         (lambda: feature("mel", "22050"), "sample_rate is '22050', it must be a whole number of 1 or more"),
         (lambda: functions.mel(np.zeros(9000, np.int16), RATE), "samples are torch.int16; give float32 or float64"),
+        (
+            lambda: feature("mel", RATE)(np.zeros(9000)),
+            "samples are a ndarray; a module takes a tensor, as torch.from_n",
+        ),
+        (lambda: feature("mel", RATE)([0.0]), "samples are a list; a module takes a tensor"),
         (lambda: functions.mel(np.zeros((2, 0)), RATE), r"samples of shape \(2, 0\)"),
         (lambda: functions.mel(np.zeros((0, 900)), RATE), r"samples of shape \(0, 900\); give .* one recording"),
         (lambda: functions.mel(np.zeros(9000), RATE, fmax=[1]), "an option of mel is neither a number nor a text"),

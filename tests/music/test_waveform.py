@@ -37,6 +37,15 @@ def test_what_is_no_sound_is_refused(samples):
         Waveform(samples, 8000)
 
 
+def test_integers_beyond_full_scale_are_not_taken_for_samples():
+    with pytest.raises(
+        OptionError, match="samples are int16; divide by their full scale, such as 32768, to have -1 to 1"
+    ):
+        Waveform(np.array([0, -32768], np.int16), 8000)
+    assert Waveform([0, 1, -1], 8000).samples.tolist() == [[0, 1, -1]]
+    assert len(Waveform(np.zeros(0, np.int16), 8000)) == 0
+
+
 def test_a_rate_below_one_is_refused():
     with pytest.raises(OptionError, match="sample rate is 0, it must be 1 Hz or more"):
         Waveform([0.0], 0)
