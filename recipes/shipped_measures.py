@@ -140,7 +140,7 @@ class Measures:
         """What a training notes of the music that is familiar to its model, of weights that lie in a folder."""
         checkpoint, material = self._engine(folder).checkpoint, TokenMaterial(self.corpus)
         found = material.familiar(checkpoint.build(), material.split("valid"), checkpoint.memory())
-        return {**found, "between": material.facts()["between"]}
+        return {**found, **{name: material.facts()[name] for name in ("between", "metres")}}
 
     def _engine(self, folder: Path) -> Engine:
         engine = load_engine(folder)

@@ -39,6 +39,11 @@ class CountedModel:
         return None
 
     @property
+    def metres(self) -> None:
+        """Unknown."""
+        return None
+
+    @property
     def between(self) -> None:
         """Unknown."""
         return None

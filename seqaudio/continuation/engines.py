@@ -62,6 +62,11 @@ class TokenModel(Protocol):
         ...
 
     @property
+    def metres(self) -> dict[str, int] | None:
+        """How many of the pieces that it learnt from are in each metre, such as 6/8, where that is known."""
+        ...
+
+    @property
     def sampling(self) -> dict[str, float]:
         """The temperatures to sample with unless others are asked for, by name."""
         ...

@@ -140,6 +140,12 @@ class Checkpoint:
         return None if noted is None else float(noted)
 
     @property
+    def metres(self) -> dict[str, int] | None:
+        """How many of its training pieces are mostly in each metre, such as 6/8; None where not noted."""
+        noted = self.facts.get("metres")
+        return None if noted is None else {str(metre): int(count) for metre, count in noted.items()}
+
+    @property
     def sampling(self) -> dict[str, float]:
         """How to sample unless something else is asked for, by name of :class:`seqaudio.continuation.Sampling`.
 
@@ -153,6 +159,8 @@ class Checkpoint:
     def _check_notes(self) -> None:
         """Raise an error of any kind where what a training noted is not such numbers."""
         begun, between, own = self.beginnings, self.between, self.sampling.values()
+        if self.metres is not None and min(self.metres.values(), default=1) < 1:
+            raise CheckpointError(f"metres {self.facts['metres']}: no counts of pieces; copy it anew")
         if begun is not None and not (begun.pieces > 0 and 0 <= begun.median <= begun.most < math.inf):
             raise CheckpointError(f"beginnings {self.facts['beginnings']}: no costs of pieces; copy it anew")
         if between is not None and not 0 <= between <= 1:

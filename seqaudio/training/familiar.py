@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -36,3 +37,16 @@ def share_between(tokenizer: BarsTokenizer, pieces: Iterable[NDArray[np.integer]
         between += int(IS_BETWEEN[found % TWELFTHS].sum())
         total += len(found)
     return between / total if total else 0.0
+
+
+def pieces_by_metre(tokenizer: BarsTokenizer, pieces: Iterable[NDArray[np.integer]]) -> dict[str, int]:
+    """How many of the pieces (tokens,) have most of their bars in each metre, such as 6/8; the commonest first."""
+    metres, bar = tokenizer.vocabulary.slices["TimeSig"], tokenizer.vocabulary.id("Bar_None")
+    main = Counter[str]()
+    for piece in pieces:
+        told = np.flatnonzero((piece >= metres.start) & (piece < metres.stop))  # behind a bar line, where it changes
+        last = np.searchsorted(told, np.flatnonzero(piece == bar) + 1, side="right") - 1
+        if (last >= 0).any():
+            commonest = int(np.bincount(piece[told[last[last >= 0]]].astype(np.int64)).argmax())
+            main[tokenizer.vocabulary.names[commonest].partition("_")[2]] += 1
+    return dict(main.most_common())

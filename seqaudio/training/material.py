@@ -28,7 +28,7 @@ from seqaudio.music.frames import Frames
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.training.config import Experiment, FramesConfig
 from seqaudio.training.devices import Devices
-from seqaudio.training.familiar import beginnings, share_between
+from seqaudio.training.familiar import beginnings, pieces_by_metre, share_between
 from seqaudio.training.transposition import FrameTransposition, TokenTransposition
 
 Range = tuple[int, int]
@@ -60,8 +60,8 @@ class TokenMaterial:
         return make_memory(config, self.corpus.tokenizer.vocabulary)
 
     def facts(self) -> dict[str, Any]:
-        """Where the pieces are from, the instruments of the training pieces, drums as -1, and how straight they are."""
-        return {"sources": self.corpus.manifest["sources"], "programs": self._programs, **self._straight}
+        """Where pieces are from; of those for training the instruments, drums as -1, metres, how straight they are."""
+        return {"sources": self.corpus.manifest["sources"], "programs": self._programs, **self._rhythm}
 
     def familiar(self, model: SequenceModel, pieces: Sequence[Piece], memory: Memory | None) -> dict[str, Any]:
         """How a model fares with the beginnings of pieces that it has not met, where they have bars."""
@@ -70,11 +70,13 @@ class TokenMaterial:
         return {} if found is None else {"beginnings": asdict(found)}
 
     @cached_property
-    def _straight(self) -> dict[str, float]:
+    def _rhythm(self) -> dict[str, Any]:
         tokenizer = self.corpus.tokenizer
         if not isinstance(tokenizer, BarsTokenizer):
             return {}
-        return {"between": round(share_between(tokenizer, self.corpus.split("train")), 4)}
+        pieces = self.corpus.split("train")
+        between = round(share_between(tokenizer, pieces), 4)
+        return {"between": between, "metres": pieces_by_metre(tokenizer, pieces)}
 
     @cached_property
     def _programs(self) -> list[int]:

@@ -75,3 +75,16 @@ def test_what_a_training_notes_is_what_a_primer_costs(melody_engine):
     assert noted.most == pytest.approx(max(costs), abs=1e-3)
     knowing = replace(checkpoint, facts={"beginnings": {"pieces": 9, "median": 1.0, "most": 2.5}})
     assert knowing.beginnings == Beginnings(9, 1.0, 2.5)
+
+
+def test_a_metre_that_a_model_has_hardly_met_is_told(melody_engine, monkeypatch):
+    def remarks(metre, metres):
+        knowing = replace(melody_engine.checkpoint, facts={"metres": metres} if metres else {})
+        monkeypatch.setattr(melody_engine, "checkpoint", knowing)
+        return familiarity(melody_engine, make_primer(tune(4, metre, low=50, high=80), knowing)).remarks()
+
+    told = "6/8 is a metre that this model hardly knows: {} of the {} pieces that it learnt from are in it"
+    assert remarks((6, 8), {"4/4": 198, "6/8": 2}) == (told.format(2, 200),)
+    assert remarks((6, 8), {"4/4": 5000}) == (told.format(0, "5,000"),)
+    assert remarks((6, 8), {"4/4": 196, "6/8": 4}) == remarks((4, 4), {"4/4": 198, "6/8": 2}) == ()
+    assert remarks((6, 8), {"4/4": 49}) == remarks((6, 8), None) == ()  # too few to say, and not noted

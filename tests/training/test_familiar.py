@@ -6,7 +6,7 @@ import pytest
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.training.config import check_experiment
-from seqaudio.training.familiar import beginnings, share_between
+from seqaudio.training.familiar import beginnings, pieces_by_metre, share_between
 from seqaudio.training.run import Run
 from tests.samples import MELODY, tune, write_corpus
 
@@ -31,6 +31,7 @@ def test_a_run_notes_both(tmp_path):
         sum(MELODY.vocabulary.names[token].startswith("Position") for token in ids) for ids in (*straight, late)
     ]
     assert checkpoint.between == pytest.approx(positions[-1] / sum(positions), abs=1e-4)
+    assert checkpoint.metres == {"4/4": 4}
     again = beginnings(checkpoint.build(), MELODY, valid, checkpoint.memory())
     assert checkpoint.beginnings is not None
     assert checkpoint.beginnings.pieces == 8
@@ -49,3 +50,9 @@ def test_positions_between_are_counted():
     assert share_between(MELODY, [ids]) == 1.0
     assert share_between(MELODY, [MELODY.encode(tune(2))]) == 0.0
     assert share_between(MELODY, [np.zeros(0, np.int64)]) == 0.0
+
+
+def test_a_piece_counts_for_the_metre_of_most_of_its_bars():
+    pieces = [tune(4), tune(3, (6, 8)), tune(2, (6, 8)), tune(5, time_signatures=[(0, 4, 4), (2 * 1920, 3, 4)])]
+    assert pieces_by_metre(MELODY, map(MELODY.encode, pieces)) == {"6/8": 2, "4/4": 1, "3/4": 1}
+    assert pieces_by_metre(MELODY, [np.zeros(0, np.int64), MELODY.encode(tune(1))[:1]]) == {}
