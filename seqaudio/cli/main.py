@@ -27,6 +27,8 @@ COMMANDS = {
     "doctor": ("doctor", "Check whether everything works on this machine."),
 }
 
+LONGEST = 400  # letters of what is wrong with a command
+
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
@@ -52,7 +54,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
         click.echo(nothing.ctx.get_help() if nothing.ctx else "")
         sys.exit(2)
     except click.ClickException as problem:
-        _fail(problem.format_message(), 2 if isinstance(problem, click.UsageError) else 1, problem)
+        told = problem.format_message()
+        told = told if len(told) <= LONGEST else f"{told[:LONGEST]} ..."  # click lists all that a wildcard stood for
+        _fail(told, 2 if isinstance(problem, click.UsageError) else 1, problem)
     except SeqAudioError as problem:
         _fail(str(problem), problem.exit_code)
     except (KeyboardInterrupt, click.Abort):

@@ -521,6 +521,12 @@ def test_what_says_how_much_is_told_by_what_was_given(seqaudio) -> None:
     fails(seqaudio("continue", PRIMER, "--form", "A"), 2, "give more letters, or let fewer bars of the primer be heard")
 
 
+def test_what_a_wildcard_stood_for_is_not_listed_whole(seqaudio) -> None:
+    done = seqaudio("continue", *[f"{i}.mid" for i in range(999)])
+    fails(done, 2, "Got unexpected extra arguments (1.mid 2.mid", " ...", "seqaudio continue --help")
+    assert len(done.err) < 500
+
+
 def test_score_says_what_of_a_model_and_files_is_missing(seqaudio) -> None:
     fails(seqaudio("score", PRIMER), 2, f"as in: seqaudio score folk {PRIMER}")
     fails(seqaudio("score", "folk"), 2, "as in: seqaudio score folk song.mid")

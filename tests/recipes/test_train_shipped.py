@@ -172,7 +172,7 @@ def test_plain_networks_are_as_large_as_the_model(recipe, name: str) -> None:
         assert asked.training.epochs == wanted.training.epochs
         assert parameters(asked) == pytest.approx(parameters(wanted), rel=0.02)
         cells.append(asked.model.cell)
-    assert cells == (["lstm"] if name == "songs" else ["lstm", "rnn"])
+    assert cells == ["lstm", "rnn"]
 
 
 def test_drums_are_measured_on_sixteenths(recipe) -> None:
