@@ -173,7 +173,10 @@ def _remarks(piece: SoundContinuation) -> list[str]:
     facts = _heard(piece)
     beats, parts = facts["beats_per_minute"], piece.primer.units.parts
     grid = f"beats at {beats:g} a minute" if beats else "no beat was found, so they are even"
-    grid += f", {parts} to a beat" if beats and parts > 1 else ""
+    if piece.primer.units.one_turn:
+        grid += "; one turn of a loop, which goes round as it is: more turns say how it varies"
+    elif beats and parts > 1:
+        grid += f", {parts} to a beat"
     remarks = [
         f"no model of sound is shipped: {facts['units']} stretches of the primer ({grid}) became {facts['codes']} "
         "codes, and counts of these were learnt from it alone"

@@ -38,6 +38,10 @@ FINE_HOP, NEAR, DRIFT = 128, 3, 80  # frames of 6 ms: how far apart is near, and
 LEAST_LAG_S, MOST_LAG = 0.5, 0.6  # of a return: seconds, and a share of the whole
 WAVE = 2**18  # samples of a wave that are compared
 ALIKE, AS_ALIKE = 0.7, 0.03  # how much a return is like what it repeats; what is less alike by so little is as alike
+TURNS = (4, 8, 16, 32)  # units of a loop that is there once
+SHORTEST_S = 0.09  # of them
+ONE_TURN = 1.6  # onsets are so much stronger at the bounds of these; of 75 sounds that are no loop the most has 1.43
+AS_MARKED = 0.7  # of the strongest: with every other bound, which all have an onset, it would be half
 STEADY = 0.75  # of the strength around beats that were followed one by one: a steady beat has it, or is none
 MARKED = 1.8  # onsets are so much stronger at beats than on average where beats are heard; noise has 1.3
 QUIET = 10**-2.5  # of the mean power of a recording: 25 dB below, a unit is an echo
@@ -51,7 +55,7 @@ class Units:
     Attributes:
         bounds: (units + 1,) samples.
         phases: (units + 1,) the part of a beat that begins at each bound, the last of them that of the tail.
-        parts: of a beat; 1 without beats.
+        parts: of a beat, or of a loop that is there once; 1 without beats.
         beat_s: seconds of a beat; None where none was heard.
         loop: after how many units the sound returns; None where it does not.
         vectors: (units, SLICES * MELS + CLASSES).
@@ -79,6 +83,11 @@ class Units:
         return self.sounding < len(self)
 
     @property
+    def one_turn(self) -> bool:
+        """Whether the whole is a loop that is there once, and begins anew where it ends."""
+        return self.loop == len(self) and not self.died_away
+
+    @property
     def weights(self) -> Floats:
         """How much each number of a vector counts, so that loudness and pitch classes count the same."""
         return np.append(np.full(SLICES * MELS, (SLICES * MELS) ** -0.5), np.full(CLASSES, CLASSES**-0.5))
@@ -100,8 +109,12 @@ def find_units(recording: Waveform) -> Units:
     loud = np.log(np.maximum(powers, floor))
     lag = repeat_s(loud)
     lag = None if lag is None else to_the_sample(lag, samples)
-    places, phases, parts, beat_s = _grid(samples, lag)
-    loop = None if lag is None else round(lag / float(np.median(np.diff(places))))
+    beats = _marked_beats(samples)
+    turn = _one_turn(samples) if beats is None and lag is None else None
+    places, phases, parts, beat_s = (
+        _even(len(samples) / RATE, lag, turn) if beats is None else _grid(samples, beats, lag)
+    )
+    loop = turn if lag is None else round(lag / float(np.median(np.diff(places))))
     classes = chroma_stft(samples, RATE, n_fft=CHROMA_WINDOW, hop_length=HOP, tuning=0.0).T.astype(np.float64)
     classes[powers.max(axis=1) <= floor] = 0.0  # of silence: what hiss has there is no pitch
     vectors = _vectors(loud, classes, places)
@@ -128,16 +141,36 @@ def _sounding(recording: Waveform, bounds: Ints) -> int:
     return len(bounds) - 1 if ended <= longest else int(loud[-1]) + 1
 
 
-def _grid(samples: NDArray[np.float32], lag: float | None) -> tuple[Floats, Ints, int, float | None]:
+def _one_turn(samples: NDArray[np.float32]) -> int | None:
+    """Into how many units the whole falls, if it is one turn of a loop: their bounds, the first of them, are marked."""
+    strength = onset_strength(samples, RATE, hop_length=FINE_HOP)[0].astype(np.float64)
+    strength = np.convolve(strength, np.hanning(2 * NEAR + 1) / NEAR, mode="same")
+    marks = {}
+    for units in TURNS:
+        bounds = np.rint(np.arange(units) * len(samples) / FINE_HOP / units).astype(np.int64)
+        near = np.clip(bounds[:, None] + np.arange(-NEAR - 1, NEAR + 2), 0, len(strength) - 1)
+        if SHORTEST_S <= len(samples) / RATE / units <= 2 * UNIT_S:
+            marks[units] = float(strength[near].mean() / strength.mean())
+    enough = max(ONE_TURN, AS_MARKED * max(marks.values(), default=0.0))
+    return max((units for units, mark in marks.items() if mark >= enough), default=None)
+
+
+def _even(seconds: float, lag: float | None, turn: int | None) -> tuple[Floats, Ints, int, float | None]:
+    """As :func:`_grid` where no beats were heard: even units; of one turn of a loop two to a beat.
+
+    Its phases are places in the turn: to put other units of it there would make bars shorter and longer.
+    """
+    if turn:
+        return np.linspace(0.0, seconds, turn + 1), np.arange(turn + 1) % turn, turn, 2 * seconds / turn
+    unit = min(UNIT_S, seconds / FEWEST)
+    unit = lag / round(lag / unit) if lag else unit
+    count = int(seconds / unit)
+    return np.arange(count + 1, dtype=np.float64) * unit, np.zeros(count + 1, np.int64), 1, None
+
+
+def _grid(samples: NDArray[np.float32], found: Floats, lag: float | None) -> tuple[Floats, Ints, int, float | None]:
     """Bounds in seconds, their phases, parts of a beat, and how long a beat is; of what returns after a lag, or not."""
     seconds = len(samples) / RATE
-    found = _marked_beats(samples)
-    if found is None:
-        unit = min(UNIT_S, seconds / FEWEST)
-        unit = lag / round(lag / unit) if lag else unit
-        count = int(seconds / unit)
-        evenly: Floats = np.arange(count + 1, dtype=np.float64) * unit
-        return evenly, np.zeros(count + 1, np.int64), 1, None
     found = _evened(found, samples, lag)
     beat_s = float(np.median(np.diff(found)))
     parts = max(1, 2 ** round(np.log2(beat_s / UNIT_S)))

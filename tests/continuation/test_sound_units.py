@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from seqaudio.continuation.continue_waveform import continue_waveform
 from seqaudio.continuation.sound_units import find_units, repeat_s
 from seqaudio.music.waveform import Waveform
 
@@ -67,3 +68,33 @@ def test_a_beat_that_slows_down_is_followed(seed):
     assert np.quantile(off_beat_s(units, beats), 0.9) < 0.05
     line = np.polyval(np.polyfit(np.arange(BEATS), beats, 1), np.arange(BEATS))
     assert np.abs(line - beats).max() > 0.15, "no even grid would do"
+
+
+def groove(beats=4, beat_s=0.47, seed=0):
+    """One bar that is cut where the next would begin: knocks on the first and last eighth, on others by chance."""
+    rng = np.random.default_rng(seed)
+    last = 2 * beats - 1
+    eighths = np.concatenate([[0], 1 + np.flatnonzero(rng.random(last - 1) < 0.5), [last]])
+    whole = struck(eighths * beat_s / 2, rng.uniform(0.5, 1.0, len(eighths)), seed)
+    return whole.cut(0, beats * beat_s)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("beat_s", [0.38, 0.42])
+def test_one_turn_of_a_loop_is_on_its_beat_and_goes_round(beat_s, seed):
+    """Too short for a beat tracker; an even grid of any other step would lose the beat at the seam."""
+    sound = groove(beat_s=beat_s, seed=seed)
+    units = find_units(sound)
+    assert (len(units), units.loop, units.one_turn) == (8, 8, True)
+    assert units.beat_s == pytest.approx(beat_s, rel=1e-3)
+    assert np.abs(units.bounds - np.arange(9) * len(sound) / 8).max() <= 1
+    path = continue_waveform(sound, 8 * beat_s, seed=seed)[0].path
+    assert (path == np.arange(len(path)) % 8).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_knocks_at_any_time_are_no_turn_of_a_loop(seed):
+    rng = np.random.default_rng(seed)
+    at = np.append(0.1, np.sort(rng.uniform(0.15, 1.6, 5)))
+    units = find_units(struck(at, seed=seed).cut(0, 1.9))
+    assert not units.one_turn
