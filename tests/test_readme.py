@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import json
 import re
 import shlex
 import shutil
@@ -20,6 +21,7 @@ from seqaudio.files import read_midi, write_audio, write_midi
 from seqaudio.models.cells import Cell
 from seqaudio.models.config import HeadName, ModelConfig
 from seqaudio.music import Score, Waveform
+from seqaudio.tokens import make_tokenizer
 from seqaudio.training.config import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
@@ -186,6 +188,53 @@ class _nothing_raised:
     def __exit__(self, *_: object) -> None: ...
 
 
+def test_the_table_of_structure_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """But for the column of real music, which wants a collection. The example is a file, so no model is in it."""
+    page = (ROOT / "docs" / "structure.md").read_text(encoding="utf-8")
+    run(["structure", str(ROOT / "examples" / "tune.abc"), "--primer-bars", "8"])
+    printed = capsys.readouterr().out.splitlines()
+    real = re.compile(r"  +[\d.]+ to [\d.]+(  low|  high)? *(?=  )")
+    table = re.findall("^    (.*)", page.partition("tune of two parts")[2].partition("\nThe real range")[0], flags=re.M)
+    shown = [real.sub("", line) for line in table]
+    words = [" ".join(line.split()) for line in shown if "real" not in line and "longest_shared_run" not in line]
+    assert set(words) - {" ".join(line.split()) for line in printed} == {"..."}
+    assert words[0] == printed[0]
+    assert words[-1] == printed[-1]
+
+
+def test_the_page_on_tokens_shows_one_bar_in_each() -> None:
+    page = (ROOT / "docs" / "tokenizers.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^    ([\w-]+) +(\S.*) \.\.\.$", page, flags=re.M)
+    assert len(rows) == 5
+    onset, pitch, drum = [0, 480, 960, 0], [60, 64, 67, 36], [False, False, False, True]
+    bar = Score.from_notes(onset, 480, pitch, is_drum=drum, track=np.array(drum) * 1, track_names=["piano", "drum"])
+    for name, tokens in rows:
+        if name != "midi-tokenizers" or importlib.util.find_spec("miditok"):
+            tokenizer = make_tokenizer(name, {})
+            names = [tokenizer.vocabulary.names[i] for i in tokenizer.encode(bar).tolist()]
+            assert " ".join(names[1:]).replace("_None", "").startswith(f"{tokens} ")
+
+
+def test_the_page_on_reports_says_which_models_have_ranges_of_which_lengths() -> None:
+    lengths = {
+        path.parent.name: {(of["primer_bars"], of["bars"]) for of in json.loads(path.read_text("utf-8"))["lengths"]}
+        for path in ROOT.glob("seqaudio/pretrained/*/real.json")
+    }
+    short, eight = {(4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20)}, {(8, 24), (8, 32)}
+    assert lengths.pop("chorales") == short
+    assert lengths.pop("drums") == short | eight
+    assert all(found == short | eight | {(16, 24), (16, 32)} for found in lengths.values())
+    page = " ".join((ROOT / "docs" / "report.md").read_text(encoding="utf-8").split())
+    assert (
+        "4 bars in a piece of 8 to 16, one of 8 in 12 to 32 (`chorales`: 12 to 20), and one of 16 in 24 to 32" in page
+    )
+    assert f"24 to 32 ({', '.join(f'`{name}`' for name in sorted(lengths))})" in page
+
+
+def test_the_lines_of_the_readme_are_no_longer_than_those_of_code() -> None:
+    assert [line for line in README.splitlines() if len(line) > 120 and not line.startswith("|")] == []
+
+
 def test_the_other_commands_are_what_we_think() -> None:
     others = [line for line in COMMANDS if not line.startswith("seqaudio ")]
     assert others == [
@@ -216,6 +265,10 @@ def test_the_two_commands_are_targets_of_make() -> None:
         shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         expected = {"demo": "seqaudio continue examples/primer.mid --bars 16 --seed 1", "test": "-m pytest"}
         assert expected[target] in shown
+    left_out = re.findall("not ([a-z]+)", shown)
+    assert left_out == ["slow", "gpu", "browser"]
+    sentence = README.partition("`make test` ")[2].partition(". ")[0].lower()
+    assert all(word in sentence for word in left_out)
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 

@@ -1,4 +1,7 @@
-"""Measures of what a piece of music keeps. Imports music/ alone, so real and generated pieces meet the same eyes."""
+"""Measures of what a piece of music keeps.
+
+Imports music/, errors and compiled alone, so real and generated pieces meet the same eyes.
+"""
 
 from seqaudio.structure.audio import chroma_recurrence, stripe_energy
 from seqaudio.structure.bars import Bars
