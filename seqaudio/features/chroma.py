@@ -142,7 +142,6 @@ class ChromaCens(Feature):
         smoothing_window: with which weights.
     """
 
-    differentiable = False
     steps = (0.4, 0.2, 0.1, 0.05)
 
     def __init__(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -31,10 +30,8 @@ class Feature(nn.Module, ABC):
         offset: samples from ``t * hop_length`` to the middle of frame t.
         reach: samples before and from ``t * hop_length`` on that frame t depends on; or why there is no such
             bound, and the feature cannot be streamed.
-        differentiable: whether gradients pass.
     """
 
-    differentiable: ClassVar[bool] = True
     reach: tuple[int, int] | str
 
     def __init__(self, sample_rate: int, hop_length: int, names: tuple[str, ...], offset: float = 0.0) -> None:

@@ -48,8 +48,6 @@ class ZeroCrossingRate(Feature):
         OptionError: a threshold below 0.
     """
 
-    differentiable = False
-
     def __init__(self, sample_rate: int, *, threshold: float = 1e-10, framing: Framing | None = None) -> None:
         framing = framing or Framing(pad_mode="edge")
         super().__init__(sample_rate, framing.hop_length, ("zero crossings",), framing.offset)
@@ -79,8 +77,6 @@ class MuLaw(Feature):
     Raises:
         OptionError: a ``mu`` that is not above 0, or of librosa samples beyond full scale.
     """
-
-    differentiable = False
 
     def __init__(self, sample_rate: int, *, mu: int = 255, peer: Preset = "librosa") -> None:
         super().__init__(sample_rate, 1, ("mu-law code",))

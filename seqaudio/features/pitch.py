@@ -41,8 +41,6 @@ class Pyin(Feature):
         OptionError: a value outside its range.
     """
 
-    differentiable = False
-
     def __init__(
         self,
         sample_rate: int,

@@ -106,8 +106,6 @@ class Beats(Feature):
         bpm: the tempo; None: estimated.
     """
 
-    differentiable = False
-
     def __init__(
         self,
         onsets: OnsetStrength,

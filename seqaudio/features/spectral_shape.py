@@ -149,8 +149,6 @@ class SpectralRolloff(SpectralFeature):
         OptionError: a share outside 0 to 1.
     """
 
-    differentiable = False
-
     def __init__(self, sample_rate: int, *, roll_percent: float = 0.85, framing: Framing | None = None) -> None:
         if not 0 < roll_percent < 1:
             raise OptionError(f"roll_percent is {roll_percent}, it must lie between 0 and 1")

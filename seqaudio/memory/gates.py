@@ -99,13 +99,12 @@ def gate_trace(checkpoint: Wired, piece: Steps) -> Trace:
     return Trace(_joined([chunk.gates for chunk in chunks]), states, np.concatenate(shares) if shares else None)
 
 
-def gate_values(checkpoint: Wired, piece: Steps) -> list[Gates]:
-    """The gates of :func:`gate_trace` alone."""
-    return _joined([chunk.gates for chunk in _in_chunks(checkpoint, piece)])
-
-
 def gate_means(checkpoint: Wired, piece: Steps) -> list[Gates]:
-    """As :func:`gate_values`, the mean over a layer's units alone, (steps,); of a long piece little memory is held."""
+    """The gates of :func:`gate_trace`, the mean over a layer's units, (steps,); of a long piece little memory is held.
+
+    Raises:
+        OptionError: the model has other cells.
+    """
     return _joined(
         [
             [{name: values.mean(axis=1) for name, values in layer.items()} for layer in chunk.gates]

@@ -165,7 +165,7 @@ class Copy(TokenTask):
 
     name, unit, apart = "copy", "blanks", True
     SYMBOLS, LENGTH = 8, 10
-    BLANK, SIGN = 0, 9
+    SIGN = 9  # a blank is 0
 
     def __init__(self, distances: Sequence[int] = (25, 50, 100)) -> None:
         super().__init__(10, self.SYMBOLS)

@@ -12,7 +12,7 @@ from seqaudio.cli.main import run
 from seqaudio.continuation import score_likelihood
 from seqaudio.errors import BadFileError
 from seqaudio.files import read_midi, write_midi
-from seqaudio.memory.gates import gate_values
+from seqaudio.memory.gates import gate_trace
 from seqaudio.music import Score
 from seqaudio.pretrained import load_model
 from seqaudio.structure import Bars, similarity_curve, similarity_error
@@ -324,7 +324,7 @@ def test_gates_by_bar_are_those_of_the_model(seqaudio):
     bar = np.cumsum(ids == checkpoint.tokenizer.vocabulary.id("Bar_None"))
     for series, name in zip(drawn[2:], ("input", "forget", "output"), strict=True):
         assert series["names"] == ["layer 1", "layer 2"]
-        for line, layer in zip(series["lines"], gate_values(checkpoint, ids), strict=True):
+        for line, layer in zip(series["lines"], gate_trace(checkpoint, ids).gates, strict=True):
             slow = [layer[name][bar == i].mean() for i in range(1, 13)]
             assert line == pytest.approx(slow, abs=1e-3)
 

@@ -9,6 +9,7 @@ import soundfile
 
 SHARED = Path(os.environ.get("SEQAUDIO_SHARED", Path(__file__).parents[2].parent / "shared")) / "data/audio"
 RATE = 22050
+WITHOUT_GRADIENT = {"chroma_cens", "spectral_rolloff", "zero_crossing_rate", "beats", "pyin", "mu_law"}
 
 
 def tones(seconds=2.3, rate=RATE):

@@ -84,11 +84,11 @@ def test_shares_and_constants_are_counted_over_all_pieces():
     made = Checkpoint(config, MELODY, weights_of(random_model(config, SIZE, scale=3.0)), (48, 84))
     heard = [hear(made, random_tune(bars, seed=bars)) for bars in (3, 5)]
     found = probe_gates(made, heard, draws=20)
-    from seqaudio.memory.gates import gate_values
+    from seqaudio.memory.gates import gate_trace
 
     for layer in range(2):
         for gate in ("reset", "update"):
-            values = np.concatenate([gate_values(made, piece.steps)[layer][gate] for piece in heard])
+            values = np.concatenate([gate_trace(made, piece.steps).gates[layer][gate] for piece in heard])
             (opening,) = [o for o in found.openings if (o.layer, o.gate) == (layer + 1, gate)]
             wanted = (values.mean(), (values < 0.1).mean(), (values > 0.9).mean())
             assert opening[2:] == pytest.approx(wanted, abs=1e-6)

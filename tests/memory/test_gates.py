@@ -6,7 +6,7 @@ import torch
 
 from seqaudio.continuation.engines import TorchEngine
 from seqaudio.errors import OptionError
-from seqaudio.memory.gates import KEEPS, NAMES, gate_means, gate_trace, gate_values
+from seqaudio.memory.gates import KEEPS, NAMES, gate_means, gate_trace
 from seqaudio.models.checkpoint import Checkpoint, FrameFacts, weights_of
 from seqaudio.models.config import MemoryConfig, ModelConfig
 from tests.samples import MELODY, random_model
@@ -37,7 +37,7 @@ def test_the_gates_of_an_lstm_explain_its_states(options):
     """c' = f c + i g and h' = o tanh(c'), with g free in (-1, 1): f, i and o must fit torch's states."""
     made, model = checkpoint("lstm", **options)
     states = states_by_torch(model, IDS, made.memory())
-    for layer, gates in enumerate(gate_values(made, IDS)):
+    for layer, gates in enumerate(gate_trace(made, IDS).gates):
         assert set(gates) == {"input", "forget", "output"}
         for time in range(len(IDS)):
             before, (hidden, cell) = states[time][1][layer], (part[layer] for part in states[time + 1])
@@ -51,7 +51,7 @@ def test_the_gates_of_a_gru_explain_its_states(options):
     """h' = (1 - z) n + z h, with n in (-1, 1); and n is what the reset gate lets through of the past."""
     made, model = checkpoint("gru", **options)
     states = states_by_torch(model, IDS, made.memory())
-    for layer, gates in enumerate(gate_values(made, IDS)):
+    for layer, gates in enumerate(gate_trace(made, IDS).gates):
         assert set(gates) == {"reset", "update"}
         for time in range(len(IDS)):
             before, after = states[time][0][layer], states[time + 1][0][layer]
@@ -74,13 +74,13 @@ def test_gates_are_those_of_torchs_cell(cell):
             sums = layer.weight_ih_l0 @ inputs[time] + layer.bias_ih_l0 + layer.weight_hh_l0 @ hidden + layer.bias_hh_l0
             wanted = torch.sigmoid(sums).reshape(-1, 12).numpy()
             for name, place in NAMES[cell].items():
-                assert np.abs(gate_values(made, IDS[: time + 1])[0][name][-1] - wanted[place]).max() < 1e-5
+                assert np.abs(gate_trace(made, IDS[: time + 1]).gates[0][name][-1] - wanted[place]).max() < 1e-5
 
 
 @pytest.mark.parametrize("cell", NAMES)
 def test_gates_at_a_token_do_not_depend_on_what_follows(cell):
     made, _ = checkpoint(cell)
-    whole, part = gate_values(made, IDS), gate_values(made, IDS[:17])
+    whole, part = gate_trace(made, IDS).gates, gate_trace(made, IDS[:17]).gates
     for all_of_it, beginning in zip(whole, part, strict=True):
         for name in all_of_it:
             assert np.abs(all_of_it[name][:17] - beginning[name]).max() < 1e-6
@@ -89,11 +89,11 @@ def test_gates_at_a_token_do_not_depend_on_what_follows(cell):
 @pytest.mark.parametrize("cell", NAMES)
 def test_chunks_are_as_one_and_means_are_means(cell, monkeypatch):
     made, _ = checkpoint(cell)
-    whole = gate_values(made, IDS)
+    whole = gate_trace(made, IDS).gates
     means = gate_means(made, IDS)
     monkeypatch.setattr("seqaudio.memory.gates.CHUNK", 7)
     for values, mean, parts, part_means in zip(
-        whole, means, gate_values(made, IDS), gate_means(made, IDS), strict=True
+        whole, means, gate_trace(made, IDS).gates, gate_means(made, IDS), strict=True
     ):
         for name in values:
             assert values[name].shape == (40, 12)
@@ -106,7 +106,7 @@ def test_chunks_are_as_one_and_means_are_means(cell, monkeypatch):
 def test_other_cells_are_refused(cell):
     made, _ = checkpoint(cell)
     with pytest.raises(OptionError, match=f"{cell} cells shows no gates"):
-        gate_values(made, IDS)
+        gate_trace(made, IDS)
 
 
 def test_the_engine_reads_the_same_weights():

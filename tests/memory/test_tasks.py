@@ -36,7 +36,7 @@ def test_what_is_copied_is_what_was_shown() -> None:
     assert (batch.inputs[:, :10] == batch.targets[:, 40:]).all()
     assert batch.inputs[:, :10].min() >= 1
     assert batch.inputs[:, :10].max() == 8
-    assert (batch.targets[:, :40] == Copy.BLANK).all()
+    assert (batch.targets[:, :40] == 0).all()
     assert (np.flatnonzero(batch.inputs[0, 10:] == Copy.SIGN) + 10).tolist() == [39]
     assert np.flatnonzero(batch.asked).tolist() == list(range(40, 50))
 

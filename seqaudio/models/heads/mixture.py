@@ -88,14 +88,6 @@ class MixtureHead(Head):
         noise = torch.empty_like(mean).normal_(generator=generator)
         return torch.addcmul(mean, deviation, noise, value=math.sqrt(temperature))
 
-    def moments(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of each number, (batch, time, numbers) both."""
-        logits, means, raw = self._split(outputs.float())
-        shares = logits.softmax(dim=-1)[..., None]  # (..., components, 1)
-        mean = (shares * means).sum(dim=-2)
-        variance = (shares * (_deviations(raw).square() + (means - mean[..., None, :]).square())).sum(dim=-2)
-        return mean, variance.sqrt()
-
     def _split(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (..., components), means and what deviations are made of, (..., components, numbers) both."""
         of_means = self.components * self.numbers
