@@ -73,17 +73,7 @@ def verdict(log: Record, row: str, other: str, name: str) -> str:
     """Whether a row keeps more than another."""
     found = apart(log, figures(log, row, name), figures(log, other, name))
     told = "more" if found.low > 0 else "less" if found.high < 0 else "no difference to be seen"
-    return f"{told}, {signed(found)}"
-
-
-def shown(found: Interval, digits: int = 2) -> str:
-    """A figure with its interval."""
-    return f"{found.mean:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
-
-
-def signed(found: Interval) -> str:
-    """A difference with its interval."""
-    return f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    return f"{told}, {found:+.2f}"
 
 
 def finished(log: Record) -> bool:
@@ -122,7 +112,7 @@ def between_cells(log: Record, way: str) -> Iterator[str]:
     one, two = (
         np.array([record["nats"] for record in of(log, f"{cell}{way}")], np.float64) for cell in ("lstm", "rnn")
     )
-    yield f"nats per frame {signed(apart(log, one, two, float(log['frames'][1])))}"
+    yield f"nats per frame {apart(log, one, two, float(log['frames'][1])):+.2f}"
     for figure, words in FIGURES.items():
         yield f"{words} {verdict(log, f'lstm{way}', f'rnn{way}', figure)}"
 
@@ -134,10 +124,10 @@ def tables(log: Record) -> Iterator[Table]:
     for row, name in NAMES.items():
         if not row.endswith(MIXTURE):
             nats = np.array([record["nats"] for record in of(log, row)], np.float64)
-            rows.append([name, f"{of(log, row)[0]['parameters']:,}", shown(pooled(log, nats, written))])
+            rows.append([name, f"{of(log, row)[0]['parameters']:,}", f"{pooled(log, nats, written):.2f}"])
     for row, name in COUNTS.items():
         found = pooled(log, np.atleast_2d(np.array(log["rows"][row]["nats"], np.float64)), written)
-        rows.append([f"{name}, order {log['rows'][row]['order']}", "", shown(found)])
+        rows.append([f"{name}, order {log['rows'][row]['order']}", "", f"{found:.2f}"])
     yield Table(
         "Codes: nats per frame of the real continuation", ["row", "parameters", "nats"], rows, "Less is likelier."
     )
@@ -145,11 +135,11 @@ def tables(log: Record) -> Iterator[Table]:
     for row, name in NAMES.items():
         if row.endswith(MIXTURE):
             nats = np.array([record["nats"] for record in of(log, row)], np.float64)
-            rows.append([name, f"{of(log, row)[0]['parameters']:,}", shown(pooled(log, nats, written), 1)])
+            rows.append([name, f"{of(log, row)[0]['parameters']:,}", f"{pooled(log, nats, written):.1f}"])
     note = "Of the density of 84 levels in decibels; not to be compared with nats of codes, which are of probabilities."
     yield Table("Frames: nats per frame of the real continuation", ["row", "parameters", "nats"], rows, note)
     rows = [
-        [name, temperatures(log, row), *(shown(pooled(log, figures(log, row, figure))) for figure in FIGURES)]
+        [name, temperatures(log, row), *(f"{pooled(log, figures(log, row, figure)):.2f}" for figure in FIGURES)]
         for row, name in (BESIDE | NAMES | COUNTS).items()
     ]
     note = (

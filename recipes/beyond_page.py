@@ -69,16 +69,6 @@ class Shown:
         return "better" if found.high < 0 else "worse" if found.low > 0 else "no difference to be seen", found
 
 
-def shown(found: Interval, digits: int) -> str:
-    """A figure with its interval."""
-    return f"{found.mean:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
-
-
-def signed(found: Interval, digits: int) -> str:
-    """A difference with its interval."""
-    return f"{found.mean:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
-
-
 # ---- text -----------------------------------------------------------------------------------------------------------
 
 
@@ -97,9 +87,9 @@ def text_sentences(log: Record) -> Iterator[str]:
     best = min(COUNTS, key=lambda row: log["rows"][row]["valid"])
     for cell, name in CELLS.items():
         ruling, apart = units.verdict(text_nats(log, cell), np.array([log["rows"][best]["nats"]]))
-        yield f"{name} against {COUNTS[best]}, the best counts on validation: {ruling}, {signed(apart, 3)} nats."
+        yield f"{name} against {COUNTS[best]}, the best counts on validation: {ruling}, {apart:+.3f} nats."
     ruling, apart = units.verdict(text_nats(log, "lstm"), text_nats(log, "rnn"))
-    yield f"LSTM against tanh RNN: {ruling}, {signed(apart, 3)} nats a character."
+    yield f"LSTM against tanh RNN: {ruling}, {apart:+.3f} nats a character."
     yield (
         f"Written texts: {plan['texts']} of {plan['length']:,} characters by each model and seed, temperature "
         f"{plan['temperature']:g}, behind {facts['passages']['test']} beginnings of test passages in turn."
@@ -121,12 +111,12 @@ def text_tables(log: Record) -> Iterator[Table]:
         records = of(log, "text", cell)
         found = units.interval(text_nats(log, cell))
         valid = f"{np.mean([record['valid'] for record in records]):.3f}"
-        rows.append([name, f"{records[0]['parameters']:,}", valid, shown(found, 3), f"{found.mean / math.log(2):.2f}"])
+        rows.append([name, f"{records[0]['parameters']:,}", valid, f"{found:.3f}", f"{found.mean / math.log(2):.2f}"])
     for row, name in COUNTS.items():
         of_row = log["rows"][row]
         found = units.interval(np.array(of_row["nats"]))
         title = f"{name}, order {of_row['order']}"
-        rows.append([title, "", f"{of_row['valid']:.3f}", shown(found, 3), f"{found.mean / math.log(2):.2f}"])
+        rows.append([title, "", f"{of_row['valid']:.3f}", f"{found:.3f}", f"{found.mean / math.log(2):.2f}"])
     columns = ["row", "parameters", "validation", "test", "bits"]
     yield Table("A text: nats per character", columns, rows, "Less is likelier. Bits are nats / ln 2.")
     rows = []
@@ -178,7 +168,7 @@ def share(log: Record, part: Floats, whole: Floats) -> str:
     if not whole.sum():
         return "none opened"
     found = interval(part, whole + 1e-9, resamples=int(log["plan"]["resamples"]))
-    return f"{found.mean:.0%} [{found.low:.0%}, {found.high:.0%}] of {int(whole.sum()):,}"
+    return f"{found:.0%} of {int(whole.sum()):,}"
 
 
 # ---- series ---------------------------------------------------------------------------------------------------------
@@ -254,7 +244,7 @@ def series_sentences(log: Record, name: str) -> Iterator[str]:
         yield f"{cell} against {facts['reference']}, by {facts['step']}s ahead: {said}."
     for cell in found.cells:
         ruling, apart = found.units(0).verdict(found.sums(cell, "nats"), found.sums(facts["surest"], "nats"))
-        yield f"{cell} against {facts['surest']}, nats one {facts['step']} ahead: {ruling}, {signed(apart, 3)}."
+        yield f"{cell} against {facts['surest']}, nats one {facts['step']} ahead: {ruling}, {apart:+.3f}."
 
 
 def against_reference(found: Forecasts, cell: str, horizon: int) -> tuple[str, Interval]:
@@ -271,16 +261,16 @@ def series_tables(log: Record, name: str) -> Iterator[Table]:
     columns = [f"{horizon} {facts['step']}{'s' * (horizon > 1)}" for horizon in facts["horizons"]]
     horizons = range(len(columns))
     rows = [
-        [row, *(shown(found.units(n).interval(found.sums(row, "error", n)), 2) for n in horizons)] for row in found.rows
+        [row, *(f"{found.units(n).interval(found.sums(row, 'error', n)):.2f}" for n in horizons)] for row in found.rows
     ]
     yield Table(f"{TITLES[name]}: mean absolute error in {facts['unit']}", ["row", *columns], rows, "Less is better.")
-    rows = [[cell, *(signed(against_reference(found, cell, n)[1], 2) for n in horizons)] for cell in found.cells]
+    rows = [[cell, *(f"{against_reference(found, cell, n)[1]:+.2f}" for n in horizons)] for cell in found.cells]
     title = f"{TITLES[name]}: error of the networks minus that of {facts['reference']}"
     yield Table(title, ["row", *columns], rows, "Below zero the network is better.")
     rows = [
         [
             row,
-            shown(found.units(0).interval(found.sums(row, "nats")), 3),
+            f"{found.units(0).interval(found.sums(row, 'nats')):.3f}",
             *(found.held(row, number) for number in horizons),
         ]
         for row in found.rows

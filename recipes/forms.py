@@ -114,8 +114,7 @@ def cell(values: NDArray[np.float64]) -> str:
     """A mean with its interval."""
     if np.isnan(values).all():
         return ""
-    mean, low, high = interval(values, np.ones(len(values)), resamples=2000)
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{interval(values, np.ones(len(values)), resamples=2000):.2f}"
 
 
 if __name__ == "__main__":

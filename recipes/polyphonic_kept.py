@@ -113,18 +113,12 @@ def figures(rows: Iterable[KeptRow], real: KeptRow, kept: Record) -> list[str]:
     for row in rows:
         some = f" ({len(row.kept)} of {row.wanted} seeds)" * (len(row.kept) < row.wanted)
         title = f"**{row.title}**{some}" if "cell" in row.kept[0] else row.title
-        shares = [shown(row.sums(measure), weights, 2) for measure in TITLES]
-        run = shown(row.sums("shared_run"), weights, 1)
+        shares = [f"{interval(row.sums(measure), weights):.2f}" for measure in TITLES]
+        run = f"{interval(row.sums('shared_run'), weights):.1f}"
         lines.append(
             f"| {title} | {' | '.join(shares)} | {curve_error(row, real)} | {run} | {degenerate(row, weights)} |"
         )
     return lines
-
-
-def shown(sums: Floats, weights: Floats, digits: int) -> str:
-    """A pooled mean with its interval."""
-    mean, low, high = interval(sums, weights)
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def curve_error(row: KeptRow, real: KeptRow) -> str:
@@ -200,6 +194,5 @@ def comparisons(rows: list[tuple[KeptRow, KeptRow]], weights: Floats) -> list[st
         "|---|---|---|---|---|",
     ]
     for (measure, one, other), each, p in zip(asked, found, holm([each.p for each in found]), strict=True):
-        apart = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*each.interval)
-        lines.append(f"| {TITLES[measure]} | {one.title} | {other.title} | {apart} | {p:.2g} |")
+        lines.append(f"| {TITLES[measure]} | {one.title} | {other.title} | {each.interval:+.3f} | {p:.2g} |")
     return lines

@@ -309,7 +309,7 @@ def comparisons(pairs: Sequence[Pair], weights: Floats, *, gains: bool = False) 
         "|---|---|---|---|",
     ]
     for (one, other, _, _), each, p in zip(pairs, found, holm([each.p for each in found]), strict=True):
-        lines.append(f"| {one} | {other} | {{:+.3f}} [{{:+.3f}}, {{:+.3f}}] | {p:.2g} |".format(*each.interval))
+        lines.append(f"| {one} | {other} | {each.interval:+.3f} | {p:.2g} |")
     return lines
 
 

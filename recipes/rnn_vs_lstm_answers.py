@@ -273,8 +273,7 @@ class Found:
         values, weights = self.values(row, figure)
         if not weights.sum():
             return ""
-        mean, low, high = interval(values, weights, resamples=self.resamples)
-        return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        return f"{interval(values, weights, resamples=self.resamples):.{digits}f}"
 
     @cached_property
     def differences(self) -> dict[tuple[str, str, str], tuple[Difference, float]]:
@@ -315,7 +314,7 @@ def sentence(found: Found, question: Question, one: str, other: str) -> str:
     mean, low, high = each.interval
     ruling = verdict(low, high, p, question.margin, found.seeds)
     a, b = (found.mean(row, question.figure) for row in (one, other))
-    figures = f"{a:.3f} against {b:.3f} {question.unit}; difference {mean:+.3f} [{low:+.3f}, {high:+.3f}], {told(p)}"
+    figures = f"{a:.3f} against {b:.3f} {question.unit}; difference {each.interval:+.3f}, {told(p)}"
     if question.two_sided and other != "real":
         real = found.mean("real", question.figure)
         figures += f"; real pieces {real:.3f}, {nearer(a, b, real, one, other)}"

@@ -299,11 +299,10 @@ def comparisons(found: Found) -> list[str]:
     ]
     by_figure = {question.figure: question for question in QUESTIONS}
     for (figure, one, other), (each, p) in found.differences.items():
-        (mean, low, high), question = each.interval, by_figure[figure]
+        (_, low, high), question = each.interval, by_figure[figure]
         ruling = verdict(low, high, p, question.margin, found.seeds)
-        shown = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
         title = f"{question.short} | {NAMES[one]} | {NAMES[other]}"
-        lines.append(f"| {title} | {shown} | {told(p).removeprefix('p ')} | {ruling} |")
+        lines.append(f"| {title} | {each.interval:+.3f} | {told(p).removeprefix('p ')} | {ruling} |")
     return lines
 
 

@@ -79,11 +79,10 @@ def likelihood(model: Shipped, log: Record) -> Iterator[str]:
         if "nats" not in row:
             continue
         nats = np.array(row["nats"])
-        mean, low, high = per_note(nats, test)
-        more = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*per_note(nats - first, test))
+        more = f"{per_note(nats - first, test):+.3f}"
         size = f"{row['parameters'] / 1e6:.2f} M" if "parameters" in row else ""
         yield (
-            f"| {name} | {size} | {mean:.3f} [{low:.3f}, {high:.3f}] | {nats.sum() / sum(test['tokens']):.4f} "
+            f"| {name} | {size} | {per_note(nats, test):.3f} | {nats.sum() / sum(test['tokens']):.4f} "
             f"| {nats.sum() / sum(test['bars']):.2f} | {'' if name == model.name else more} |"
         )
 
@@ -120,8 +119,7 @@ def retention(log: Record) -> Iterator[str]:
         for measure in columns:
             digits = 1 if measure == "shared_run" else 2
             values = np.array(kept["measures"][measure])
-            mean, low, high = interval(values, np.ones(len(values)), resamples=RESAMPLES)
-            cells.append(f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
+            cells.append(f"{interval(values, np.ones(len(values)), resamples=RESAMPLES):.{digits}f}")
         one, other = (kept["curve"], real) if name != REAL else kept["halves"]
         error = similarity_error(np.array(one, float), np.array(other, float))
         share = np.mean(kept["measures"]["degenerate"])
@@ -265,8 +263,7 @@ def nats_per_note(log: Record) -> Iterator[str]:
     test = log["test"]
     for name, row in log["rows"].items():
         if "nats" in row:
-            mean, low, high = per_note(row["nats"], test)
-            yield f"| {name} | {mean:.3f} [{low:.3f}, {high:.3f}] |"
+            yield f"| {name} | {per_note(row['nats'], test):.3f} |"
 
 
 def per_note(nats: ArrayLike, test: Record) -> Interval:

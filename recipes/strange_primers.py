@@ -187,8 +187,7 @@ def lines(
 def cell(values: NDArray[np.float64]) -> str:
     """A mean with its interval, of what has a value: where no beat sounds there are no chords."""
     values = values[~np.isnan(values)]
-    mean, low, high = interval(values, np.ones(len(values)), resamples=2000)
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{interval(values, np.ones(len(values)), resamples=2000):.2f}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ take longest come first: the last of them would keep one worker busy while the o
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -26,3 +27,13 @@ LONGEST = ("test_readme.py", "test_tokenizers.py", "test_rnn_vs_lstm.py", "test_
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Longest files first, all others as they were found."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture
+def seeded() -> Iterator[None]:
+    """torch draws from the same seed in every test of a module that uses this, whatever ran before."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield

@@ -7,7 +7,7 @@ a last bar without one; how often that was refused is counted, since silence is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,22 +39,17 @@ class ContinuationGrammar:
     tokenizer: BarsTokenizer
     bars: int
     allowed: NDArray[np.bool_]
-    _first: dict[str, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        first = {kind: ids.start for kind, ids in self.tokenizer.vocabulary.slices.items()}
-        object.__setattr__(self, "_first", first)
 
     def mask(self, state: ContinuationState) -> NDArray[np.bool_]:
         """Which tokens may follow, shape (vocabulary,)."""
         mask = self.tokenizer.grammar(state.tokens) & self.allowed
         if state.bars == 0:
             only_bar = np.zeros_like(mask)
-            only_bar[self._first["Bar"]] = True
+            only_bar[self.tokenizer.vocabulary.first["Bar"]] = True
             return only_bar
         if self.refuses_silence(state):
-            mask[self._first["Bar"]] = False
-        mask[self._first["EOS"]] = False
+            mask[self.tokenizer.vocabulary.first["Bar"]] = False
+        mask[self.tokenizer.vocabulary.first["EOS"]] = False
         if not self._leads_to_a_pitch(state.tokens, mask):
             mask[self.tokenizer.vocabulary.slices["Velocity"]] = False
         return mask
@@ -62,7 +57,7 @@ class ContinuationGrammar:
     def after(self, state: ContinuationState, token: int) -> ContinuationState:
         """The state once ``token`` is written."""
         tokens = state.tokens.after(token)
-        if token == self._first["Bar"]:
+        if token == self.tokenizer.vocabulary.first["Bar"]:
             return ContinuationState(tokens, state.bars + 1, sounds=False, sounded=state.sounds or state.bars == 0)
         return replace(state, tokens=tokens, sounds=state.sounds or self._is_pitch(token))
 
@@ -72,11 +67,11 @@ class ContinuationGrammar:
 
     def may_be_silent(self, state: ContinuationState, token: int) -> bool:
         """Is a token the bar line of a silent bar that is not the last, which a form asks for?"""
-        return token == self._first["Bar"] and state.bars < self.bars
+        return token == self.tokenizer.vocabulary.first["Bar"] and state.bars < self.bars
 
     def wants_silence(self, state: ContinuationState, logits: NDArray[np.floating]) -> bool:
         """Is such a bar line what the model finds likeliest?"""
-        return self.refuses_silence(state) and int(logits.argmax()) == self._first["Bar"]
+        return self.refuses_silence(state) and int(logits.argmax()) == self.tokenizer.vocabulary.first["Bar"]
 
     def is_over(self, state: ContinuationState) -> bool:
         """Has the bar line behind the last bar been written?"""

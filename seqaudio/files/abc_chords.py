@@ -21,9 +21,8 @@ from itertools import pairwise
 import numpy as np
 
 from seqaudio.music.chords import CHORD_TRACK, Chord, chord_of_name, is_no_chord
-from seqaudio.music.score import IntArray, Score
+from seqaudio.music.score import PLAIN_VELOCITY, IntArray, Score
 
-VELOCITY = 80  # mezzoforte, as of the chord symbols of MusicXML
 PLACEHOLDER = 0xE000  # a character of no meaning, and those behind it: symbols while the rest of a line is cleaned
 MARKERS = (*range(24), *range(108, 120))  # pitches that hardly a tune has
 OCTAVES = {0: ",,,,,", 1: ",,,,", 9: "'''"}  # of C, which is the octave of middle C
@@ -125,8 +124,8 @@ def with_chords(score: Score, times: Iterable[tuple[int, Chord | None]], end: in
         both: IntArray = np.append(getattr(score, name), np.broadcast_to(of_chords, len(notes)))
         return both
 
-    track = len(score.track_names)
-    added = {"onset": onset, "duration": duration, "pitch": pitch, "velocity": VELOCITY, "program": 0, "track": track}
+    added = {"onset": onset, "duration": duration, "pitch": pitch}
+    added |= {"velocity": PLAIN_VELOCITY, "program": 0, "track": len(score.track_names)}
     columns = {name: column(name, value) for name, value in added.items()}
     is_drum = np.append(score.is_drum, np.zeros(len(notes), dtype=bool))
     return score.replaced(**columns, is_drum=is_drum, track_names=(*score.track_names, CHORD_TRACK))

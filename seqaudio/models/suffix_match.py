@@ -30,6 +30,8 @@ IntArray = NDArray[np.int64]
 MAX_LENGTH = 64
 NO_MATCH = -1
 """The step that followed where nothing matched."""
+LENGTH_EDGES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48])
+"""The shortest length of each bucket of matches but the first, which holds the steps without a match."""
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, so that the product with it is another name for the same id
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IntArray = NDArray[np.int64]
 
+PLAIN_VELOCITY = 80  # mezzoforte: of a note or chord symbol whose loudness nobody says
 DEFAULT_TEMPO_US = 500_000  # microseconds per quarter: 120 per minute, the MIDI default
 LAST_TICK = 2**40  # for a tick or a duration: sums and products of a few of them stay exact in 64 bits
 INT64_END = 2**63 - 1
@@ -186,7 +187,7 @@ class Score:
         duration: ArrayLike,
         pitch: ArrayLike,
         *,
-        velocity: ArrayLike = 80,
+        velocity: ArrayLike = PLAIN_VELOCITY,
         program: ArrayLike = 0,
         is_drum: ArrayLike = False,
         track: ArrayLike = 0,

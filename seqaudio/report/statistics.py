@@ -31,11 +31,15 @@ KEPT = 2**21  # counts of one kind of draw at most, to be kept: 16 MB, of each o
 
 
 class Interval(NamedTuple):
-    """A pooled figure and the ends of its 95 % interval, nats per unit of weight."""
+    """A pooled figure and the ends of its 95 % interval, nats per unit of weight; ``f"{found:.2f}"`` has all three."""
 
     mean: float
     low: float
     high: float
+
+    def __format__(self, each: str) -> str:
+        """The figure and its interval in brackets, each number as told."""
+        return f"{self.mean:{each}} [{self.low:{each}}, {self.high:{each}}]"
 
 
 class Difference(NamedTuple):

@@ -47,6 +47,11 @@ class Vocabulary:
         return {kind: slice(of_token.index(kind), of_token.index(kind) + of_token.count(kind)) for kind in self.kinds}
 
     @cached_property
+    def first(self) -> dict[str, int]:
+        """The first id of each kind."""
+        return {kind: ids.start for kind, ids in self.slices.items()}
+
+    @cached_property
     def kind_of(self) -> NDArray[np.int8]:
         """Index into ``kinds`` for every id, shape (vocabulary,)."""
         return np.concatenate([np.full(ids.stop - ids.start, k, np.int8) for k, ids in enumerate(self.slices.values())])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from seqaudio.cli.features import command
 from seqaudio.cli.main import run
@@ -17,16 +16,9 @@ from seqaudio.features.names import FEATURES
 from seqaudio.files import write_audio
 from seqaudio.music import Waveform
 from tests.cli.test_commands import fails, seqaudio  # noqa: F401
-from tests.corpus.test_extract import at_once
+from tests.corpus.test_extract import here  # noqa: F401
 
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch):
-    """No worker processes, which take seconds to begin; tests/corpus/test_extract.py has them."""
-    monkeypatch.setattr(extract, "run_isolated", at_once)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("here")  # no worker processes, which take seconds to begin; tests/corpus has them
 
 
 @pytest.fixture

@@ -46,11 +46,7 @@ def make_head(name):
             return JointHead(HIDDEN, known_frames(), NotesHead(HIDDEN, KEYS, FEATURES))
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 @pytest.fixture(params=["bernoulli", "marginal", "notes", "notes upwards", "joint", "joint notes"])

@@ -7,8 +7,7 @@ import pytest
 
 from seqaudio.errors import OptionError, VocabularyError
 from seqaudio.models.baselines import PPM, FramePPM, MarkovKeys, MatchCopy, NGram
-from seqaudio.models.baselines.match_copy import LENGTH_EDGES
-from seqaudio.models.suffix_match import longest_matches
+from seqaudio.models.suffix_match import LENGTH_EDGES, longest_matches
 
 VOCABULARY, KEYS = 8, 3
 EVERY_FRAME = np.array(list(product([False, True], repeat=KEYS)))  # row i is the frame of token i

@@ -15,12 +15,13 @@ from seqaudio.models.match_memory import Memory
 from seqaudio.models.match_memory import memory as memory_module
 from seqaudio.models.match_memory import pages as pages_module
 from seqaudio.models.match_memory.lag_pointers import clock_of, point_by_bars, point_by_steps
-from seqaudio.models.match_memory.memory import LENGTH_EDGES, STRENGTHS
-from seqaudio.models.suffix_match import NO_MATCH, longest_matches
+from seqaudio.models.match_memory.memory import STRENGTHS
+from seqaudio.models.suffix_match import LENGTH_EDGES, NO_MATCH, longest_matches
 from seqaudio.music.frames import transposed_frames
 from seqaudio.tokens.performance import PerformanceTokenizer
 from tests.samples import FULL, MELODY, random_model, tune
 
+pytestmark = pytest.mark.usefixtures("seeded")
 BARS = MELODY.vocabulary
 KEYS = 5
 KINDS = {"Bar": 1, "TimeSig": 2, "Position": 3, "Pitch": 4, "Duration": 3}
@@ -327,13 +328,6 @@ class TestMemory:
 
 VOCABULARY = 7
 ASKED = MemoryConfig(lags=(1, 2), counters=(2, 3), features=4)
-
-
-@pytest.fixture(autouse=True)
-def _seeded():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
 
 
 def token_model(**options):

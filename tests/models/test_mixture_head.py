@@ -18,11 +18,7 @@ from tests.samples import random_model
 HIDDEN, NUMBERS, COMPONENTS = 5, 3, 4
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def make_head(numbers=NUMBERS, components=COMPONENTS):

@@ -16,11 +16,7 @@ from seqaudio.models.recurrent import RecurrentStack
 INPUTS, HIDDEN, BATCH, TIME = 5, 8, 3, 6
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(2)
-        yield
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def run(stack, seed, inputs, lengths=None):

@@ -21,11 +21,7 @@ def bias_of(layer):
     return sum(value for name, value in layer.named_parameters() if name.startswith("bias")).unflatten(0, (-1, HIDDEN))
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        yield
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 class TestInitialisation:

@@ -6,7 +6,7 @@ from scipy import stats
 
 from seqaudio.errors import OptionError
 from seqaudio.report import statistics
-from seqaudio.report.statistics import difference, holm, interval, pooled
+from seqaudio.report.statistics import Interval, difference, holm, interval, pooled
 
 
 def pieces(generator: np.random.Generator, count: int, mean: float = 5.0) -> tuple[np.ndarray, np.ndarray]:
@@ -118,3 +118,10 @@ def test_intervals_are_those_of_resamples_drawn_one_by_one(monkeypatch, seeds: i
         found = interval(nats, weights, resamples=301, seed=3)
         np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-12)
         assert statistics._kept_draws.cache_info().hits == hits
+
+
+def test_an_interval_is_written_in_one_way() -> None:
+    found = Interval(0.5, -0.25, 1.25)
+    assert f"{found:.2f}" == "0.50 [-0.25, 1.25]"
+    assert f"{found:+.1f}" == "+0.5 [-0.2, +1.2]"
+    assert f"{found:.0%}" == "50% [-25%, 125%]"

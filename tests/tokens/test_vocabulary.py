@@ -18,6 +18,7 @@ def test_names_are_in_the_order_of_the_kinds() -> None:
     )  # fmt: skip
     assert SMALL.kinds == ("PAD", "Pitch", "TimeSig")
     assert SMALL.slices == {"PAD": slice(0, 1), "Pitch": slice(1, 5), "TimeSig": slice(5, 7)}
+    assert SMALL.first == {"PAD": 0, "Pitch": 1, "TimeSig": 5}
     assert SMALL.kind_of.tolist() == [0, 1, 1, 1, 1, 2, 2]
 
 

@@ -14,6 +14,7 @@ from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.training.config import check_experiment
 from seqaudio.training.run import Run
 from tests.samples import ROOT, repetitive_pieces, write_corpus
+from tests.training.test_resume import log_of
 
 PIECES, BATCH = 9, 4  # the last batch of an epoch has one row: fewer than there are processes
 
@@ -41,11 +42,6 @@ def free_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
-
-
-def log_of(folder):
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
 def assert_same_but_for_rounding(folder, one):

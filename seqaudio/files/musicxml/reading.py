@@ -43,11 +43,10 @@ from seqaudio.files.musicxml.document import EXPORT_AGAIN, read_document
 from seqaudio.files.musicxml.order import play_order
 from seqaudio.files.musicxml.parts import Mark, WrittenMeasure, WrittenPart, read_part
 from seqaudio.music.chords import CHORD_TRACK
-from seqaudio.music.score import DEFAULT_TEMPO_US, IntArray, Score
+from seqaudio.music.score import DEFAULT_TEMPO_US, PLAIN_VELOCITY, IntArray, Score
 
 BASE_TICKS = 480
 MAX_TICKS = 32_767
-VELOCITY = 80  # mezzoforte, and of chord symbols
 
 
 def read_musicxml(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Score:
@@ -174,7 +173,7 @@ class _Played:
     def _notes(self, track: int) -> Iterator[_Sounding]:
         """Notes of a part as they are played, ties joined."""
         measures = self.parts[track].measures
-        loud = _written_state([measures], "velocity", VELOCITY)
+        loud = _written_state([measures], "velocity", PLAIN_VELOCITY)
         velocities = [
             [_value_at(measure.marks, "velocity", note.at, before) for note in measure.notes]
             for measure, before in zip(measures, loud, strict=True)
@@ -210,7 +209,7 @@ class _Played:
             return []
         changes = chain(self._in_force([having[0].measures], "chord"), [(self.starts[-1], None)])
         notes = (
-            _Sounding(at, end, pitch, VELOCITY, len(self.parts))
+            _Sounding(at, end, pitch, PLAIN_VELOCITY, len(self.parts))
             for (at, chord), (end, _) in pairwise(changes)
             if chord is not None and end > at
             for pitch in chord.pitches

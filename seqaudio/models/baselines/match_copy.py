@@ -20,10 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from seqaudio.errors import OptionError
 from seqaudio.models.baselines.counting import FloatArray, IntArray
 from seqaudio.models.baselines.frames import codes_of_frames
-from seqaudio.models.suffix_match import longest_matches, match_at_end
-
-LENGTH_EDGES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
-"""The shortest match of each bucket but the first, which holds the steps without a match."""
+from seqaudio.models.suffix_match import LENGTH_EDGES, longest_matches, match_at_end
 
 FOLDS = 2
 HALVINGS = 60  # of the interval 0 to 1: all that a double can tell apart

@@ -27,11 +27,9 @@ from seqaudio.compiled import compiled
 from seqaudio.errors import OptionError
 from seqaudio.models.match_memory.lag_pointers import clock_of
 from seqaudio.models.match_memory.pages import IDS, LENGTHS, SOURCES, TIME, IntArray, Pages, Recall, Symbols, write_ids
-from seqaudio.models.suffix_match import NO_MATCH
+from seqaudio.models.suffix_match import LENGTH_EDGES, NO_MATCH
 from seqaudio.tokens.vocabulary import Vocabulary
 
-LENGTH_EDGES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48])
-"""The shortest length of each bucket but the first, which is of length 0."""
 STRENGTHS = len(LENGTH_EDGES) + 2
 NEVER = np.iinfo(np.int64).max  # a step that no piece reaches
 HELD = 2

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqaudio.music.score import IntArray, Score
-from seqaudio.tokens.bars.grid import NO_PEDALS, NO_TEMPOS, PLAIN_VELOCITY, TICKS_PER_QUARTER, TICKS_PER_STEP
+from seqaudio.music.score import PLAIN_VELOCITY, IntArray, Score
+from seqaudio.tokens.bars.grid import NO_PEDALS, NO_TEMPOS, TICKS_PER_QUARTER, TICKS_PER_STEP
 from seqaudio.tokens.bars.metre import METRES, bar_steps
 from seqaudio.tokens.bars.notes import DURATIONS
 from seqaudio.tokens.bars.tempo import MARKS_US

@@ -15,7 +15,7 @@ import numpy as np
 
 from seqaudio.errors import OptionError
 from seqaudio.music.pedals import held_durations, spans_of_no_voice
-from seqaudio.music.score import IntArray, Score
+from seqaudio.music.score import PLAIN_VELOCITY, IntArray, Score
 from seqaudio.music.steps import nearest_steps
 from seqaudio.tokens.bars.metre import METRE_INDEX, METRES, STEPS_PER_QUARTER, bar_steps, writable_metres
 from seqaudio.tokens.bars.notes import DURATIONS, LAST_STEP, pack, struck_once
@@ -25,7 +25,6 @@ from seqaudio.tokens.tokenizer import Pedals
 
 TICKS_PER_QUARTER = 480
 TICKS_PER_STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
-PLAIN_VELOCITY = 80  # what a note without a velocity token gets
 
 NO_TEMPOS = np.zeros((0, 2), np.int64)
 NO_PEDALS = np.zeros((0, 3), np.int64)

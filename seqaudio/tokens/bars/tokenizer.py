@@ -86,14 +86,9 @@ class BarsTokenizer(StoredTokenizer):
         return Vocabulary.of_kinds(kinds)
 
     @cached_property
-    def _first(self) -> dict[str, int]:
-        """The first id of each kind."""
-        return {kind: ids.start for kind, ids in self.vocabulary.slices.items()}
-
-    @cached_property
     def _first_ids(self) -> FirstIds:
         """What the loop that writes tokens needs to know of the vocabulary."""
-        return FirstIds(*(self._first.get(kind, -1) for kind in FirstIds._fields))
+        return FirstIds(*(self.vocabulary.first.get(kind, -1) for kind in FirstIds._fields))
 
     def _on_grid(self, score: Score) -> tuple[Grid, dict[str, int]]:
         return on_grid(
@@ -127,11 +122,11 @@ class BarsTokenizer(StoredTokenizer):
         tempos, pedals = grid.tempos, grid.pedals
         if not len(tempos) and not len(pedals):
             return NO_CHANGES
-        changes = [tempos[:, 0] << 12 | (tempos[:, 1] + self._first.get("Tempo", 0))]
+        changes = [tempos[:, 0] << 12 | (tempos[:, 1] + self.vocabulary.first.get("Tempo", 0))]
         if len(pedals):
             lifted = pedals[pedals[:, 1] < grid.last_line]
-            changes.append(lifted[:, 1] << 12 | (lifted[:, 2] - 1 + self._first["PedalUp"]))
-            changes.append(pedals[:, 0] << 12 | (pedals[:, 2] - 1 + self._first["PedalDown"]))
+            changes.append(lifted[:, 1] << 12 | (lifted[:, 2] - 1 + self.vocabulary.first["PedalUp"]))
+            changes.append(pedals[:, 0] << 12 | (pedals[:, 2] - 1 + self.vocabulary.first["PedalDown"]))
         return np.sort(np.concatenate(changes))
 
     def decode(self, ids: ArrayLike) -> Score:
@@ -146,12 +141,12 @@ class BarsTokenizer(StoredTokenizer):
         """The ids between BOS and EOS, once the grammar has agreed to every one of them."""
         ids = self.vocabulary.checked(ids)
         state = self.start()
-        if not len(ids) or ids[0] != self._first["BOS"]:
-            state = state.after(self._first["BOS"])
+        if not len(ids) or ids[0] != self.vocabulary.first["BOS"]:
+            state = state.after(self.vocabulary.first["BOS"])
         for token in ids.tolist():
             state = state.after(token)
         begun = state.bar_length > 0  # a bar line whose metre is not written yet stands for nothing
-        return ids[ids >= self._first["Bar"]] if begun else ids[:0]
+        return ids[ids >= self.vocabulary.first["Bar"]] if begun else ids[:0]
 
     @cached_property
     def pitch_of_token(self) -> NDArray[np.int64]:

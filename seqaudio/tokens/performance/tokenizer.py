@@ -71,11 +71,6 @@ class PerformanceTokenizer(StoredTokenizer):
         """How many tokens there are of each kind."""
         return {kind: ids.stop - ids.start for kind, ids in self.vocabulary.slices.items()}
 
-    @cached_property
-    def _first(self) -> dict[str, int]:
-        """The first id of each kind."""
-        return {kind: ids.start for kind, ids in self.vocabulary.slices.items()}
-
     def quantize(self, score: Score) -> tuple[Score, Loss]:
         """What the tokens hold of a score, as a score, and what was lost on the way."""
         return quantize(score, programs=self.programs, pedals=self.pedals)
@@ -86,21 +81,21 @@ class PerformanceTokenizer(StoredTokenizer):
         wait = np.diff(time, prepend=0)
         seconds = np.maximum(wait - 1, 0) // MAX_SHIFT  # whole ones in front of the last time shift
         is_on = rank == RANKS["NoteOn"]
-        columns = [np.where(wait > 0, self._first["TimeShift"] + wait - MAX_SHIFT * seconds - 1, -1)]
+        columns = [np.where(wait > 0, self.vocabulary.first["TimeShift"] + wait - MAX_SHIFT * seconds - 1, -1)]
         if self.programs:
             changed = np.append(True, np.diff(program) != 0)[: len(program)]
-            columns.append(np.where(changed, self._first["Program"] + program - DRUMS, -1))
+            columns.append(np.where(changed, self.vocabulary.first["Program"] + program - DRUMS, -1))
         changed = np.zeros(len(time), dtype=bool)
         changed[is_on] = np.append(True, np.diff(velocity[is_on]) != 0)[: int(is_on.sum())]
-        columns.append(np.where(changed, self._first["Velocity"] + velocity // 4, -1))
+        columns.append(np.where(changed, self.vocabulary.first["Velocity"] + velocity // 4, -1))
         columns.append(self._event_ids(rank, program, value))
         rows = np.stack(columns, axis=1)  # (events, 3 or 4), -1 where nothing is written
 
         # each row stands behind its whole seconds, which fill what is left
-        ids = np.full(rows.size + int(seconds.sum()), self._first["TimeShift"] + MAX_SHIFT - 1)
+        ids = np.full(rows.size + int(seconds.sum()), self.vocabulary.first["TimeShift"] + MAX_SHIFT - 1)
         places = np.cumsum(seconds) + rows.shape[1] * np.arange(len(rows))
         ids[places[:, None] + np.arange(rows.shape[1])] = rows
-        return np.concatenate([[self._first["BOS"]], ids[ids >= 0], [self._first["EOS"]]])
+        return np.concatenate([[self.vocabulary.first["BOS"]], ids[ids >= 0], [self.vocabulary.first["EOS"]]])
 
     @staticmethod
     def _events(grid: Score) -> IntArray:
@@ -127,8 +122,8 @@ class PerformanceTokenizer(StoredTokenizer):
         """The ids of events."""
         first = np.zeros((2, len(set(RANKS.values()))), dtype=np.int64)  # (drums or not, rank)
         for kind, of_rank in RANKS.items():
-            if kind in self._first:
-                first[int(kind.endswith("Drum")), of_rank] = self._first[kind]
+            if kind in self.vocabulary.first:
+                first[int(kind.endswith("Drum")), of_rank] = self.vocabulary.first[kind]
         ids: IntArray = first[(program == DRUMS).astype(np.int64), rank] + value
         return ids
 
@@ -140,7 +135,7 @@ class PerformanceTokenizer(StoredTokenizer):
         """
         ids = self._body(ids)
         tokens = self.vocabulary
-        time = np.cumsum(np.where(tokens.is_kind("TimeShift")[ids], ids - self._first["TimeShift"] + 1, 0))
+        time = np.cumsum(np.where(tokens.is_kind("TimeShift")[ids], ids - self.vocabulary.first["TimeShift"] + 1, 0))
         program = np.zeros_like(ids)
         if self.programs:
             program = self._latest(ids, "Program") + DRUMS
@@ -178,17 +173,17 @@ class PerformanceTokenizer(StoredTokenizer):
         """At each place the number, within its kind, of the last token of a kind; 0 in front of the first."""
         at = np.where(self.vocabulary.is_kind(kind)[ids], np.arange(len(ids)), -1)
         at = np.maximum.accumulate(at)
-        return np.where(at >= 0, ids[at] - self._first[kind], 0) if len(ids) else ids
+        return np.where(at >= 0, ids[at] - self.vocabulary.first[kind], 0) if len(ids) else ids
 
     def _body(self, ids: ArrayLike) -> IntArray:
         """The ids between BOS and EOS, once the grammar has agreed to every one of them."""
         ids = self.vocabulary.checked(ids)
         state = self.start()
-        if not len(ids) or ids[0] != self._first["BOS"]:
-            state = state.after(self._first["BOS"])
+        if not len(ids) or ids[0] != self.vocabulary.first["BOS"]:
+            state = state.after(self.vocabulary.first["BOS"])
         for token in ids.tolist():
             state = state.after(token)
-        return ids[ids > self._first["EOS"]]
+        return ids[ids > self.vocabulary.first["EOS"]]
 
     @cached_property
     def pitch_of_token(self) -> NDArray[np.int64]:
