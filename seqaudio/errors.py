@@ -1,4 +1,4 @@
-"""What can go wrong, one class per reason a user can act on.
+"""What can go wrong? One class per reason a user can act on.
 
 Every message is one line that says what came, what is allowed and what to do. The command line prints it after
 ``seqaudio:`` and exits with the class's ``exit_code``: 1 the run failed, 2 wrong usage, 3 no usable data.

@@ -1,10 +1,13 @@
 """Does the house keep its rules? Rooms import only rooms above them; each library is imported in one room."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from seqaudio import errors
 
 PACKAGE = Path(__file__).parents[1] / "seqaudio"
 ROOMS = (
@@ -132,3 +135,40 @@ def test_files_and_functions_stay_readable() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno <= 60, f"{path}: {node.name} is too long"
+
+
+def public_functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
+    """Functions and methods that others may call, with their docstrings; what makes an object has its class's too."""
+    for owner in (tree, *(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")):
+        for node in owner.body:
+            if isinstance(node, ast.FunctionDef):
+                makes = node.name in ("__init__", "__post_init__")
+                if makes or not node.name.startswith("_"):
+                    yield (
+                        node,
+                        " ".join(ast.get_docstring(each) or "" for each in ((owner, node) if makes else (node,))),
+                    )
+
+
+def raised_by(function: ast.FunctionDef) -> set[str]:
+    """The errors of the house that a function raises itself."""
+    found = (node.exc.func for node in ast.walk(function) if isinstance(node, ast.Raise) and _is_call(node.exc))
+    return {ast.unparse(name) for name in found} & set(vars(errors))
+
+
+def _is_call(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Call)
+
+
+def test_docstrings_name_the_errors_that_are_raised() -> None:
+    """Or say whose errors they are."""
+    count = 0
+    for path in FILES:
+        if room_of(path) == "cli":
+            continue
+        for function, text in public_functions(ast.parse(path.read_text(encoding="utf-8"))):
+            raised = raised_by(function)
+            count += len(raised)
+            elsewhere = "raises as" in text.lower() or "errors are those of" in text
+            assert elsewhere or all(name in text for name in raised), f"{path}: {function.name} raises {raised}"
+    assert count > 100

@@ -163,7 +163,11 @@ def _in_order(found: Iterable[tuple[tuple[int, int], Continuation]], count: int)
 
 
 def bars_in_seconds(score: Score, seconds: float) -> int:
-    """How many bars of a piece's last metre and tempo it takes to fill so many seconds, at least one."""
+    """How many bars of a piece's last metre and tempo it takes to fill so many seconds, at least one.
+
+    Raises:
+        OptionError: the seconds are not above 0, or no end of them.
+    """
     if not (0 < seconds < math.inf):
         raise OptionError(f"seconds is {seconds:g}, it must be above 0")
     numerator, denominator = (int(part) for part in score.metre_map()[-1, 1:])

@@ -152,6 +152,10 @@ def continuations(
     """As :func:`continue_waveform`, one after the other: each is made when it is asked for, and none is kept.
 
     The primer is heard, and what is wrong is raised, before the first is asked for.
+
+    Raises:
+        NoSoundError: the primer is silent, or shorter than a quarter of a second.
+        OptionError: an argument is out of range.
     """
     if not 0 < seconds <= MOST_SECONDS:
         raise OptionError(f"seconds is {seconds:g}, it must be above 0 and at most {MOST_SECONDS:g}")

@@ -139,7 +139,11 @@ class _NetworkStates:
 
 
 class OnnxEngine(_NetworkStates):
-    """ONNX Runtime on the CPU."""
+    """ONNX Runtime on the CPU.
+
+    Raises:
+        CheckpointError: the graph cannot be loaded, or belongs to other weights than those beside it.
+    """
 
     name = "onnx"
 
@@ -162,7 +166,7 @@ class OnnxEngine(_NetworkStates):
         self._states = [port.name for port in self._session.get_inputs()[1:]]
 
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
-        """Logits and the next state."""
+        """Logits (batch, time, vocabulary) of tokens (batch, time), and the next state."""
         logits, *after = self._session.run(None, {"ids": ids, **dict(zip(self._states, state, strict=True))})
         return logits, tuple(after)
 
@@ -177,7 +181,7 @@ class TorchEngine(_NetworkStates):
         self.model = model or checkpoint.build()
 
     def run(self, ids: NDArray[np.int64], state: EngineState) -> tuple[NDArray[np.float32], EngineState]:
-        """Logits and the next state."""
+        """Logits (batch, time, vocabulary) of tokens (batch, time), and the next state."""
         import torch
 
         with torch.no_grad():

@@ -63,7 +63,7 @@ def score_likelihood(
 
 
 def heard_tokens(checkpoint: TokenModel, score: Score) -> tuple[NDArray[np.int64], Score, tuple[str, ...]]:
-    """A whole piece as a model hears it: tokens from BOS to EOS, the same as a score, and how it was made readable.
+    """A whole piece as a model hears it: tokens (tokens,) from BOS to EOS, the same as a score, and how it was read.
 
     Raises:
         NoNotesError: there are no notes.
@@ -109,7 +109,7 @@ def bar_means(tokenizer: BarsTokenizer, ids: NDArray[np.int64], values: NDArray[
 
 
 def token_nats(engine: Predictor, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Nats of every token but the first, (tokens - 1,)."""
+    """Nats of every token but the first, (tokens - 1,); ids of shape (tokens,)."""
     state = engine.initial_state(1)
     nats = []
     for start in range(0, len(ids) - 1, CHUNK):
@@ -123,7 +123,12 @@ def token_nats(engine: Predictor, ids: NDArray[np.int64]) -> NDArray[np.float64]
 def adaptive_nats(
     engine: Predictor, ids: NDArray[np.int64], cache: Cache | None, dynamic: Dynamic | None
 ) -> NDArray[np.float64]:
-    """The same with a cache, or learning on the way. Raises OptionError for engines that cannot."""
+    """As :func:`token_nats`, (tokens - 1,), with a cache, or learning on the way.
+
+    Raises:
+        OptionError: the engine is not torch.
+        DivergedError: learning ran away.
+    """
     network = engine.network if isinstance(engine, RememberingEngine) else engine
     if not isinstance(network, TorchEngine):
         came = type(network).__name__

@@ -1,4 +1,4 @@
-"""What comes next in sound that returns: mostly what came a loop ago, and how surely, the recording itself says.
+"""What comes next in sound that returns? Mostly what came a loop ago, and how surely, the recording itself says.
 
 A model of codes knows the last few of them, and in a loop whose hits are alike those do not tell where in it one is.
 """

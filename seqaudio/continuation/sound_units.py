@@ -89,7 +89,7 @@ class Units:
 
     @property
     def weights(self) -> Floats:
-        """How much each number of a vector counts, so that loudness and pitch classes count the same."""
+        """How much each number of a vector counts, (numbers,); loudness and pitch classes count the same."""
         return np.append(np.full(SLICES * MELS, (SLICES * MELS) ** -0.5), np.full(CLASSES, CLASSES**-0.5))
 
 

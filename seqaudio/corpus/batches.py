@@ -72,7 +72,10 @@ def _padded(pieces: Sequence[Piece], lengths: NDArray[np.int64]) -> Piece:
 
 
 def batch_order(lengths: NDArray[np.int64], batch_size: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
-    """The piece numbers of each batch of one epoch: every piece once, neighbours of similar length together."""
+    """The piece numbers of each batch of one epoch, (batch,) each: every piece once, those of similar length together.
+
+    ``lengths`` are those of the pieces, (pieces,).
+    """
     order = generator.permutation(len(lengths))
     pool = batch_size * POOL_BATCHES
     pools = [order[start : start + pool] for start in range(0, len(order), pool)]

@@ -41,6 +41,9 @@ class Scale:
         norm: of a filter.
         sparsity: share of a filter's energy that may be left out.
         window: of a filter.
+
+    Raises:
+        OptionError: a value outside its range.
     """
 
     n_bins: int = 84
@@ -66,7 +69,7 @@ class Scale:
             )
 
     def frequencies(self, tuning: float = 0.0) -> NDArray[np.float64]:
-        """Of all bins, in Hz."""
+        """Of all bins, in Hz, (bins,)."""
         lowest = self.fmin * 2.0 ** (tuning / self.bins_per_octave)
         found: NDArray[np.float64] = librosa.interval_frequencies(
             n_bins=self.n_bins,
@@ -200,7 +203,7 @@ def octave_filters(sample_rate: int, scale: Scale, tuning: float) -> tuple[Octav
 
 
 def filter_lengths(frequencies: NDArray[np.float64], rate: float, scale: Scale) -> tuple[NDArray[np.float64], float]:
-    """Of each filter in samples, and the highest frequency that any lets through."""
+    """Of each filter in samples, (bins,), and the highest frequency that any lets through, in Hz."""
     alpha = np.full(len(frequencies), scale.relative_bandwidth)
     lengths, cutoff = librosa.filters.wavelet_lengths(
         freqs=frequencies, sr=rate, window=scale.window, filter_scale=scale.filter_scale, gamma=0, alpha=alpha

@@ -1,4 +1,4 @@
-"""One line for each feature: samples in, frames out; numpy in, numpy out, torch in, torch out.
+"""How is a feature made in one line? Samples in, frames out; numpy in, numpy out, torch in, torch out.
 
 Every function takes samples (..., time), their rate in Hz, a preset (``librosa`` or ``torchaudio``) and options by
 librosa's names, and answers (..., bins, frames); ``seqaudio.features.feature`` with the same arguments gives the

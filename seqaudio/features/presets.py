@@ -18,6 +18,9 @@ class Options:
     Attributes:
         preset: whose defaults.
         known: the names that some part knew.
+
+    Raises:
+        OptionError: there is no such preset.
     """
 
     def __init__(self, preset: Preset, given: Mapping[str, Any]) -> None:

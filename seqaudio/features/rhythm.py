@@ -104,6 +104,9 @@ class Beats(Feature):
         tightness: how evenly beats follow each other.
         trim: whether weak beats at the ends are left out.
         bpm: the tempo; None: estimated.
+
+    Raises:
+        OptionError: a value that is not above 0.
     """
 
     def __init__(

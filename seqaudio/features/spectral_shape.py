@@ -202,7 +202,11 @@ def in_order(values: Tensor) -> Tensor:
 def contrast_bands(
     sample_rate: int, n_fft: int, edges: NDArray[np.float64], quantile: float
 ) -> list[tuple[slice, int]]:
-    """The frequencies of each band, and how many of them are its peak; neighbours overlap as librosa has it."""
+    """The frequencies of each band, and how many of them are its peak; neighbours overlap as librosa has it.
+
+    Raises:
+        OptionError: between two edges lies no frequency.
+    """
     frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=n_fft)
     found = []
     for number, (low, high) in enumerate(pairwise(edges)):

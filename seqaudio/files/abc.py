@@ -118,7 +118,12 @@ def _end_of_tune(text: str) -> int:
 
 
 def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
-    """One tune from its text; ``name`` stands in the errors."""
+    """One tune from its text; ``name`` stands in the errors.
+
+    Raises:
+        BadFileError: it is no sound tune.
+        OverLimitError: it exceeds one of the budgets.
+    """
     number, title = number_of(text), (titles_of(text) or [""])[0]
     place = f"{name}: tune {number or '?'}"
     cleaned, marked, chords, dropped = clean_tune(text)

@@ -133,7 +133,12 @@ def write_audio(waveform: Waveform, path: str | os.PathLike[str], bits: int | No
 
 
 def audio_bytes(waveform: Waveform, path: str | os.PathLike[str], bits: int | None = None) -> bytes:
-    """The file that :func:`write_audio` would write; ``path`` gives its suffix and its name in errors."""
+    """The file that :func:`write_audio` would write; ``path`` gives its suffix and its name in errors.
+
+    Raises:
+        OptionError: another suffix or number of bits, samples beyond full scale, or what the format does not have.
+        NoSoundError: there are no samples.
+    """
     name, suffix = shown(path), Path(path).suffix.lower()
     bits = USUAL_BITS.get(suffix) if bits is None else bits
     if (suffix, bits) not in ENCODINGS:

@@ -53,7 +53,7 @@ class Line(Protocol):
         ...
 
     def steps_of(self, target: int) -> IntArray:
-        """Which steps a unit has that are predicted, counted without the first of the piece."""
+        """Which steps a unit has that are predicted, (steps,), counted without the first of the piece."""
         ...
 
     def moved(self, semitones: int) -> Sequence[Any] | None:

@@ -59,6 +59,9 @@ class FrameFacts:
         keys: of a frame.
         lowest_pitch: the MIDI pitch of key 0.
         steps_per_quarter: how many frames make a quarter note.
+
+    Raises:
+        CheckpointError: the keys are no MIDI pitches, or there are no steps.
     """
 
     keys: int = 88
@@ -84,6 +87,9 @@ class Checkpoint:
         pitch_range: lowest and highest pitch met in training, transposed copies included.
         facts: versions, corpus, steps and whatever else the run wants to be known by.
         frames: of a model of frames; None for one of tokens.
+
+    Raises:
+        CheckpointError: the head is of tokens and there is no tokenizer, or of frames and nothing tells of them.
     """
 
     config: ModelConfig

@@ -118,7 +118,7 @@ class SequenceModel(nn.Module):
     def sample(
         self, outputs: Tensor, generator: Generator, temperature: float = 1.0, gate_temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """Targets drawn, see :meth:`Head.sample` and :meth:`MemoryGate.sample`."""
+        """Targets (batch, time) or (batch, time, keys), see :meth:`Head.sample` and :meth:`MemoryGate.sample`."""
         if self.gate is None:
             return self.head.sample(outputs, generator, temperature)
         return self.gate.sample(self.head, outputs, generator, temperature, gate_temperature)

@@ -290,7 +290,7 @@ class Score:
         return np.append(np.unique(np.concatenate(boundaries)), last)
 
     def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
-        """Times in seconds of ticks, under the tempo map."""
+        """Times in seconds of ticks of any shape, in the same shape, under the tempo map."""
         tempos = self.tempo_map()
         lengths_s = np.diff(tempos[:, 0]) * tempos[:-1, 1] * 1e-6 / self.ticks_per_quarter
         starts_s = np.append(0.0, np.cumsum(lengths_s))
@@ -300,7 +300,7 @@ class Score:
         return starts_s[at] + seconds
 
     def ticks(self, seconds: ArrayLike) -> IntArray:
-        """Nearest ticks of times in seconds; the inverse of :meth:`seconds`."""
+        """Nearest ticks of times in seconds, in the same shape; the inverse of :meth:`seconds`."""
         tempos = self.tempo_map()
         starts_s = self.seconds(tempos[:, 0])
         seconds = np.asarray(seconds, dtype=np.float64)

@@ -27,7 +27,7 @@ POWER = 3  # of a change: small ones at many lags, which long pieces have by cha
 
 
 def boundaries(piece: Score | Bars | Floats) -> IntArray:
-    """The bars at which sections begin, rising, without bar 0; empty where the piece shows none.
+    """The bars at which sections begin, rising, without bar 0, shape (sections - 1,); empty where the piece shows none.
 
     They are the peaks of the novelty that rise by at least 0.35 above the least of the four bars on either side, the
     highest first, four bars or more apart and from both ends. A piece in which nothing comes back has none, the null

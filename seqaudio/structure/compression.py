@@ -40,7 +40,11 @@ def lz_gain(piece: Score | Bars, *, shuffles: int = SHUFFLES, seed: int = 0) -> 
 
 
 def lz_gain_of(ids: ArrayLike, *, shuffles: int = SHUFFLES, seed: int = 0) -> float:
-    """As :func:`lz_gain`, of any sequence of integer ids, shape (steps,); 0 for fewer than two."""
+    """As :func:`lz_gain`, of any sequence of integer ids, shape (steps,); 0 for fewer than two.
+
+    Raises:
+        OptionError: there is no shuffle.
+    """
     if shuffles < 1:
         raise OptionError(f"shuffles is {shuffles}; allowed: 1 or more")
     sequence = np.asarray(ids).reshape(-1)[:MOST_SYMBOLS]

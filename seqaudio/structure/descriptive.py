@@ -1,4 +1,4 @@
-"""What a piece is made of: pitches, chords and rhythms, whatever their order.
+"""What is a piece made of, whatever its order: which pitches, chords and rhythms?
 
 These are MusPy's measures under MusPy's names, NaN (as there) where one is undefined. They describe; they do not see
 structure, and none of them tells music from its bars shuffled (docs/results/structure.md). Where MusPy 0.5.0 does

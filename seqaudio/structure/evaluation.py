@@ -1,4 +1,4 @@
-"""All measures of one piece, in one order.
+"""What do all measures say of one piece?
 
 Conventions: a measure is a function of a piece; its docstring has its range, direction, null value, source and cost. A
 measure is a *headline* where it tells real tunes from their bars shuffled and from a Markov chain, and shows loops and

@@ -77,6 +77,9 @@ def window_ids(ids: IntArray, window: int, different: int) -> IntArray:
 
     Returns:
         Shape (steps - window + 1,); empty for a shorter sequence.
+
+    Raises:
+        OptionError: the window is below 1.
     """
     if window < 1:
         raise OptionError(f"window is {window}; allowed: 1 or more frames")

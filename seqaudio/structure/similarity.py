@@ -67,6 +67,9 @@ def similarity_curve(piece: Score | Bars | Floats, max_lag: int = MAX_LAG) -> Fl
     Args:
         piece: a score, bars, or the matrix of :func:`similarity_matrix`.
         max_lag: the largest distance, in bars.
+
+    Raises:
+        OptionError: ``max_lag`` is below 1.
     """
     if max_lag < 1:
         raise OptionError(f"max_lag is {max_lag}; allowed: 1 or more bars")
@@ -80,7 +83,11 @@ def similarity_curve(piece: Score | Bars | Floats, max_lag: int = MAX_LAG) -> Fl
 
 
 def mean_curve(curves: Iterable[Floats]) -> Floats:
-    """The mean of similarity curves, lag by lag over the pieces that are long enough; NaN where none is."""
+    """The mean of similarity curves, (max_lag,), over the pieces that are long enough for a lag; NaN where none is.
+
+    Raises:
+        OptionError: there is no curve, or they have different lengths.
+    """
     rows = np.array(list(curves), dtype=np.float64)
     if rows.ndim != 2:
         raise OptionError("no curves of one length; give at least one, all with the same max_lag")

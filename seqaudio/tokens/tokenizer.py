@@ -108,7 +108,11 @@ class Tokenizer(Protocol):
         ...
 
     def transpose(self, ids: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
-        """Pitched notes moved by semitones, drums not. Raises VocabularyError when a pitch would leave the range."""
+        """Tokens (tokens,) with pitched notes moved by semitones, drums not.
+
+        Raises:
+            VocabularyError: a pitch would leave the range.
+        """
         ...
 
     def to_json(self) -> str:

@@ -47,14 +47,22 @@ class Head(nn.Module, ABC):
 
 
 def draw(logits: Tensor, generator: Generator, temperature: float) -> Tensor:
-    """Numbers of classes (...) drawn from the softmax of logits (..., classes)."""
+    """Numbers of classes (...) drawn from the softmax of logits (..., classes).
+
+    Raises:
+        OptionError: the temperature is not above 0.
+    """
     shape = logits.shape[:-1]
     probabilities = cooled(logits, temperature).softmax(dim=-1).reshape(-1, logits.shape[-1])
     return torch.multinomial(probabilities, 1, generator=generator).reshape(shape)
 
 
 def cooled(logits: Tensor, temperature: float | Tensor) -> Tensor:
-    """Logits at a temperature, in float32; or at one for each row, (batch, 1, 1)."""
+    """Logits at a temperature, in float32; or at one for each row, (batch, 1, 1).
+
+    Raises:
+        OptionError: a temperature is not above 0.
+    """
     if not torch.as_tensor(temperature > 0).all():
         raise OptionError(f"temperature is {temperature}, it must be above 0")
     return logits.float() / temperature

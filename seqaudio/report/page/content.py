@@ -168,6 +168,9 @@ class Table:
         rows: as many cells as columns each.
         note: below it.
         pictures: below that.
+
+    Raises:
+        OptionError: a row has more or fewer cells than there are columns.
     """
 
     title: str
