@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import read_bytes, shown
@@ -17,7 +17,7 @@ from seqaudio.music.frames import Frames
 
 @dataclass(frozen=True)
 class FrameCorpus:
-    """A set of rolls that :meth:`open` has read.
+    """A set of rolls that :meth:`open` has read; two are equal when name and fingerprint are.
 
     Attributes:
         name: the path of the set, as it may be printed.
@@ -26,7 +26,7 @@ class FrameCorpus:
     """
 
     name: str
-    rolls: tuple[Roll, ...]
+    rolls: tuple[Roll, ...] = field(compare=False)
     fingerprint: str
 
     @classmethod

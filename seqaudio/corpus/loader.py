@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from seqaudio.corpus.batches import Batch, StreamBatch, batch_order, stack
-from seqaudio.corpus.prepared import PreparedCorpus
+from seqaudio.corpus.prepared import PreparedCorpus, reopened
 from seqaudio.corpus.streams import deal
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import shown
@@ -61,6 +61,7 @@ class _Pieces:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        reopened(self._path.parent, self.fingerprint)  # other ids may stand there by now
         self._file = open(self._path, "rb", buffering=0)
 
     def __del__(self) -> None:

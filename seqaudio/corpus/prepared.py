@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ BLOCK = 2**20  # bytes that are looked at together, a multiple of every id's siz
 class PreparedCorpus:
     """A corpus that ``prepare`` wrote.
 
+    Two are equal when tokenizer and manifest are, which has the token file's hash. A copy, and a pickle for another
+    process, is its folder, opened anew but not hashed anew: so it is small whatever the corpus holds. BadFileError is
+    raised there when the folder is gone or holds another corpus by then.
+
     Attributes:
         tokens: (tokens,) ids of all pieces in a row, memory-mapped.
         index: (pieces + 1,): piece i is ``tokens[index[i]:index[i + 1]]``.
@@ -35,37 +39,20 @@ class PreparedCorpus:
     """
 
     tokenizer: Tokenizer
-    tokens: NDArray[np.unsignedinteger]
-    index: NDArray[np.int64]
+    tokens: NDArray[np.unsignedinteger] = field(compare=False)
+    index: NDArray[np.int64] = field(compare=False)
     manifest: dict[str, Any]
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopened, (self.token_file[0].parent, self.fingerprint)
 
     @classmethod
     def open(cls, folder: str | Path) -> PreparedCorpus:
         """Open a prepared corpus. Raises BadFileError when the folder is none, or is damaged."""
-        folder = Path(folder)
-        try:
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            tokens = np.load(folder / "tokens.npy", mmap_mode="r")
-            index = np.load(folder / "index.npy")
-            tokenizer = load_tokenizer(folder / "tokenizer.json")
-            sha256, largest = _hash_and_largest(folder / "tokens.npy", tokens)
-            whole = (
-                index.ndim == tokens.ndim == 1
-                and index.dtype.kind == tokens.dtype.kind.replace("u", "i") == "i"
-                and len(index) == len(manifest["pieces"]) + 1
-                and (index[0], index[-1]) == (0, len(tokens))
-                and (np.diff(index) > 0).all()
-                and largest < len(tokenizer.vocabulary)
-                and {piece["split"] for piece in manifest["pieces"]} <= set(SPLITS)
-                and sha256 == manifest["tokens_sha256"]
-            )
-        except DAMAGE as problem:
-            raise BadFileError(
-                f"{shown(folder)}: not a prepared corpus ({problem}); make one with seqaudio prepare"
-            ) from None
-        if not whole:
-            raise BadFileError(f"{shown(folder)}: damaged, its files do not fit together; run seqaudio prepare again")
-        return cls(tokenizer, tokens, index, manifest)
+        return _read(Path(folder), hashed=True)
 
     def split(self, name: str) -> list[NDArray[np.unsignedinteger]]:
         """The pieces of "train", "valid" or "test", each (tokens,)."""
@@ -97,6 +84,46 @@ class PreparedCorpus:
     def fingerprint(self) -> str:
         """SHA-256 of the token file."""
         return str(self.manifest["tokens_sha256"])
+
+
+def reopened(folder: Path, fingerprint: str) -> PreparedCorpus:
+    """A corpus that was opened before, without hashing it again.
+
+    Raises:
+        BadFileError: it is not there, is damaged, or has another fingerprint.
+    """
+    corpus = _read(folder, hashed=False)
+    if corpus.fingerprint != fingerprint:
+        raise BadFileError(f"{shown(folder)}: prepared anew since it was opened; open it again")
+    return corpus
+
+
+def _read(folder: Path, *, hashed: bool) -> PreparedCorpus:
+    """What a folder holds, checked; the tokens too if ``hashed``."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        tokens = np.load(folder / "tokens.npy", mmap_mode="r")
+        index = np.load(folder / "index.npy")
+        tokenizer = load_tokenizer(folder / "tokenizer.json")
+        whole = (
+            index.ndim == tokens.ndim == 1
+            and index.dtype.kind == tokens.dtype.kind.replace("u", "i") == "i"
+            and len(index) == len(manifest["pieces"]) + 1
+            and (index[0], index[-1]) == (0, len(tokens))
+            and (np.diff(index) > 0).all()
+            and {piece["split"] for piece in manifest["pieces"]} <= set(SPLITS)
+            and isinstance(manifest["tokens_sha256"], str)
+        )
+        if hashed:
+            sha256, largest = _hash_and_largest(folder / "tokens.npy", tokens)
+            whole = whole and largest < len(tokenizer.vocabulary) and sha256 == manifest["tokens_sha256"]
+    except DAMAGE as problem:
+        raise BadFileError(
+            f"{shown(folder)}: not a prepared corpus ({problem}); make one with seqaudio prepare"
+        ) from None
+    if not whole:
+        raise BadFileError(f"{shown(folder)}: damaged, its files do not fit together; run seqaudio prepare again")
+    return PreparedCorpus(tokenizer, tokens, index, manifest)
 
 
 def _hash_and_largest(path: Path, mapped: NDArray[np.unsignedinteger]) -> tuple[str, int]:

@@ -149,6 +149,17 @@ def test_batches_go_to_processes_that_were_not_forked(corpus: PreparedCorpus, ki
     assert [part.tolist() for part in there] == [part.tolist() for part in batches[0]]
 
 
+@pytest.mark.parametrize("kind", ["pieces", "streams"])
+def test_a_loader_is_pickled_with_its_position(corpus: PreparedCorpus, kind: str) -> None:
+    whole = [batch for _ in range(2) for batch in CorpusLoader(make(corpus, kind))]
+    loader = CorpusLoader(make(corpus, kind))
+    seen = [batch for _, batch in zip(range(2), loader, strict=False)]
+    again = pickle.loads(pickle.dumps(loader))
+    assert again.state_dict() == loader.state_dict()
+    assert again.state_dict()["next"] == 2
+    assert plain([*seen, *again]) == plain(whole[: len(whole) // 2])
+
+
 def test_a_position_of_other_batches_is_refused(corpus: PreparedCorpus) -> None:
     position = CorpusLoader(make(corpus, "streams")).state_dict()
     with pytest.raises(OptionError, match="seed was 3, is 4"):

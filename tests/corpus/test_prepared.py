@@ -1,13 +1,18 @@
-"""Is a damaged prepared corpus refused in one line, whatever is wrong with it?"""
+"""Is a damaged prepared corpus refused in one line, whatever is wrong with it? Is a copy as good as the original?"""
 
+import copy
 import hashlib
 import json
+import multiprocessing
+import pickle
+import shutil
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from seqaudio.corpus.loader import StreamBatches
 from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
@@ -30,6 +35,58 @@ def test_a_sound_one_opens(corpus: Path) -> None:
     opened = PreparedCorpus.open(corpus)
     assert sum(len(opened.split(name)) for name in ("train", "valid", "test")) == 4
     assert len(opened.split("valid")) >= 1
+
+
+COPIES = {"pickle": lambda corpus: pickle.loads(pickle.dumps(corpus)), "copy": copy.copy, "deep copy": copy.deepcopy}
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_copy_is_as_good_as_the_original(corpus: Path, way: str) -> None:
+    opened = PreparedCorpus.open(corpus)
+    again = COPIES[way](opened)
+    assert again == opened
+    assert len({again, opened}) == 1
+    assert again.token_file == opened.token_file
+    assert isinstance(again.tokens, np.memmap)
+    for name in ("train", "valid", "test"):
+        there = [piece.tolist() for piece in again.split(name)]
+        assert there == [piece.tolist() for piece in opened.split(name)]
+    batches = [StreamBatches(of, "train", streams=2, window=8)[0] for of in (opened, again)]
+    assert [part.tolist() for part in batches[0]] == [part.tolist() for part in batches[1]]
+
+
+def test_a_corpus_goes_to_processes_that_were_not_forked(corpus: Path) -> None:
+    opened = PreparedCorpus.open(corpus)
+    assert len(pickle.dumps(opened)) < 500 < opened.tokens.nbytes
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(PreparedCorpus.piece, (opened, 1)).tolist() == opened.piece(1).tolist()
+
+
+def test_corpora_with_the_same_tokens_in_other_splits_differ(corpus: Path) -> None:
+    opened = PreparedCorpus.open(corpus)
+    shutil.copytree(corpus, corpus.with_name("other"))
+    assert PreparedCorpus.open(corpus.with_name("other")) == opened
+    manifest(pieces=[{**piece, "split": "train"} for piece in opened.manifest["pieces"]])(corpus.with_name("other"))
+    other = PreparedCorpus.open(corpus.with_name("other"))
+    assert other.fingerprint == opened.fingerprint
+    assert other != opened
+
+
+def test_a_pickle_of_what_is_there_no_more_is_refused(corpus: Path) -> None:
+    opened = PreparedCorpus.open(corpus)
+    pickles = [pickle.dumps(opened), pickle.dumps(StreamBatches(opened, "train", streams=2, window=8))]
+    changed_tokens(corpus)
+    sha256 = hashlib.sha256((corpus / "tokens.npy").read_bytes()).hexdigest()
+    for values, text in ({"tokens_sha256": sha256}, "prepared anew since"), ({"tokens_sha256": None}, "damaged, its"):
+        manifest(**values)(corpus)
+        for data in pickles:
+            with pytest.raises(BadFileError, match=text) as refused:
+                pickle.loads(data)
+            assert "\n" not in str(refused.value)
+    shutil.rmtree(corpus)
+    for data in pickles:
+        with pytest.raises(BadFileError, match="not a prepared corpus"):
+            pickle.loads(data)
 
 
 @pytest.mark.usefixtures("in_process")

@@ -1,5 +1,8 @@
 """Pieces of frames are trained on as pieces of tokens are: transposed as whole keys, read in chunks, scored exactly."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -146,6 +149,14 @@ class TestCorpus:
             assert all(np.array_equal(*pair) for pair in zip(corpus.split(name), pieces, strict=True))
         np.savez(tmp_path / "other.npz", **named | {"valid_0": valid[0][:-1]})
         assert FrameCorpus.open(tmp_path / "other.npz").fingerprint != corpus.fingerprint
+        assert FrameCorpus.open(tmp_path / "other.npz") != corpus
+
+    def test_copies_are_equal(self, tmp_path):
+        np.savez(tmp_path / "set.npz", train_1=arpeggios(1)[0])
+        corpus = FrameCorpus.open(tmp_path / "set.npz")
+        for again in (pickle.loads(pickle.dumps(corpus)), copy.deepcopy(corpus)):
+            assert len({again, corpus}) == 1
+            assert np.array_equal(again.split("train")[0], corpus.split("train")[0])
 
     @pytest.mark.parametrize(
         ("arrays", "reason"),
