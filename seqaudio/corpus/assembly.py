@@ -22,7 +22,8 @@ from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.pieces import PreparedPiece, token_type
 from seqaudio.corpus.report import report_text
 from seqaudio.corpus.sources import SourceFile
-from seqaudio.corpus.splits import SPLITS, groups, sides_of, sides_with_official
+from seqaudio.corpus.splits import groups, sides_of, sides_with_official
+from seqaudio.music.splits import SPLITS
 
 FORMAT = 2
 COPY = "copy of an official test/valid piece"

@@ -13,6 +13,7 @@ from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.rolls import Roll, read_rolls_of_bytes
 from seqaudio.music.frames import Frames
+from seqaudio.music.splits import check_split
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class FrameCorpus:
         return cls(name, rolls, hashlib.sha256(data).hexdigest())
 
     def split(self, name: str) -> list[Frames]:
-        """The pieces of "train", "valid" or "test", each (steps, keys)."""
+        """The pieces of "train", "valid" or "test", each (steps, keys). Raises OptionError for another name."""
+        check_split(name)
         return [roll.frames for roll in self.rolls if roll.split == name]
 
     @property

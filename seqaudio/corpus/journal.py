@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from seqaudio.corpus.pieces import PreparedFile, PreparedPiece
 from seqaudio.corpus.provenance import TORN
-from seqaudio.corpus.splits import SPLITS
 from seqaudio.errors import BadFileError
 from seqaudio.files.atomic import shown
+from seqaudio.music.splits import SPLITS
 
 Key = dict[str, Any]  # what the ids depend on, as JSON values
 

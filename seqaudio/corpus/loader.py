@@ -78,7 +78,7 @@ class PieceBatches(Dataset[Batch]):
         seed: of the order.
 
     Raises:
-        OptionError: ``batch_size`` is below 1.
+        OptionError: ``batch_size`` is below 1, or ``split`` is no split.
         NoNotesError: the split is empty.
     """
 
@@ -112,7 +112,7 @@ class StreamBatches(Dataset[StreamBatch]):
         packed: fill every place, and set back inside windows too.
 
     Raises:
-        OptionError: ``streams`` or ``window`` is below 1.
+        OptionError: ``streams`` or ``window`` is below 1, or ``split`` is no split.
         NoNotesError: the split is empty.
     """
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seqaudio.corpus.splits import SPLITS
 from seqaudio.errors import BadFileError, CheckpointError
 from seqaudio.files.atomic import shown
 from seqaudio.music.lead_sheet import with_names
 from seqaudio.music.score import Score
+from seqaudio.music.splits import SPLITS, check_split
 from seqaudio.tokens import Tokenizer, load_tokenizer
 
 # what reading and checking a folder that somebody has tampered with can raise
@@ -55,11 +55,12 @@ class PreparedCorpus:
         return _read(Path(folder), hashed=True)
 
     def split(self, name: str) -> list[NDArray[np.unsignedinteger]]:
-        """The pieces of "train", "valid" or "test", each (tokens,)."""
+        """The pieces of "train", "valid" or "test", each (tokens,). Raises OptionError for another name."""
         return [self.piece(i) for i in self.of_split(name)]
 
     def of_split(self, name: str) -> list[int]:
-        """The numbers of the pieces of a split."""
+        """The numbers of the pieces of a split. Raises OptionError for a name that is no split's."""
+        check_split(name)
         return [i for i, piece in enumerate(self.manifest["pieces"]) if piece["split"] == name]
 
     def piece(self, i: int) -> NDArray[np.unsignedinteger]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from seqaudio.corpus.splits import SPLITS
 from seqaudio.files.limits import DEFAULT_LIMITS
+from seqaudio.music.splits import SPLITS
 
 if TYPE_CHECKING:
     from seqaudio.corpus.assembly import Head, Placed

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seqaudio.music.score import Score
+from seqaudio.music.splits import SPLITS
 
-SPLITS = ("train", "valid", "test")
 OPENING_NOTES = 13  # twelve intervals: two versions of a tune share them, two tunes hardly ever
 
 

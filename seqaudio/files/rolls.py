@@ -35,10 +35,10 @@ from seqaudio.files.mat import read_mat
 from seqaudio.files.npz import read_npz
 from seqaudio.music.frames import LOWEST_PITCH, Frames, score_of_frames, score_of_runs
 from seqaudio.music.score import Score
+from seqaudio.music.splits import SPLITS
 
 ROLL_SUFFIXES = (".mat", ".json", ".npz")
 PICKLE_SUFFIXES = (".pickle", ".pkl", ".p")
-SPLITS = ("train", "valid", "test")
 STEPS_PER_QUARTER = ((r"16th", 4), (r"8th", 2), (r"quarter", 1), (r"jsb", 1), (r"nottingham|muse.?data|piano.?midi", 2))
 CHORALE = ("soprano", "alto", "tenor", "bass")
 SILENT = -1

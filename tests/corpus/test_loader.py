@@ -173,6 +173,9 @@ def test_what_makes_no_sense_is_refused(corpus: PreparedCorpus) -> None:
         StreamBatches(corpus, "train", streams=1, window=0)
     with pytest.raises(OptionError, match="batch_size is -1"):
         PieceBatches(corpus, "train", batch_size=-1)
+    for split in ("dev", "validation", ""):
+        with pytest.raises(OptionError, match=f"no split is named '{split}'; name one of train, valid, test"):
+            StreamBatches(corpus, split, streams=1, window=8)
     with pytest.raises(NoNotesError, match="no test pieces"):
         PieceBatches(corpus, "test", batch_size=1)
 

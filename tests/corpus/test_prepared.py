@@ -16,7 +16,7 @@ from seqaudio.corpus.loader import StreamBatches
 from seqaudio.corpus.options import PrepareOptions
 from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
-from seqaudio.errors import BadFileError
+from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files import write_midi
 from seqaudio.music import Score
 
@@ -35,6 +35,9 @@ def test_a_sound_one_opens(corpus: Path) -> None:
     opened = PreparedCorpus.open(corpus)
     assert sum(len(opened.split(name)) for name in ("train", "valid", "test")) == 4
     assert len(opened.split("valid")) >= 1
+    for ask in (opened.split, opened.of_split):
+        with pytest.raises(OptionError, match="'validation'; name one of train, valid, test"):
+            ask("validation")
 
 
 COPIES = {"pickle": lambda corpus: pickle.loads(pickle.dumps(corpus)), "copy": copy.copy, "deep copy": copy.deepcopy}

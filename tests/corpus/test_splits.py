@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqaudio.corpus.splits import OPENING_NOTES, SPLITS, groups, marks, sides_of, sides_with_official
+from seqaudio.corpus.splits import OPENING_NOTES, groups, marks, sides_of, sides_with_official
 from seqaudio.music import Score
+from seqaudio.music.splits import SPLITS
 from seqaudio.tokens import BarsTokenizer
 
 pieces_of_marks = st.lists(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=3), max_size=15)

@@ -147,6 +147,8 @@ class TestCorpus:
         for name, pieces in (("train", train), ("valid", valid), ("test", [])):
             assert len(corpus.split(name)) == len(pieces)
             assert all(np.array_equal(*pair) for pair in zip(corpus.split(name), pieces, strict=True))
+        with pytest.raises(OptionError, match="'validation'; name one of train, valid, test"):
+            corpus.split("validation")
         np.savez(tmp_path / "other.npz", **named | {"valid_0": valid[0][:-1]})
         assert FrameCorpus.open(tmp_path / "other.npz").fingerprint != corpus.fingerprint
         assert FrameCorpus.open(tmp_path / "other.npz") != corpus
