@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -26,6 +26,7 @@ from seqaudio.corpus.feature_options import FeatureOptions
 from seqaudio.corpus.ground import MANIFEST, alone, cannot_be_written
 from seqaudio.corpus.provenance import TORN, versions_of
 from seqaudio.corpus.recordings import SoundFile, sound_files
+from seqaudio.corpus.walk import Source, as_sources
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoSoundError, OptionError
 from seqaudio.files.atomic import append_line, clear_unfinished, read_bytes, shown, write_bytes
@@ -67,8 +68,8 @@ class Extraction:
 
 
 def extract_features(
-    sources: Sequence[str],
-    out: str | Path,
+    sources: Source | Iterable[Source],
+    out: str | os.PathLike[str],
     options: FeatureOptions,
     *,
     limits: Limits = DEFAULT_LIMITS,
@@ -83,7 +84,7 @@ def extract_features(
     stopped before.
 
     Args:
-        sources: folders and recordings.
+        sources: one or several folders and recordings, each a str or a path.
         out: a new or empty folder, or one of an earlier run with the same options.
         options: which features.
         limits: budgets for one recording.
@@ -93,20 +94,21 @@ def extract_features(
         show: called after every recording.
 
     Raises:
-        OptionError: a source does not exist, a feature has no such setting, ``out`` holds other things or was made
-            with other options, or another run is writing it.
+        OptionError: a source does not exist or is no str or path, a feature has no such setting, ``out`` holds other
+            things or was made with other options, or another run is writing it.
         NoSoundError: no recording can be used.
         BadFileError: the folder cannot be written, or its manifest is damaged.
     """
     folder = Path(os.path.realpath(out))
-    files = sound_files(sources)
+    named = as_sources(sources)
+    files = sound_files(named)
     with alone(folder, folder.with_name(f".{folder.name}.lock"), "seqaudio features"):
         shelf = _Shelf(folder, options)
         work = partial(extract_file, options, limits, folder)
         budgets: dict[str, Any] = {"jobs": jobs, "timeout_s": timeout_s, "memory_mb": memory_mb}
         try:
             made, refused, reused = _fill(shelf, files, work, readiness(options, files), budgets, show)
-            shelf.close(sources, refused)
+            shelf.close(named, refused)
         finally:
             shelf.clear_unused()
     if not made:

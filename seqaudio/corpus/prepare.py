@@ -21,7 +21,7 @@ import errno
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
@@ -39,7 +39,8 @@ from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
 from seqaudio.corpus.provenance import versions_of
 from seqaudio.corpus.report import EXAMPLES, nothing_kept, report_text
-from seqaudio.corpus.sources import SourceFile, passed_over, source_files
+from seqaudio.corpus.sources import SourceFile, is_corpus, passed_over, source_files
+from seqaudio.corpus.walk import Source, as_sources
 from seqaudio.corpus.warming import preparation
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoNotesError
@@ -102,8 +103,8 @@ class _Work:
 
 
 def prepare(
-    sources: Sequence[str],
-    out: str | Path,
+    sources: Source | Iterable[Source],
+    out: str | os.PathLike[str],
     options: PrepareOptions = DEFAULTS,
     *,
     jobs: int = 1,
@@ -120,7 +121,7 @@ def prepare(
     the run that was killed, are not read again.
 
     Args:
-        sources: folders, single files, lists or names such as ``music21:oneills``.
+        sources: one or several: folders, files, lists, each a str or a path, or names such as ``music21:oneills``.
         out: the folder to make; one that ``prepare`` made before is replaced, anything else is left alone.
         options: what to keep, as which tokens, and how to split.
         jobs: worker processes.
@@ -131,11 +132,12 @@ def prepare(
         fetching: called while a named corpus is downloaded, with the bytes that are here and all of them, if known.
 
     Raises:
-        OptionError: a source does not exist, ``out`` is something else than a prepared corpus, or another run is
-            writing it.
+        OptionError: a source does not exist or is no str or path, ``out`` is something else than a prepared corpus, or
+            another run is writing it.
         NoNotesError: no piece is left; the text gives the rules that dropped them and how to relax them.
         OSError: the disk is full; the same call goes on once it is not.
     """
+    named = as_sources(sources, is_corpus)
     out, part = ground_of(out)
 
     @lru_cache(maxsize=1024)
@@ -146,14 +148,14 @@ def prepare(
     def ours(path: Path) -> bool:
         return is_ours(os.path.dirname(path))
 
-    files = source_files(sources, ours, fetching, options.limits)
+    files = source_files(named, ours, fetching, options.limits)
     with alone(out, out.with_name(f".{out.name}.lock"), "seqaudio prepare"):
         make_part(out, part)
         try:
             put_back(out, part / "old")
             counts, records = _records(files, out, part, options, _Work(jobs, dask, timeout_s, memory_mb), show)
             placed = place(files, records, options)
-            head = Head(sources, options, _key(options), passed_over(sources, ours))
+            head = Head(named, options, _key(options), passed_over(named, ours))
             summary = _finish(head, placed, records, counts, out, part)
         except OSError as problem:
             raise _told(problem, out) from None

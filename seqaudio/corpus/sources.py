@@ -86,7 +86,7 @@ def files_of(
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[SourceFile]:
     """The files of one source, sorted by name; raises as :func:`source_files`."""
-    if source in CORPORA or source.startswith("music21:"):
+    if is_corpus(source):
         folder, prefix = corpus_folder(source, progress=fetching), source + "/"
     else:
         folder, prefix = Path(source), ""
@@ -112,6 +112,11 @@ def files_of(
         SourceFile(prefix + shown(name), path, official.get(name, ""), licence, numbered, problem)
         for name, path, problem in sorted(named)
     ]
+
+
+def is_corpus(source: str) -> bool:
+    """Whether a source is the name of a corpus; if not of one there is, it is a mistake, and no path."""
+    return source in CORPORA or source.startswith("music21:")
 
 
 def _of_corpus(corpus: NamedCorpus, folder: Path, paths: list[Path]) -> list[Path]:

@@ -75,6 +75,14 @@ def test_files_hold_what_the_features_make(here, music: Path, tmp_path: Path) ->
     assert not (tmp_path / "out" / extract.JOURNAL).exists()
 
 
+def test_sources_are_paths_or_text(here, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for given in ("music", Path("music"), [Path("music")], ["music"]):
+        made = extract_features(given, Path("out"), LIGHT)
+        assert made.outputs == ["a.npz", "b/a.npz", "c.npz"]
+        assert json.loads(Path("out/manifest.json").read_text())["sources"] == ["music"]
+
+
 def test_every_channel_by_itself_and_at_another_rate(here, music: Path, tmp_path: Path) -> None:
     options = FeatureOptions(kinds=("mel",), mono=False, sample_rate=11_025)
     extract_features([str(music / "b")], tmp_path / "out", options)

@@ -1,6 +1,8 @@
 """Which files does a source stand for? Laws of order, names and lists."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from seqaudio.corpus import sources, walk
 from seqaudio.corpus.prepare import prepare
-from seqaudio.corpus.sources import files_of, source_files
+from seqaudio.corpus.sources import files_of, is_corpus, source_files
+from seqaudio.corpus.walk import as_sources
 from seqaudio.errors import NoNotesError, OptionError
 from seqaudio.files import write_midi
 from tests.samples import tune
@@ -28,6 +31,31 @@ def names(*of: object) -> list[str]:
 def test_a_folder_is_searched_to_its_depth_by_suffix_in_any_case(tmp_path: Path) -> None:
     touch(tmp_path, "b.mid", "a/z.ABC", "a/b/c.MIDI", "readme.md", "a.mid")
     assert names(tmp_path) == ["a.mid", "a/b/c.MIDI", "a/z.ABC", "b.mid"]
+
+
+def test_one_source_or_several_are_text_or_paths() -> None:
+    for came in ("a/b", Path("a/b"), ["a/b"], [Path("a/b")], (source for source in ["a/b"])):
+        assert as_sources(came, is_corpus) == ("a/b",)
+    assert as_sources(["jsb", Path("jsb"), Path("music21:x"), Path("/jsb")], is_corpus) == (
+        "jsb",
+        "./jsb",
+        "./music21:x",
+        "/jsb",
+    )  # a path is no name of a corpus
+    for came, named in ((3, "3"), (None, "None"), ([None], "None"), ([b"a"], "b'a'"), ([["a"]], "['a']")):
+        with pytest.raises(OptionError, match=re.escape(f"a source is {named}; name one or several, each a str or a")):
+            as_sources(came, is_corpus)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_music_is_prepared_from_paths_as_from_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "music").mkdir()
+    for i in range(3):
+        write_midi(tune(8, seed=i), tmp_path / "music" / f"{i}.mid")
+    monkeypatch.chdir(tmp_path)
+    for came in ("music", Path("music"), [Path("music")], ["music"]):
+        assert prepare(came, Path("out")).files == 3
+        assert json.loads(Path("out/manifest.json").read_text())["sources"] == ["music"]
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
