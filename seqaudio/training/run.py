@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -111,8 +112,12 @@ class Run:
 
     @property
     def stopped(self) -> bool:
-        """Whether a signal has asked it to stop."""
+        """Whether :meth:`stop` or a signal has asked it to stop."""
         return self._stopped
+
+    def stop(self) -> None:
+        """Have :meth:`train` finish the step, save and return; from ``show``, or from any thread."""
+        self._stopped = True
 
     @property
     def total_steps(self) -> int:
@@ -130,7 +135,11 @@ class Run:
         )
 
     def train(self, max_minutes: float | None = None) -> Progress:
-        """Train until finished, the time is up, or a signal asks to stop; the state is saved in each case."""
+        """Train until finished, the time is up, or :meth:`stop` is called; the state is saved in each case.
+
+        In the main thread Ctrl-C and SIGTERM call ``stop``, and a second one raises KeyboardInterrupt at once. Python
+        gives signals to no other thread: there ``stop`` and ``max_minutes`` alone end a run early.
+        """
         deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
         self._trainer.should_stop = lambda: self._stopped or (deadline is not None and time.monotonic() > deadline)
         with ExitStack() as opened:
@@ -270,12 +279,17 @@ class Run:
 
     @contextmanager
     def _stopping_on_signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM finish the step and save; a second one stops at once."""
+        """Ctrl-C and SIGTERM finish the step and save; a second one stops at once. Elsewhere than in the main thread
+        they are left alone.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def stop(number: int, frame: FrameType | None) -> None:
             if self._stopped:
                 raise KeyboardInterrupt
-            self._stopped = True
+            self.stop()
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

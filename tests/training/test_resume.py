@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -473,3 +474,35 @@ def test_second_ctrl_c_stops_at_once(corpus_folder, corpus, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         Run(tmp_path / "run", make_experiment(corpus_folder), corpus, show=show).train()
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+class TestInAThread:
+    """What trains in a notebook's or a server's thread: no signal comes there."""
+
+    @staticmethod
+    def train(folder, corpus_folder, corpus, *, stop_at=None, **options):
+        handlers, seen, ended = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], [], []
+
+        def show(line):
+            assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+            seen.append(line)
+            if len(seen) == stop_at:
+                run.stop()
+
+        run = Run(folder, make_experiment(corpus_folder), corpus, show=show, **options)
+        thread = threading.Thread(target=lambda: ended.append(run.train()))
+        thread.start()
+        thread.join()
+        return run, ended
+
+    def test_a_run_is_the_one_of_the_main_thread(self, corpus_folder, corpus, whole, tmp_path):
+        run, (progress,) = self.train(tmp_path / "run", corpus_folder, corpus)
+        assert (progress.finished, run.stopped) == (True, False)
+        assert_same_run(tmp_path / "run", whole)
+
+    def test_one_that_is_stopped_is_saved_and_goes_on(self, corpus_folder, corpus, whole, tmp_path):
+        run, (progress,) = self.train(tmp_path / "run", corpus_folder, corpus, stop_at=3)
+        assert (progress.finished, run.stopped) == (False, True)
+        assert len(log_of(tmp_path / "run")) == 3
+        self.train(tmp_path / "run", corpus_folder, corpus, resume=True)
+        assert_same_run(tmp_path / "run", whole)
