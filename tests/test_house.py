@@ -14,6 +14,7 @@ ROOMS = (
     "lazy_names",
     "errors",
     "compiled",
+    "settings",
     "music",
     "files",
     "features",

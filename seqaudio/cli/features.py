@@ -122,7 +122,7 @@ def _checked(options: dict[str, Any]) -> FeatureOptions:
     named = options.pop("kinds")
     kinds = tuple(kind.strip() for text in named for kind in text.split(",") if kind.strip())
     try:
-        return FeatureOptions(**options, settings=settings, **({"kinds": kinds} if named else {}))
+        return FeatureOptions.model_validate({**options, "settings": settings, **({"kinds": kinds} if named else {})})
     except ValidationError as problem:
         raise usage_error(problem, kinds="kind", settings="set") from None
 

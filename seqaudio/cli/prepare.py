@@ -91,7 +91,7 @@ def _checked(options: dict[str, Any]) -> PrepareOptions:
     settings = settings_of(options.pop("settings"), "velocities=false")
     limits = Limits.parse(list(options.pop("limits")))
     try:
-        return PrepareOptions(**options, settings=dict(settings), limits=limits)
+        return PrepareOptions.model_validate({**options, "settings": dict(settings), "limits": limits})
     except ValidationError as problem:
         raise usage_error(problem) from None
 

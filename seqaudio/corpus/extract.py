@@ -236,7 +236,7 @@ class _Shelf:
 
     def _known(self, head: Facts, records: Any) -> dict[str, Facts]:
         """Records under their names; nothing of other versions. Raises OptionError for other options."""
-        found = FeatureOptions(**head["options"]).facts
+        found = FeatureOptions.model_validate(head["options"]).facts
         if found != self._head["options"]:
             raise OptionError(_differs(self._folder, found, self._head["options"]))
         if (head["format"], head["versions"]) != (FORMAT, self._head["versions"]):

@@ -9,17 +9,16 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from seqaudio.features.names import FEATURES, IN_TORCHAUDIO
+from seqaudio.settings import Settings
 
 LEAST_RATE, MOST_RATE = 100, 1_000_000
 
 
-class FeatureOptions(BaseModel):
+class FeatureOptions(Settings):
     """What decides which numbers come out, beside the recording."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kinds: tuple[str, ...] = Field(("log_mel",), description="names of features, see seqaudio.features.FEATURES")
     preset: Literal["librosa", "torchaudio"] = Field("librosa", description="whose settings and numbers")

@@ -8,21 +8,20 @@ from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from seqaudio.corpus.report import SPLIT_OPTIONS
 from seqaudio.errors import OptionError
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.settings import Settings
 from seqaudio.tokens import Tokenizer, make_tokenizer
 
 MELODY_SETTINGS = {"programs": False, "velocities": False, "tempos": False, "pedals": "drop"}
 LEAD_SHEET_SETTINGS = MELODY_SETTINGS | {"programs": True}  # which tell its melody from its chords
 
 
-class PrepareOptions(BaseModel):
+class PrepareOptions(Settings):
     """What to keep, as which tokens, and how to split it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tokenizer: str = Field("bars", description="name of the tokenizer")
     settings: dict[str, Any] = Field(default_factory=dict, description="options of the tokenizer")

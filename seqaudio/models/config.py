@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from seqaudio.errors import OptionError
 from seqaudio.models.cells import FUSED, WITH_CELL_STATE, WITH_FORGETTING, Cell
+from seqaudio.settings import Settings
 
 if TYPE_CHECKING:
     from seqaudio.models.heads import Head
@@ -28,10 +29,8 @@ MAY_DIFFER = frozenset(
 """Settings of :class:`ModelConfig` that no weight depends on: they may change when a model is trained further."""
 
 
-class MemoryConfig(BaseModel):
+class MemoryConfig(Settings):
     """A memory of the piece so far, see :mod:`seqaudio.models.match_memory`; any cell and head can have it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     match: bool = Field(True, description="guess what followed the longest match")
     lags: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = Field(
@@ -57,15 +56,13 @@ class MemoryConfig(BaseModel):
         return self
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Settings):
     """A stacked recurrent model, of tokens (head categorical) or of frames (the other heads; mixture: of real numbers).
 
     The options of the layers are those of :class:`seqaudio.models.recurrent.RecurrentStack`; each is off unless asked
     for, and refused with a cell that cannot honour it. What AWD-LSTM calls dropouti is ``input_dropout``, dropouth
     ``layer_dropout``, dropout ``dropout``, dropoute ``embedding_dropout`` and wdrop ``weight_drop``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     cell: Cell = "lstm"
     hidden_size: int = Field(512, ge=1, le=8192)

@@ -6,36 +6,31 @@ The corpus is either ``prepared: FOLDER`` (tokens) or ``frames: FILE`` (a set of
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from seqaudio.corpus.options import PrepareOptions
 from seqaudio.errors import BadFileError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.models.config import ModelConfig
+from seqaudio.settings import Settings, told
 
 MOST = 1_000_000_000  # of pieces, tokens, steps
 
 
-class CorpusConfig(BaseModel):
+class CorpusConfig(Settings):
     """Where the tokens come from: a prepared corpus, made from the sources if it is not there yet."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     prepared: str
     sources: tuple[str, ...] = ()
     options: PrepareOptions = PrepareOptions()
 
 
-class FramesConfig(BaseModel):
+class FramesConfig(Settings):
     """Where frames come from: a set of piano rolls, a .mat, .json or .npz file with its own splits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     frames: str
 
@@ -46,10 +41,10 @@ def _kind(corpus: Any) -> str:
     return "<frames>" if named else "<tokens>"
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(Settings):
     """How long, how fast, on what."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     epochs: int = Field(20, ge=1, le=100_000)
     batch_size: int = Field(16, ge=1, le=MOST, description="pieces side by side")
@@ -100,10 +95,8 @@ class TrainingConfig(BaseModel):
         return self
 
 
-class Experiment(BaseModel):
+class Experiment(Settings):
     """One run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     corpus: Annotated[
         Annotated[CorpusConfig, Tag("<tokens>")] | Annotated[FramesConfig, Tag("<frames>")], Discriminator(_kind)
@@ -159,26 +152,7 @@ def check_experiment(values: dict[str, Any], name: str = "experiment") -> Experi
     try:
         return Experiment.model_validate(values)
     except ValidationError as problem:
-        mistakes = [f"{_place(e['loc'])}: {_said(e)}" for e in problem.errors()]
-        plural = "s" * (len(mistakes) != 1)
-        raise OptionError(f"{name}: {len(mistakes)} mistake{plural}: {'; '.join(mistakes)}") from None
-
-
-def _place(path: Sequence[int | str]) -> str:
-    return ".".join(str(part) for part in path if not str(part).startswith("<")) or "top level"
-
-
-def _said(mistake: ErrorDetails) -> str:
-    """What is wrong, and what came where that is a short value."""
-    if mistake["type"] == "extra_forbidden":
-        groups = (Experiment, CorpusConfig, FramesConfig, ModelConfig, TrainingConfig, PrepareOptions)
-        names, asked = sorted({name for group in groups for name in group.model_fields}), str(mistake["loc"][-1])
-        near = [] if asked in names else get_close_matches(asked, names, n=1)
-        return f"no such setting here{f'; did you mean {near[0]}?' if near else ''}"
-    if mistake["type"] == "value_error":
-        return mistake["msg"].removeprefix("Value error, ")
-    came = mistake["input"]
-    return mistake["msg"] if isinstance(came, dict) else f"{mistake['msg']} (got {shown(repr(came)[:40])})"
+        raise OptionError(told(problem, Experiment, name)) from None
 
 
 class _Nothing:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from seqaudio.corpus import walk
 from seqaudio.corpus.options import PrepareOptions
@@ -311,7 +310,7 @@ def test_damaged_corpora_are_refused(music: Path, tmp_path: Path) -> None:
 def test_options_refuse_what_makes_no_sense() -> None:
     bad = ({"min_notes": 0}, {"valid_share": 1.0}, {"valid_share": 0.5, "test_share": 0.5}, {"melodies": True})
     for options in bad:
-        with pytest.raises(ValidationError):
+        with pytest.raises(OptionError, match=r"^PrepareOptions: 1 mistake: "):
             PrepareOptions(**options)
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from seqaudio.errors import OptionError
 from seqaudio.models.config import ModelConfig, build_model
@@ -72,7 +71,7 @@ def test_frames_without_a_size_go_to_the_layer_as_they_are():
     ids=str,
 )
 def test_options_that_do_not_apply_are_refused(options, because):
-    with pytest.raises(ValidationError, match=because):
+    with pytest.raises(OptionError, match=because):
         small(**options)
 
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from seqaudio.errors import OptionError
 from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
@@ -312,7 +311,7 @@ class TestMemory:
         for match in (False, True):
             config = ModelConfig(memory=MemoryConfig(lags=(2,), match_velocities=match))
             assert make_memory(config, FULL.vocabulary) == Memory(True, (2,), (), FULL.vocabulary, match)
-        with pytest.raises(ValidationError, match="match_velocities is of tokens, and frames have no velocities"):
+        with pytest.raises(OptionError, match="match_velocities is of tokens, and frames have no velocities"):
             ModelConfig(head="notes", memory=MemoryConfig(match_velocities=False))
 
     @pytest.mark.parametrize("vocabulary", [None, BARS])

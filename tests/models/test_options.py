@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import nn
 
+from seqaudio.errors import OptionError
 from seqaudio.models.cells import CELLS, FUSED, WITH_CELL_STATE, WITH_FORGETTING
 from seqaudio.models.config import ModelConfig, build_model
 from seqaudio.models.dropout import WeightDrop, Zoneout
@@ -204,11 +204,11 @@ class TestConfig:
             if cell in cells:
                 assert getattr(ModelConfig(cell=cell, **{option: value}), option) == value
             else:
-                with pytest.raises(ValidationError, match=rf"{option} is not for the cell '{cell}'; it is for .*lstm"):
+                with pytest.raises(OptionError, match=rf"{option} is not for the cell '{cell}'; it is for .*lstm"):
                     ModelConfig(cell=cell, **{option: value})
 
     def test_all_mistakes_are_told_at_once(self):
-        with pytest.raises(ValidationError, match=r"zoneout_cell is not .*; chrono is not "):
+        with pytest.raises(OptionError, match=r"zoneout_cell is not .*; chrono is not "):
             ModelConfig(cell="rnn", zoneout_cell=0.1, chrono=50)
 
     @pytest.mark.parametrize("cell", CELLS)
