@@ -179,7 +179,16 @@ class Checkpoint:
         return sum(tensor.size for name, tensor in self.weights.items() if name != KNOWN)
 
     def save(self, path: str | Path, dtype: type[np.floating[Any]] = np.float32) -> None:
-        """Write the weights file in float32 or float16: all of it or nothing."""
+        """Write the weights file in float32 or float16: all of it or nothing.
+
+        Raises:
+            CheckpointError: the weights are not those of a model with this config and tokenizer.
+            BadFileError: the file cannot be written.
+        """
+        import torch  # whoever has weights to save has it
+
+        with torch.device("meta"):  # shapes without numbers
+            self._fitting()
         header = {
             "format": FORMAT,
             "model": self.config.model_dump(),
@@ -240,15 +249,37 @@ class Checkpoint:
         """The model with these weights, in float32 and eval mode. Raises CheckpointError when they do not fit."""
         import torch
 
+        model = self._fitting()
+        state = {name: torch.from_numpy(_as_built(tensor)) for name, tensor in self.weights.items()}
+        if self.frames is None:
+            state[TIED] = state["encoder.weight"]
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as problem:  # damaged known frames
+            raise _misfit(problem) from None
+        return model.eval()
+
+    def _fitting(self) -> SequenceModel:
+        """A model that these weights fit, by their names and shapes. Raises CheckpointError when they do not."""
         try:
             model = self.untrained()
-            state = {name: torch.from_numpy(_as_built(tensor)) for name, tensor in self.weights.items()}
-            if self.frames is None:
-                state[TIED] = state["encoder.weight"]
-            model.load_state_dict(state)
-        except (RuntimeError, KeyError, OptionError) as problem:
-            raise CheckpointError(f"the weights do not fit the model: {' '.join(str(problem).split())}") from None
-        return model.eval()
+        except (RuntimeError, OptionError) as problem:
+            raise _misfit(problem) from None
+        needed = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        given = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
+        if self.frames is None:  # weights may come with the tied matrix, which is not read
+            del needed[TIED]
+            given.pop(TIED, None)
+        wrong = [
+            f"{name} has shape {given[name]}, not {shape}" if name in given else f"{name} is missing"
+            for name, shape in needed.items()
+            if given.get(name) != shape
+        ]
+        wrong += [f"{shown(name)} is none of its tensors" for name in given if name not in needed]
+        if wrong:
+            more = f" and {len(wrong) - 1} more" * (len(wrong) > 1)
+            raise _misfit(f"{wrong[0]}{more}; give the config and the tokenizer or frames that they were trained with")
+        return model
 
     def untrained(self, seed: int = 0) -> SequenceModel:
         """A model of the same make with fresh weights, as a training begins; in eval mode."""
@@ -263,6 +294,10 @@ class Checkpoint:
             else:
                 model = build_model(self.config, len(self.require_tokenizer().vocabulary))
         return model.eval()
+
+
+def _misfit(reason: object) -> CheckpointError:
+    return CheckpointError(f"the weights do not fit the model: {' '.join(str(reason).split())}")
 
 
 def _as_built(tensor: NDArray[Any]) -> NDArray[Any]:

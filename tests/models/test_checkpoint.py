@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -244,12 +245,48 @@ class TestRefused:
         stored.write_bytes(with_header(data, header))
         assert_refused(stored)
 
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            ({"tokenizer": FULL}, r"encoder.weight has shape \(\d+, 4\), not \(\d+, 4\) and 1 more"),
+            ({"config": CONFIG.model_copy(update={"hidden_size": 7})}, r"stack.* has shape .*, not .* and \d+ more"),
+            (
+                {"config": CONFIG.model_copy(update={"layers": 1})},
+                r"stack.* is none of its tensors and 3 more",
+            ),
+            ({"weights": {}}, r"encoder.weight is missing and \d+ more"),
+            ({"weights": make_checkpoint().weights | {"a\nb": np.zeros(1)}}, r"a\\nb is none of its tensors"),
+        ],
+        ids=["tokenizer", "sizes", "layers", "no weights", "strange weights"],
+    )
+    def test_weights_that_do_not_fit_are_refused_before_they_are_saved(self, stored, change, reason):
+        before = stored.read_bytes()
+        wrong = replace(make_checkpoint(), **change)
+        for act in (lambda: wrong.save(stored), wrong.build):
+            with pytest.raises(
+                CheckpointError, match=f"^the weights do not fit the model: {reason}; give the"
+            ) as caught:
+                act()
+            assert "\n" not in str(caught.value)
+            assert len(str(caught.value)) < 200
+        assert stored.read_bytes() == before
+
+    def test_a_whole_state_dict_fits(self, tmp_path):
+        made = make_checkpoint()
+        weights = {name: tensor.numpy() for name, tensor in made.build().state_dict().items()}
+        assert weights.keys() - made.weights.keys() == {"head.weight"}
+        replace(made, weights=weights).save(tmp_path / WEIGHTS)
+        for name, tensor in weights_of(Checkpoint.load(tmp_path).build()).items():
+            np.testing.assert_array_equal(tensor, made.weights[name])
+
     def test_a_missing_tensor(self, tmp_path):
         for name in make_checkpoint().weights:
             checkpoint = make_checkpoint()
             del checkpoint.weights[name]
-            with pytest.raises(CheckpointError, match="do not fit"):
-                checkpoint.build()
+            for act in (checkpoint.build, lambda checkpoint=checkpoint: checkpoint.save(tmp_path / WEIGHTS)):
+                with pytest.raises(CheckpointError, match=f"do not fit the model: {name} is missing; give the config"):
+                    act()
+        assert not os.listdir(tmp_path)
 
 
 def test_saving_is_all_or_nothing(stored, monkeypatch):

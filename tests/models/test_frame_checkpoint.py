@@ -115,7 +115,7 @@ def test_damaged_facts_are_refused_in_one_line(checkpoint, tmp_path, frames):
     assert "\n" not in str(caught.value)
 
 
-def test_known_frames_that_are_missing_or_damaged_are_refused(checkpoint):
+def test_known_frames_that_are_missing_or_damaged_are_refused(checkpoint, tmp_path):
     damaged = [{name: tensor for name, tensor in checkpoint.weights.items() if name != KNOWN}]
     if checkpoint.config.head != "joint":
         damaged = [checkpoint.weights | {KNOWN: rolls(5)}]
@@ -127,3 +127,6 @@ def test_known_frames_that_are_missing_or_damaged_are_refused(checkpoint):
     for weights in damaged:
         with pytest.raises(CheckpointError, match="do not fit"):
             Checkpoint(checkpoint.config, None, weights, frames=FACTS).build()
+        with pytest.raises(CheckpointError, match="do not fit"):
+            Checkpoint(checkpoint.config, None, weights, frames=FACTS).save(tmp_path / WEIGHTS)
+    assert not any(tmp_path.iterdir())
