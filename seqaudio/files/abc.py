@@ -256,8 +256,8 @@ def _on_bar_lines(score: Score) -> tuple[Score, Callable[[IntArray], IntArray]]:
     first = int(score.onset.min())  # the parser starts at tick 1 and ends notes one tick early
     _, numerator, denominator = score.metre_map()[0].tolist()
     bar = numerator * 4 * score.ticks_per_quarter // denominator
-    accents = score.onset[score.velocity == DOWNBEAT_VELOCITY] - first
-    at, rests = _rests_before_bar_lines(accents, bar)
+    accents = np.unique(score.onset[score.velocity == DOWNBEAT_VELOCITY]) - first  # a chord is one accent
+    at, rests = _rests_before_bar_lines(accents, score.end + 1 - first, bar)
     total = np.append(0, np.cumsum(rests))
 
     def later(ticks: IntArray) -> IntArray:
@@ -272,17 +272,21 @@ def _on_bar_lines(score: Score) -> tuple[Score, Callable[[IntArray], IntArray]]:
     )
 
 
-def _rests_before_bar_lines(accents: IntArray, bar: int) -> tuple[IntArray, IntArray]:
+def _rests_before_bar_lines(accents: IntArray, end: int, bar: int) -> tuple[IntArray, IntArray]:
     """Where rests go in, and how long each is (ticks), so that accents stand at multiples of ``bar``.
 
-    One stray accent moves nothing: the place in the bar must hold for ``STEADY`` accents in a row.
+    One stray accent moves nothing: the place in the bar must hold for ``STEADY`` accents in a row. Behind the pickup of
+    a tune, which is accented itself if no rest is in front of it, those there are must agree, and the bar be longer.
     """
     at, rests = [], []
     shift = 0
+    lengths = np.diff(accents, append=end)
     for i in range(len(accents)):
         place = (accents[i : i + STEADY] + shift) % bar
-        if place[0] and (place == place[0]).all() and (len(place) == STEADY or i == 0):
-            first = i - 1 if i and _is_pickup(i, int(accents[i] - accents[i - 1]), bar) else i
+        leads = i > 0 and _is_pickup(i, int(lengths[i - 1]), bar)
+        enough = len(place) == STEADY or i == 0 or (i == 1 and leads and lengths[0] < lengths[1])
+        if place[0] and (place == place[0]).all() and enough:
+            first = i - 1 if leads else i
             at.append(int(accents[first]) if first else 0)
             rests.append(int(bar - place[0]))
             shift += rests[-1]

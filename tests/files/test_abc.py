@@ -111,6 +111,29 @@ def test_a_pickup_ends_the_first_bar() -> None:
     assert starts("G2|C8|D8|E8|")[6] == 67
 
 
+@pytest.mark.parametrize("bars", [1, 2, 3, 4])
+@pytest.mark.parametrize("pickup", ["G", "[GB]", "zG"])
+@pytest.mark.parametrize(("metre", "eighths"), [("4/4", 8), ("6/8", 6), ("5/4", 10), ("7/8", 7), ("3/4", 6)])
+def test_a_pickup_needs_no_more_than_one_bar_behind_it(metre: str, eighths: int, pickup: str, bars: int) -> None:
+    found = starts(f"{pickup}|" + f"{'C' * eighths}|" * bars, metre)
+    assert sorted(found)[0] == eighths - 1
+    assert len(found) == 1 + bars * eighths
+    assert found[eighths] == 60
+
+
+@pytest.mark.parametrize(
+    "body", ["CDEFGABc|", "CDEF|", "CDEFGABc|CDEF|", "|:CDEF:|GABc|", "C4|D4|", "CDE|FGA|", "z4 CDEF|GABcCDEF|"]
+)
+def test_a_short_tune_without_a_pickup_begins_on_the_beat(body: str) -> None:
+    assert starts(body)[4 * body.startswith("z")] == 60
+
+
+def test_a_chord_is_one_accent() -> None:
+    """Two halves of a bar with a bar line between them move nothing, whatever stands behind that line."""
+    onsets = [onset for onset, _, _ in notes(tune("C8|D4|[CEG]4|E8|F8|G8|").score)]
+    assert onsets == [0, 8, 12, 12, 12, 16, 24, 32]
+
+
 def test_the_notes_of_a_chord_begin_together() -> None:
     assert notes(tune("[CEG]8|").score) == [(0, 8, 60), (0, 8, 64), (0, 8, 67)]
 
