@@ -264,10 +264,17 @@ def _on_bar_lines(score: Score) -> tuple[Score, Callable[[IntArray], IntArray]]:
         moved: IntArray = ticks + total[np.searchsorted(at, ticks, side="right")]
         return moved
 
-    changes = score.time_signatures.copy()
-    changes[changes[:, 0] > 0, 0] = later(changes[changes[:, 0] > 0, 0])
+    def changes(rows: IntArray) -> IntArray:
+        ticks = rows[:, 0] - np.isin(rows[:, 0], score.tempos[:, 0])  # tempos are a tick late, metres only behind one
+        return np.column_stack([np.where(ticks > 0, later(ticks), 0), rows[:, 1:]])  # what holds at first, holds there
+
     return (
-        score.replaced(onset=later(score.onset - first), duration=score.duration + 1, time_signatures=changes),
+        score.replaced(
+            onset=later(score.onset - first),
+            duration=score.duration + 1,
+            tempos=changes(score.tempos),
+            time_signatures=changes(score.time_signatures),
+        ),
         lambda ticks: later(np.maximum(ticks - first, 0)),
     )
 

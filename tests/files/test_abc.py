@@ -149,6 +149,19 @@ def test_metre_changes_between_lines() -> None:
     assert score.bars().tolist() == [0, 1920, 3360, 4800]
 
 
+@pytest.mark.parametrize("changes", ["Q:1/4=200", "M:3/4\nQ:1/4=200", "Q:1/4=200\nM:3/4", "Q:1/4=60\nQ:1/4=200"])
+@pytest.mark.parametrize("pickup", ["", "G|"])
+def test_tempo_and_metre_change_at_their_bar_line(pickup: str, changes: str) -> None:
+    """Also behind a pickup, which begins with the tempo that holds at first."""
+    score = tune(f"{pickup}{'C8|' * 4}\n{changes}\nD6|D6|D6|D6|").score
+    changed = (4 + bool(pickup)) * 1920
+    assert int(score.onset[score.pitch == 62][0]) == changed
+    assert [(tick, round(6e7 / each)) for tick, each in score.tempo_map().tolist()] == [(0, 120), (changed, 200)]
+    assert score.metre_map()[1:].tolist() == [[changed, 3, 4]] * ("M" in changes)
+    at_once = tune(f"Q:1/4=200\n{pickup}C8|C8|").score
+    assert at_once.tempo_map().tolist() == [[0, 300_000]]
+
+
 PLAIN = "C2D2 E2F2|G2A2 B2c2|"
 
 
