@@ -36,6 +36,7 @@ from seqaudio.files.symusic_score import score_from_symusic
 from seqaudio.music.score import IntArray, Score
 
 DOWNBEAT_VELOCITY = 105  # abc2midi's accent on the first note behind a bar line
+PARSER_START = 1  # the tick at which its tunes begin; it ends notes one tick early
 STEADY = 3  # accents in a row that must agree before a bar line is moved
 KEPT_FIELDS = "XTMLQKVP"
 INLINE_FIELD = re.compile(r"(\[[A-Za-z]:[^\[\]]{0,200}\])")
@@ -250,33 +251,36 @@ def _on_bar_lines(score: Score) -> tuple[Score, Callable[[IntArray], IntArray]]:
     """The score with rests put in so that bar lines fall where the accents say, and where other ticks go by that.
 
     A pickup then ends the first bar, and a part that stops short of its bar line is filled up before the next begins.
+    A pickup of rests alone is none: no bar without a note is put in front of a tune.
     """
     if not len(score):
         return score, lambda ticks: ticks
-    first = int(score.onset.min())  # the parser starts at tick 1 and ends notes one tick early
     _, numerator, denominator = score.metre_map()[0].tolist()
     bar = numerator * 4 * score.ticks_per_quarter // denominator
-    accents = np.unique(score.onset[score.velocity == DOWNBEAT_VELOCITY]) - first  # a chord is one accent
-    at, rests = _rests_before_bar_lines(accents, score.end + 1 - first, bar)
+    accents = np.unique(score.onset[score.velocity == DOWNBEAT_VELOCITY])  # a chord is one accent
+    at, rests = _rests_before_bar_lines(accents - PARSER_START, score.end + 1 - PARSER_START, bar)
     total = np.append(0, np.cumsum(rests))
+    silence = int(score.onset.min()) - PARSER_START
+    empty = ((silence + int(rests[at == 0].sum())) // bar - silence // bar) * bar
 
     def later(ticks: IntArray) -> IntArray:
-        moved: IntArray = ticks + total[np.searchsorted(at, ticks, side="right")]
-        return moved
+        ticks = np.maximum(ticks - PARSER_START, 0)
+        moved: IntArray = ticks + total[np.searchsorted(at, ticks, side="right")] - empty
+        return np.maximum(moved, 0)
 
     def changes(rows: IntArray) -> IntArray:
-        ticks = rows[:, 0] - np.isin(rows[:, 0], score.tempos[:, 0])  # tempos are a tick late, metres only behind one
-        return np.column_stack([np.where(ticks > 0, later(ticks), 0), rows[:, 1:]])  # what holds at first, holds there
+        ticks = rows[:, 0]
+        exact = ~np.isin(ticks, score.tempos[:, 0])  # tempos are a tick late, as notes are, metres only behind one
+        ticks = ticks + exact * PARSER_START
+        return np.column_stack([np.where(ticks > PARSER_START, later(ticks), 0), rows[:, 1:]])  # the first hold at once
 
-    return (
-        score.replaced(
-            onset=later(score.onset - first),
-            duration=score.duration + 1,
-            tempos=changes(score.tempos),
-            time_signatures=changes(score.time_signatures),
-        ),
-        lambda ticks: later(np.maximum(ticks - first, 0)),
+    moved = score.replaced(
+        onset=later(score.onset),
+        duration=score.duration + 1,
+        tempos=changes(score.tempos),
+        time_signatures=changes(score.time_signatures),
     )
+    return moved, later
 
 
 def _rests_before_bar_lines(accents: IntArray, end: int, bar: int) -> tuple[IntArray, IntArray]:

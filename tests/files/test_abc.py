@@ -128,6 +128,26 @@ def test_a_short_tune_without_a_pickup_begins_on_the_beat(body: str) -> None:
     assert starts(body)[4 * body.startswith("z")] == 60
 
 
+@pytest.mark.parametrize(
+    ("rests", "first"),
+    [("z8|", 8), ("Z2|", 16), ("x8|z4 z4|", 16), ("z6 G2|", 6), ("z8|z6 G2|", 14), ("zG|", 7)],
+)
+@pytest.mark.parametrize("behind", ["C8|", "C8|D8|E8|"])
+def test_rests_at_the_beginning_are_kept(rests: str, first: int, behind: str) -> None:
+    found = starts(rests + behind)
+    assert min(found) == first
+    assert {onset % 8 for onset, pitch in found.items() if pitch != 67} == {0}
+
+
+@pytest.mark.parametrize("bars", [0, 1, 2])
+def test_a_pickup_of_rests_alone_is_none(bars: int) -> None:
+    """As editors put one in to make a repeat add up."""
+    empty = "z8|" * bars
+    assert starts(f"z2|{empty}C8|D8|E8|") == starts(f"{empty}C8|D8|E8|")
+    late = tune(f"z2|{empty}C8|D8|\nQ:1/4=200\nE8|").score
+    assert late == tune(f"{empty}C8|D8|\nQ:1/4=200\nE8|").score
+
+
 def test_a_chord_is_one_accent() -> None:
     """Two halves of a bar with a bar line between them move nothing, whatever stands behind that line."""
     onsets = [onset for onset, _, _ in notes(tune("C8|D4|[CEG]4|E8|F8|G8|").score)]
@@ -150,7 +170,7 @@ def test_metre_changes_between_lines() -> None:
 
 
 @pytest.mark.parametrize("changes", ["Q:1/4=200", "M:3/4\nQ:1/4=200", "Q:1/4=200\nM:3/4", "Q:1/4=60\nQ:1/4=200"])
-@pytest.mark.parametrize("pickup", ["", "G|"])
+@pytest.mark.parametrize("pickup", ["", "G|", "zG|"])
 def test_tempo_and_metre_change_at_their_bar_line(pickup: str, changes: str) -> None:
     """Also behind a pickup, which begins with the tempo that holds at first."""
     score = tune(f"{pickup}{'C8|' * 4}\n{changes}\nD6|D6|D6|D6|").score
