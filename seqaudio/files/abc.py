@@ -36,6 +36,7 @@ from seqaudio.files.symusic_score import score_from_symusic
 from seqaudio.music.score import IntArray, Score
 
 DOWNBEAT_VELOCITY = 105  # abc2midi's accent on the first note behind a bar line
+GRID = 15  # ticks of a 128th: every bar line stands on such
 PARSER_START = 1  # the tick at which its tunes begin; it ends notes one tick early
 STEADY = 3  # accents in a row that must agree before a bar line is moved
 KEPT_FIELDS = "XTMLQKVP"
@@ -46,9 +47,9 @@ COMMENT = re.compile(r"(?<!\\)%.*$")
 # what is taken out of a line of notes, in this order; the name is the one it is counted under
 CLEANING = (
     ("grace notes", re.compile(r"\{[^{}]*\}")),
-    ("decorations", re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$&*;?@#HIJKLMNOPQRSTUVW]|\\$")),
+    ("decorations", re.compile(r"![A-Za-z0-9.+<>()^-]{1,20}!|\+[a-z.]{2,12}\+|[~`$*;?@#HIJKLMNOPQRSTUVW]|\\$")),
     ("staccato dots", re.compile(r"\.(?=[\^_=(A-Ga-g\[])")),
-    ("slurs", re.compile(r"\((?!\d)|\)")),
+    ("slurs", re.compile(r"\((?![\d&])|(?<!&)\)")),  # (& and &) hold further voices over several bars
 )
 
 # in the notes and in the fields that say how long things last or how often they sound
@@ -269,9 +270,7 @@ def _on_bar_lines(score: Score) -> tuple[Score, Callable[[IntArray], IntArray]]:
         return np.maximum(moved, 0)
 
     def changes(rows: IntArray) -> IntArray:
-        ticks = rows[:, 0]
-        exact = ~np.isin(ticks, score.tempos[:, 0])  # tempos are a tick late, as notes are, metres only behind one
-        ticks = ticks + exact * PARSER_START
+        ticks = rows[:, 0] + (rows[:, 0] % GRID != PARSER_START) * PARSER_START  # only some are as late as the notes
         return np.column_stack([np.where(ticks > PARSER_START, later(ticks), 0), rows[:, 1:]])  # the first hold at once
 
     moved = score.replaced(

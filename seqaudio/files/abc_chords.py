@@ -28,7 +28,7 @@ MARKERS = (*range(24), *range(108, 120))  # pitches that hardly a tune has
 OCTAVES = {0: ",,,,,", 1: ",,,,", 9: "'''"}  # of C, which is the octave of middle C
 NAMES = ("=C", "^C", "=D", "^D", "=E", "=F", "^F", "=G", "^G", "=A", "^A", "=B")
 QUOTED = re.compile(r'"([^"]*)"')
-SYMBOL_OR_NOTE = re.compile(r"[\ue000-\uf8ff]|(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']*|[xzXZ]")
+SYMBOL_OR_NOTE = re.compile(r"[\ue000-\uf8ff]|(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']*|[xzXZ&]")
 MOVED = re.compile(r"\s*(?:transpose|octave)=\s*-?\d+|(?<=[a-z])[+-]8\b")  # fields may move notes, and so the marks
 TRANSPOSED = re.compile(r"transpose=\s*(-?\d+)")
 
@@ -76,6 +76,8 @@ class ChordSymbols:
         if ord(found[0][0]) >= PLACEHOLDER:
             self._waiting = ord(found[0]) - PLACEHOLDER
             return ""
+        if found[0] == "&":  # a further voice, from the bar line on
+            self._waiting = None
         if self._waiting is None:
             return found[0]
         octave, step = divmod(MARKERS[self._waiting], 12)

@@ -182,6 +182,33 @@ def test_tempo_and_metre_change_at_their_bar_line(pickup: str, changes: str) -> 
     assert at_once.tempo_map().tolist() == [[0, 300_000]]
 
 
+TWO_VOICES = [(0, 1, 67), (0, 4, 55), (1, 1, 69), (2, 1, 71), (3, 1, 72)]
+
+
+@pytest.mark.parametrize(
+    ("body", "voices"),
+    [
+        ("GABc & G,4|d4|", [*TWO_VOICES, (4, 4, 74)]),
+        ("GABc & \\\nG,4|d4|", [*TWO_VOICES, (4, 4, 74)]),
+        ("GABc & G,4 & E,4|d4|", [(0, 1, 67), (0, 4, 55), (0, 4, 52), *TWO_VOICES[2:], (4, 4, 74)]),
+        ("(GABc) & (G,4|d4)|", [*TWO_VOICES, (4, 4, 74)]),
+        ("(&GABc|d4|&G,4|B,4&)|d4|", [*TWO_VOICES, (4, 4, 74), (4, 4, 59), (8, 4, 74)]),
+        ("d|GABc & G,4|d4|", [(3, 1, 74), *((at + 4, *note) for at, *note in TWO_VOICES), (8, 4, 74)]),
+    ],
+)
+def test_a_further_voice_in_a_bar_sounds_with_the_first(body: str, voices: list[tuple[float, float, int]]) -> None:
+    score = tune("L:1/4\n" + body).score
+    assert sorted((at / 2, length / 2, pitch) for at, length, pitch in notes(score)) == sorted(voices)
+    assert set(score.pitch[score.track == 0].tolist()) == {67, 69, 71, 72, 74}
+    assert "decorations" not in tune(body.replace("\\", "")).dropped
+
+
+@pytest.mark.parametrize("voices", ["C8 & E8|C8|", "[V:1]C8|C8|\n[V:2]E8|E8|\n[V:1]"])
+def test_tempo_changes_at_its_bar_line_in_tunes_of_several_voices(voices: str) -> None:
+    score = tune(f"{voices}\nQ:1/4=200\nD8|D8|").score
+    assert score.tempo_map()[:, 0].tolist() == [0, 3840]
+
+
 PLAIN = "C2D2 E2F2|G2A2 B2c2|"
 
 
@@ -309,6 +336,9 @@ HOSTILE = {
     "parts without end": "P:A999999999\nCDEF|",
     "percent": "C%sD%n%s%n" * 1000,
     "NUL bytes": "CD\0EF|\0" * 1000,
+    "overlays": "C&D|" * 20000,
+    "overlays of nothing": "&" * MEGABYTE,
+    "nested overlays": "(&" * 10000 + "C" + "&)" * 10000,
     "voices": "".join(f"V:{i}\nCDEF|\n" for i in range(2000)),
 }
 TRY = """

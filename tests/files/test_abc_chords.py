@@ -61,6 +61,9 @@ def named(body: str, metre: str = "4/4") -> list[tuple[float, float, str]]:
         ('C4 E4 "G7"|\nV:2\nC,4 "F"C,4|', [(4, 4, "F")]),  # a symbol that no note follows is not the next voice's
         ('"C"CDEF EFGA|"F"E8-|"G"E4-"Am"E4|', [(0, 8, "C"), (8, 8, "F"), (16, 4, "G"), (20, 4, "Am")]),  # over ties
         ('"G"G4z4|"C"z8|', [(0, 8, "G"), (8, 8, "C")]),  # over rests at the end
+        ('"C"C4 "G"G4 & C,8|"F"F8|', [(0, 4, "C"), (4, 4, "G"), (8, 8, "F")]),  # beside a further voice
+        ('C8 & "C"C,4 "G"G,4|"F"F8|', [(0, 4, "C"), (4, 4, "G"), (8, 8, "F")]),
+        ('C8 "G" & E,8|"F"F8|', [(8, 8, "F")]),
         ('"G"z8|"C"C8|', [(0, 8, "G"), (8, 8, "C")]),  # and at the beginning
     ],
 )
