@@ -40,6 +40,8 @@ GRID = 15  # ticks of a 128th: every bar line stands on such
 PARSER_START = 1  # the tick at which its tunes begin; it ends notes one tick early
 STEADY = 3  # accents in a row that must agree before a bar line is moved
 KEPT_FIELDS = "XTMLQKVP"
+FILE_FIELD = re.compile(r"(?m)^([MLQ]):([^%\n]{1,80})(?=%|$)")  # of the file header, those that say how its tunes sound
+FILE_HEADER = re.compile(r"\s*((?:(?:[A-Za-z]:|%).*\n)+)(?=[ \t]*\n|\Z)")
 INLINE_FIELD = re.compile(r"(\[[A-Za-z]:[^\[\]]{0,200}\])")
 TOGETHER = "%%MIDI chordattack 0"  # or the parser begins the notes of a chord one after the other
 
@@ -104,10 +106,24 @@ def decode_text(data: bytes) -> str:
 
 
 def split_book(book: str) -> list[str]:
-    """The text of each tune, from its ``X:`` line to the blank line or the next ``X:`` that ends it."""
+    """The text of each tune, from its ``X:`` line to the blank line or the next ``X:`` that ends it.
+
+    What the header of the file says of metre, unit length and tempo stands behind the ``X:`` of each tune that does not
+    say it itself.
+    """
     lines = book.replace("\r\n", "\n").replace("\r", "\n")
-    parts = re.split(r"(?m)^(?=X:)", lines)[1:]
-    return [part[: _end_of_tune(part)] for part in parts]
+    before, *parts = re.split(r"(?m)^(?=X:)", lines)
+    header = FILE_HEADER.match(before)
+    fields = dict(FILE_FIELD.findall(header[1])) if header else {}
+    return [_with_fields(part[: _end_of_tune(part)], fields) for part in parts]
+
+
+def _with_fields(text: str, fields: dict[str, str]) -> str:
+    """A tune with the fields of the file header that its own header lacks."""
+    number, *header = re.split(r"(?m)^K:", text, maxsplit=1)[0].split("\n")
+    own = {line[:1] for line in header if line[1:2] == ":"}
+    added = "".join(f"\n{letter}:{fields[letter].rstrip()}" for letter in "MLQ" if letter in fields.keys() - own)
+    return number + added + text[len(number) :]
 
 
 def _end_of_tune(text: str) -> int:

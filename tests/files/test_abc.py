@@ -271,6 +271,29 @@ def test_words_between_tunes_are_no_music() -> None:
     assert texts == ["X:1\nK:C\nC8|", "X:2\nK:C\n\nD8|\n"]
 
 
+FILE_HEADER = "%abc-2.1\nM:6/8 % jigs\nO:Ireland\nL:1/4\nQ:3/8=100\n%%scale 0.7\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("end", ["\n", " \n\nSome words.\nM:2/4\n\n", ""])
+def test_fields_of_the_file_header_hold_for_all_tunes(tmp_path: Path, end: str, newline: str) -> None:
+    """But where a tune says otherwise; metre, unit length and tempo matter."""
+    path = tmp_path / "b.abc"
+    tunes = "X:1\nT:One\nK:D\ndff|\n\nX:2\nM:3/4 % a waltz\nL:1/8\nK:C\nCDE|\nQ:1/4=60\nC|"
+    path.write_bytes((FILE_HEADER + end + tunes).replace("\n", newline).encode())
+    one, two = read_abc(path)
+    assert (one.number, one.title, two.number) == ("1", "One", "2")
+    assert [found.score.metre_map()[0, 1:].tolist() for found in (one, two)] == [[6, 8], [3, 4]]
+    assert [int(found.score.duration[0]) for found in (one, two)] == [480, 240]
+    assert [round(found.score.tempo_qpm()) for found in (one, two)] == [150, 150]
+    assert all(text.startswith("X:") for text in split_book(path.read_text()))
+
+
+@pytest.mark.parametrize("before", ["M:6/8\nA book of tunes\n\n", "A book\n\nM:6/8\n\n", f"M:6/8{' ' * 999}1\n\n"])
+def test_words_in_front_of_the_first_tune_are_no_header(before: str) -> None:
+    assert split_book(f"{before}X:1\nK:C\nC|\n")[0].startswith("X:1\nK:C\n")
+
+
 def test_one_bad_tune_does_not_spoil_the_book(tmp_path: Path) -> None:
     path = tmp_path / "b.abc"
     path.write_text("X:1\nK:C\nC8|\n\nX:2\nK:Nokey\nD8|\n\nX:3\nK:C\nE8|\n")
