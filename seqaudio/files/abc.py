@@ -40,6 +40,8 @@ GRID = 15  # ticks of a 128th: every bar line stands on such
 PARSER_START = 1  # the tick at which its tunes begin; it ends notes one tick early
 STEADY = 3  # accents in a row that must agree before a bar line is moved
 KEPT_FIELDS = "XTMLQKVP"
+FIELD = r"(?![A-Ga-gxz]:[|:])[A-Za-z]:"  # a lone note and a repeat sign are none
+INDENT = re.compile(rf"(?m)^[ \t]+(?={FIELD})")
 FILE_FIELD = re.compile(r"(?m)^([MLQ]):([^%\n]{1,80})(?=%|$)")  # of the file header, those that say how its tunes sound
 FILE_HEADER = re.compile(r"\s*((?:(?:[A-Za-z]:|%).*\n)+)(?=[ \t]*\n|\Z)")
 INLINE_FIELD = re.compile(r"(\[[A-Za-z]:[^\[\]]{0,200}\])")
@@ -90,10 +92,12 @@ def read_abc(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> list[Tune]:
 def book_texts(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> list[str]:
     """The text of every tune in the bytes of an ABC file; ``name`` stands in the errors; raises as :func:`read_abc`."""
     text = decode_text(data)
-    limits.check("max_tunes", len(re.findall(r"(?:^|[\r\n])X:", text)), name)
+    limits.check("max_tunes", len(re.findall(r"(?:^|[\r\n])[ \t]*X:", text)), name)
     texts = split_book(text)
     if not texts:
-        raise BadFileError(f"{name}: no ABC tune inside (no line begins with 'X:'); give a file in ABC notation")
+        raise BadFileError(
+            f"{name}: no ABC tune inside (no line begins with 'X:' or 'K:'); give a file in ABC notation"
+        )
     return texts
 
 
@@ -109,10 +113,12 @@ def split_book(book: str) -> list[str]:
     """The text of each tune, from its ``X:`` line to the blank line or the next ``X:`` that ends it.
 
     What the header of the file says of metre, unit length and tempo stands behind the ``X:`` of each tune that does not
-    say it itself.
+    say it itself. A book with a key but no ``X:`` is one tune, number 1. Spaces in front of fields go.
     """
-    lines = book.replace("\r\n", "\n").replace("\r", "\n")
+    lines = INDENT.sub("", book.replace("\r\n", "\n").replace("\r", "\n"))
     before, *parts = re.split(r"(?m)^(?=X:)", lines)
+    if not parts and re.search(r"(?m)^K:", lines):
+        before, parts = "", ["X:1\n" + re.split(rf"(?m)^(?={FIELD})", lines, maxsplit=1)[1]]
     header = FILE_HEADER.match(before)
     fields = dict(FILE_FIELD.findall(header[1])) if header else {}
     return [_with_fields(part[: _end_of_tune(part)], fields) for part in parts]
@@ -145,6 +151,10 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     number, title = number_of(text), (titles_of(text) or [""])[0]
     place = f"{name}: tune {number or '?'}"
     cleaned, marked, chords, dropped = clean_tune(text)
+    if not _fields(cleaned, "K"):
+        raise BadFileError(
+            f"{place}: no K: line, which ends the fields at the top; write one with the key, such as K:C"
+        )
     if huge := HUGE_NUMBER.search(cleaned):
         raise BadFileError(
             f"{place}: a length or count of {huge[1]}..., which overflows the parser; write 9999 at most"
@@ -205,8 +215,9 @@ def clean_tune(text: str) -> Cleaned:
     chords, dropped = ChordSymbols(), Counter[str]()
     lines, marked = list[str](), list[str]()
     for line in text.split("\n"):
-        if re.match(r"[A-Za-z]:", line):
+        if re.match(FIELD, line):
             kept = [line.split("%")[0].rstrip()] if line[0] in KEPT_FIELDS else []
+            kept = ["K:none"] if kept == ["K:"] else kept  # as ABC 2.1 has it: no key signature
             kept += [TOGETHER] if line[0] == "X" else []
             lines += kept
             marked += map(chords.field, kept)

@@ -6,6 +6,7 @@ Expected notes are (onset, length, pitch) in eighths, written by hand. music21 h
 import importlib.util
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -242,7 +243,7 @@ def test_the_terminal_stays_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     found = tune("CDEF ]]]] GABc|")
     assert found.dropped["parser errors"] > 0
     with pytest.raises(BadFileError, match=r"^a\.abc: tune 1: cannot be parsed as ABC \("):
-        read_tune("X:1\n", "a.abc")
+        read_tune("X:1\nK:Nokey\n", "a.abc")
     print("still here")
     assert capfd.readouterr() == ("still here\n", "")
 
@@ -306,12 +307,47 @@ def test_one_bad_tune_does_not_spoil_the_book(tmp_path: Path) -> None:
         read_abc(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"\0\1\2\xff" * 99, b"K:C\nCDEF|\n", b"MThd\0\0\0\6"])
+@pytest.mark.parametrize("data", [b"", b"\0\1\2\xff" * 99, b"T:C\nCDEF|\n", b"CK:C", b"MThd\0\0\0\6"])
 def test_what_holds_no_tune_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "b.abc"
     path.write_bytes(data)
-    with pytest.raises(BadFileError, match=r"b\.abc: no ABC tune inside \(no line begins with 'X:'\)"):
+    with pytest.raises(BadFileError, match=r"b\.abc: no ABC tune inside \(no line begins with 'X:' or 'K:'\)"):
         read_abc(path)
+
+
+INDENTED = "X:1\nT:Tune\nM:3/4\nL:1/4\nK:D\n|:fcA|\nw:one two three\nd3|\nc:|\n"
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "  \t "])
+def test_spaces_in_front_of_lines_say_nothing(tmp_path: Path, space: str) -> None:
+    paths = [tmp_path / "plain.abc", tmp_path / "indented.abc"]
+    paths[0].write_text(INDENTED)
+    paths[1].write_text(textwrap.indent(INDENTED, space))
+    (plain,), (indented,) = map(read_abc, paths)
+    assert plain.score.pitch.tolist() == [78, 73, 69, 74, 73] * 2
+    assert indented == plain
+    with pytest.raises(OverLimitError, match="max_tunes"):
+        read_abc(paths[1], Limits(max_tunes=0))
+
+
+@pytest.mark.parametrize("before", ["", "A tune of mine\n", "%abc\n\n"])
+def test_a_tune_without_a_number_is_the_first(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "a.abc"
+    path.write_text(before + INDENTED.removeprefix("X:1\n"))
+    (found,) = read_abc(path)
+    assert found == read_tune(INDENTED, "a.abc")
+    assert found.number == "1"
+
+
+def test_an_empty_key_is_no_key_signature() -> None:
+    assert pitches("F4 C4|", "") == pitches("F4 C4|", " % none") == [65, 60]
+    assert pitches("F4 C4|\nK:\nF4 C4|", "D") == [66, 61, 65, 60]
+
+
+@pytest.mark.parametrize("text", ["X:1\n", "X:1\nM:4/4\nCDEF|\n", "X:1\n[K:D]CDEF|\n"])
+def test_a_tune_without_a_key_is_told_so(text: str) -> None:
+    with pytest.raises(BadFileError, match=r"^a\.abc: tune 1: no K: line, .*; write one with the key, such as K:C$"):
+        read_tune(text, "a.abc")
 
 
 def test_a_tune_without_notes_is_an_empty_score() -> None:
