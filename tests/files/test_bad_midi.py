@@ -50,7 +50,7 @@ REFUSED = {
     "XML": b"<?xml version='1.0'?><score-partwise/>",
     "zip archive": b"PK\x03\x04" + bytes(40),
     "MIDI 2.0 clip": b"SMF2CLIP" + bytes(20),
-    "audio file; give MIDI or ABC \\(recordings: continue": b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
+    "audio file; give MIDI, ABC or MusicXML \\(recordings: continue": b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
     "web page": b"<!DOCTYPE html><html></html>",
     "data byte 60 where an event must begin at byte 23": header() + chunk(b"\0\x3c\x40" + NOTES + END),
     "cut off inside a track, it ends at byte 50": GOOD[:50],
