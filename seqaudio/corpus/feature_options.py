@@ -20,12 +20,14 @@ LEAST_RATE, MOST_RATE = 100, 1_000_000
 class FeatureOptions(Settings):
     """What decides which numbers come out, beside the recording."""
 
-    kinds: tuple[str, ...] = Field(("log_mel",), description="names of features, see seqaudio.features.FEATURES")
-    preset: Literal["librosa", "torchaudio"] = Field("librosa", description="whose settings and numbers")
-    sample_rate: int | None = Field(
-        None, ge=LEAST_RATE, le=MOST_RATE, description="to resample to, in Hz; None: the recording's own"
+    kinds: tuple[str, ...] = Field(
+        default=("log_mel",), description="names of features, see seqaudio.features.FEATURES"
     )
-    mono: bool = Field(True, description="hear the mean of the channels, not each")
+    preset: Literal["librosa", "torchaudio"] = Field(default="librosa", description="whose settings and numbers")
+    sample_rate: int | None = Field(
+        default=None, ge=LEAST_RATE, le=MOST_RATE, description="to resample to, in Hz; None: the recording's own"
+    )
+    mono: bool = Field(default=True, description="hear the mean of the channels, not each")
     settings: dict[str, Any] = Field(default_factory=dict, description="KEY or KIND.KEY, by librosa's names")
 
     @field_validator("kinds")

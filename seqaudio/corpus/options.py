@@ -23,16 +23,20 @@ LEAD_SHEET_SETTINGS = MELODY_SETTINGS | {"programs": True}  # which tell its mel
 class PrepareOptions(Settings):
     """What to keep, as which tokens, and how to split it."""
 
-    tokenizer: str = Field("bars", description="name of the tokenizer")
+    tokenizer: str = Field(default="bars", description="name of the tokenizer")
     settings: dict[str, Any] = Field(default_factory=dict, description="options of the tokenizer")
-    melody: bool = Field(False, description="bars only: keep each piece's melody, without programs and velocities")
-    lead_sheet: bool = Field(False, description="bars only: keep its melody, and all else that is pitched as chords")
-    min_notes: int = Field(16, ge=1)
-    min_bars: int = Field(4, ge=1)
-    max_tokens: int = Field(65_536, ge=16)
-    limits: Limits = Field(DEFAULT_LIMITS, description="budgets for one file")
-    valid_share: float = Field(0.05, ge=0, lt=1)
-    test_share: float = Field(0.05, ge=0, lt=1)
+    melody: bool = Field(
+        default=False, description="bars only: keep each piece's melody, without programs and velocities"
+    )
+    lead_sheet: bool = Field(
+        default=False, description="bars only: keep its melody, and all else that is pitched as chords"
+    )
+    min_notes: int = Field(default=16, ge=1)
+    min_bars: int = Field(default=4, ge=1)
+    max_tokens: int = Field(default=65_536, ge=16)
+    limits: Limits = Field(default=DEFAULT_LIMITS, description="budgets for one file")
+    valid_share: float = Field(default=0.05, ge=0, lt=1)
+    test_share: float = Field(default=0.05, ge=0, lt=1)
     seed: int = 0
 
     @field_validator("limits", mode="before")

@@ -48,40 +48,46 @@ _PUBLIC = {
 }
 __all__ = list(_PUBLIC)
 
-if TYPE_CHECKING:  # the same names, for type checkers and editors
-    from seqaudio.features.catalog import feature
-    from seqaudio.features.contract import Feature
+if TYPE_CHECKING:  # the same names, for type checkers and editors: what is not renamed to itself is not exported
+    from seqaudio.features.catalog import feature as feature
+    from seqaudio.features.contract import Feature as Feature
     from seqaudio.features.functions import (
-        beat_times,
-        beats,
-        chroma_cens,
-        chroma_cqt,
-        chroma_stft,
-        cqt,
-        hpss,
-        log_mel,
-        mel,
-        mfcc,
-        mu_law,
-        onset_strength,
-        pyin,
-        rms,
-        spectral_bandwidth,
-        spectral_centroid,
-        spectral_contrast,
-        spectral_flatness,
-        spectral_rolloff,
-        spectrogram,
-        stft,
-        tempogram,
-        tonnetz,
-        zero_crossing_rate,
+        beat_times as beat_times,
+        beats as beats,
+        chroma_cens as chroma_cens,
+        chroma_cqt as chroma_cqt,
+        chroma_stft as chroma_stft,
+        cqt as cqt,
+        hpss as hpss,
+        log_mel as log_mel,
+        mel as mel,
+        mfcc as mfcc,
+        mu_law as mu_law,
+        onset_strength as onset_strength,
+        pyin as pyin,
+        rms as rms,
+        spectral_bandwidth as spectral_bandwidth,
+        spectral_centroid as spectral_centroid,
+        spectral_contrast as spectral_contrast,
+        spectral_flatness as spectral_flatness,
+        spectral_rolloff as spectral_rolloff,
+        spectrogram as spectrogram,
+        stft as stft,
+        tempogram as tempogram,
+        tonnetz as tonnetz,
+        zero_crossing_rate as zero_crossing_rate,
     )
-    from seqaudio.features.inversion import griffin_lim, log_mel_to_mel, mel_to_audio, mel_to_spectrogram, mu_law_decode
-    from seqaudio.features.names import FEATURES
-    from seqaudio.features.resampling import resample
-    from seqaudio.features.streaming import Stream
-    from seqaudio.features.torchaudio_import import import_torchaudio
+    from seqaudio.features.inversion import (
+        griffin_lim as griffin_lim,
+        log_mel_to_mel as log_mel_to_mel,
+        mel_to_audio as mel_to_audio,
+        mel_to_spectrogram as mel_to_spectrogram,
+        mu_law_decode as mu_law_decode,
+    )
+    from seqaudio.features.names import FEATURES as FEATURES
+    from seqaudio.features.resampling import resample as resample
+    from seqaudio.features.streaming import Stream as Stream
+    from seqaudio.features.torchaudio_import import import_torchaudio as import_torchaudio
 
 
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

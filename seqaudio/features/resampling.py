@@ -18,8 +18,7 @@ from seqaudio.errors import OptionError
 from seqaudio.features.arrays import constant
 from seqaudio.features.framing import map_frames
 from seqaudio.features.librosa_import import librosa
-from seqaudio.music.resampling import Real
-from seqaudio.music.resampling import resample as resampled
+from seqaudio.music.resampling import Real, resample as resampled
 
 QUALITY = "soxr_hq"
 FAINTEST = 1e-7  # of the filter's middle; weaker ends are rounding

@@ -29,13 +29,24 @@ _PUBLIC = {
 }
 __all__ = list(_PUBLIC)
 
-if TYPE_CHECKING:  # the same names, for type checkers and editors
-    from seqaudio.files.abc import Tune, read_abc
-    from seqaudio.files.audio import AUDIO_SUFFIXES, Recording, audio_facts, read_audio, write_audio
-    from seqaudio.files.limits import DEFAULT_LIMITS, Limits
-    from seqaudio.files.midi import midi_bytes, read_midi, read_midi_bytes, write_midi
-    from seqaudio.files.musicxml import read_musicxml
-    from seqaudio.files.reader import Piece, read_pieces
+if TYPE_CHECKING:  # the same names, for type checkers and editors: what is not renamed to itself is not exported
+    from seqaudio.files.abc import Tune as Tune, read_abc as read_abc
+    from seqaudio.files.audio import (
+        AUDIO_SUFFIXES as AUDIO_SUFFIXES,
+        Recording as Recording,
+        audio_facts as audio_facts,
+        read_audio as read_audio,
+        write_audio as write_audio,
+    )
+    from seqaudio.files.limits import DEFAULT_LIMITS as DEFAULT_LIMITS, Limits as Limits
+    from seqaudio.files.midi import (
+        midi_bytes as midi_bytes,
+        read_midi as read_midi,
+        read_midi_bytes as read_midi_bytes,
+        write_midi as write_midi,
+    )
+    from seqaudio.files.musicxml import read_musicxml as read_musicxml
+    from seqaudio.files.reader import Piece as Piece, read_pieces as read_pieces
 
 
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -32,16 +32,16 @@ MAY_DIFFER = frozenset(
 class MemoryConfig(Settings):
     """A memory of the piece so far, see :mod:`seqaudio.models.match_memory`; any cell and head can have it."""
 
-    match: bool = Field(True, description="guess what followed the longest match")
+    match: bool = Field(default=True, description="guess what followed the longest match")
     lags: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = Field(
-        (), max_length=32, description="guess what stood so many bars ago; of frames and other tokens: steps"
+        default=(), max_length=32, description="guess what stood so many bars ago; of frames and other tokens: steps"
     )
     counters: tuple[Annotated[int, Field(ge=2, le=255)], ...] = Field(
-        (), max_length=16, description="hear the place in cycles of so many bars, or steps"
+        default=(), max_length=16, description="hear the place in cycles of so many bars, or steps"
     )
-    features: int = Field(8, ge=1, le=8192, description="of a guess as the network hears it")
+    features: int = Field(default=8, ge=1, le=8192, description="of a guess as the network hears it")
     match_velocities: bool = Field(
-        True, description="false: any velocity agrees with any other, of tokens that have velocities"
+        default=True, description="false: any velocity agrees with any other, of tokens that have velocities"
     )
 
     @property
@@ -65,34 +65,36 @@ class ModelConfig(Settings):
     """
 
     cell: Cell = "lstm"
-    hidden_size: int = Field(512, ge=1, le=8192)
-    layers: int = Field(2, ge=1, le=16)
+    hidden_size: int = Field(default=512, ge=1, le=8192)
+    layers: int = Field(default=2, ge=1, le=16)
     embedding_size: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=8192,
         description="None: tokens as hidden_size, without a projection; frames as their keys are",
     )
-    dropout: float = Field(0.3, ge=0, lt=1)
-    embedding_dropout: float = Field(0.0, ge=0, lt=1, description="of tokens")
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    embedding_dropout: float = Field(default=0.0, ge=0, lt=1, description="of tokens")
     head: HeadName = "categorical"
     head_features: int | None = Field(
-        None, ge=1, le=8192, description="of a decision of the head or escape notes; None: as hidden_size"
+        default=None, ge=1, le=8192, description="of a decision of the head or escape notes; None: as hidden_size"
     )
     escape: Literal["bernoulli", "notes"] | None = Field(
-        None, description="of the head joint: who gives frames not met in training; None: bernoulli"
+        default=None, description="of the head joint: who gives frames not met in training; None: bernoulli"
     )
-    components: int | None = Field(None, ge=1, le=1024, description="Gaussians of the head mixture; None: 5")
-    layer_dropout: float | None = Field(None, ge=0, lt=1, description="between layers; None: as dropout")
-    input_dropout: float = Field(0.0, ge=0, lt=1)
-    weight_drop: float = Field(0.0, ge=0, lt=1)
-    zoneout: float = Field(0.0, ge=0, lt=1)
-    zoneout_cell: float = Field(0.0, ge=0, lt=1)
+    components: int | None = Field(default=None, ge=1, le=1024, description="Gaussians of the head mixture; None: 5")
+    layer_dropout: float | None = Field(default=None, ge=0, lt=1, description="between layers; None: as dropout")
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    weight_drop: float = Field(default=0.0, ge=0, lt=1)
+    zoneout: float = Field(default=0.0, ge=0, lt=1)
+    zoneout_cell: float = Field(default=0.0, ge=0, lt=1)
     chrono: int | None = Field(
-        None, ge=3, le=1_000_000_000, description="longest memory to begin with, in steps; None: usual biases"
+        default=None, ge=3, le=1_000_000_000, description="longest memory to begin with, in steps; None: usual biases"
     )
     residual: bool = False
-    memory: MemoryConfig | None = Field(None, description="of the piece so far; None: the state alone remembers")
+    memory: MemoryConfig | None = Field(
+        default=None, description="of the piece so far; None: the state alone remembers"
+    )
 
     @property
     def of_frames(self) -> bool:

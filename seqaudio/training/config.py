@@ -46,38 +46,46 @@ class TrainingConfig(Settings):
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    epochs: int = Field(20, ge=1, le=100_000)
-    batch_size: int = Field(16, ge=1, le=MOST, description="pieces side by side")
+    epochs: int = Field(default=20, ge=1, le=100_000)
+    batch_size: int = Field(default=16, ge=1, le=MOST, description="pieces side by side")
     chunk: int = Field(
-        256, ge=2, le=MOST, description="tokens per step; the state is carried from chunk to chunk of a piece"
+        default=256, ge=2, le=MOST, description="tokens per step; the state is carried from chunk to chunk of a piece"
     )
-    learning_rate: float = Field(2e-3, gt=0)
-    warmup_steps: int = Field(200, ge=0, le=MOST)
-    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="of the rate behind the warm-up")
+    learning_rate: float = Field(default=2e-3, gt=0)
+    warmup_steps: int = Field(default=200, ge=0, le=MOST)
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="of the rate behind the warm-up"
+    )
     final_rate: float | None = Field(
-        None, ge=0, le=1, description="share of the learning rate left at the end; None: 0.02; not for constant"
+        default=None, ge=0, le=1, description="share of the learning rate left at the end; None: 0.02; not for constant"
     )
-    weight_decay: float = Field(0.01, ge=0, description="of matrices; vectors such as biases are left alone")
-    clip: float = Field(1.0, gt=0, description="largest global gradient norm")
+    weight_decay: float = Field(default=0.01, ge=0, description="of matrices; vectors such as biases are left alone")
+    clip: float = Field(default=1.0, gt=0, description="largest global gradient norm")
     accumulate: int = Field(
-        1, ge=1, description="parts a batch is read in, for less memory; the same step but for rounding"
+        default=1, ge=1, description="parts a batch is read in, for less memory; the same step but for rounding"
     )
     averaging: Literal["none", "ema", "mean"] = Field(
-        "none", description="weights that validation judges and the model keeps: the last, or an average"
+        default="none", description="weights that validation judges and the model keeps: the last, or an average"
     )
-    decay: float | None = Field(None, ge=0, lt=1, description="of averaging ema; None: 0.999")
+    decay: float | None = Field(default=None, ge=0, lt=1, description="of averaging ema; None: 0.999")
     mean_from: float | None = Field(
-        None, ge=0, lt=1, description="of averaging mean: share of the run's steps before it begins; None: 0.5"
+        default=None, ge=0, lt=1, description="of averaging mean: share of the run's steps before it begins; None: 0.5"
     )
-    transpose: int = Field(5, ge=0, le=11, description="each piece moves by up to so many semitones, anew each epoch")
-    transpose_share: float = Field(1.0, gt=0, le=1, description="of the pieces; the others keep their key that epoch")
-    patience: int = Field(5, ge=1, description="epochs without a better validation before stopping")
-    validate_every: int = Field(1, ge=1, description="epochs from one validation to the next; the last always has one")
+    transpose: int = Field(
+        default=5, ge=0, le=11, description="each piece moves by up to so many semitones, anew each epoch"
+    )
+    transpose_share: float = Field(
+        default=1.0, gt=0, le=1, description="of the pieces; the others keep their key that epoch"
+    )
+    patience: int = Field(default=5, ge=1, description="epochs without a better validation before stopping")
+    validate_every: int = Field(
+        default=1, ge=1, description="epochs from one validation to the next; the last always has one"
+    )
     precision: Literal["fp32", "bf16"] = "fp32"
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 leaves torch's choice")
-    save_minutes: float = Field(5.0, gt=0, description="how often an unfinished epoch is saved")
-    tensorboard: bool = Field(False, description="events for TensorBoard beside the log")
-    seed: int = Field(0, ge=0, lt=2**32)
+    threads: int = Field(default=0, ge=0, le=1024, description="CPU threads; 0 leaves torch's choice")
+    save_minutes: float = Field(default=5.0, gt=0, description="how often an unfinished epoch is saved")
+    tensorboard: bool = Field(default=False, description="events for TensorBoard beside the log")
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _of_use(self) -> TrainingConfig:
@@ -101,7 +109,9 @@ class Experiment(Settings):
     corpus: Annotated[
         Annotated[CorpusConfig, Tag("<tokens>")] | Annotated[FramesConfig, Tag("<frames>")], Discriminator(_kind)
     ]
-    init: str | None = Field(None, description="a model to begin from, by name or path; its sizes are the run's")
+    init: str | None = Field(
+        default=None, description="a model to begin from, by name or path; its sizes are the run's"
+    )
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
 

@@ -4,8 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from seqaudio.continuation import Sampling, continue_score
 from seqaudio.continuation.engines import load_engine

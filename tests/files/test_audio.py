@@ -12,8 +12,7 @@ import soundfile
 
 import seqaudio
 from seqaudio.errors import BadFileError, NoSoundError, OptionError, OverLimitError
-from seqaudio.files import Limits, audio_facts, read_audio, write_audio
-from seqaudio.files import audio as audio_file
+from seqaudio.files import Limits, audio as audio_file, audio_facts, read_audio, write_audio
 from seqaudio.music import Waveform
 
 from .sounds import RATE, broken, flac_of, pcm, riff, sound, tone

@@ -12,8 +12,7 @@ import numpy as np
 import pretty_midi
 import pytest
 import symusic
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.errors import BadFileError, OptionError, OverLimitError
 from seqaudio.files import Limits, midi_bytes, read_midi, read_midi_bytes, write_midi

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import symusic
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.errors import OptionError
 from seqaudio.files import midi_bytes

@@ -10,8 +10,7 @@ from seqaudio.memory.gate_probe import _time_constants, length_words, probe_gate
 from seqaudio.memory.heard import hear
 from seqaudio.models.checkpoint import Checkpoint, weights_of
 from seqaudio.models.config import MemoryConfig, ModelConfig
-from tests.samples import MELODY, random_model
-from tests.samples import tune as random_tune
+from tests.samples import MELODY, random_model, tune as random_tune
 from tests.structure.pieces import bars_of_tune, joined
 
 UNITS, HOLDS = 6, 3

@@ -5,14 +5,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.errors import OptionError
 from seqaudio.models.config import MemoryConfig, ModelConfig, make_memory
-from seqaudio.models.match_memory import Memory
-from seqaudio.models.match_memory import memory as memory_module
-from seqaudio.models.match_memory import pages as pages_module
+from seqaudio.models.match_memory import Memory, memory as memory_module, pages as pages_module
 from seqaudio.models.match_memory.lag_pointers import clock_of, point_by_bars, point_by_steps
 from seqaudio.models.match_memory.memory import STRENGTHS
 from seqaudio.models.suffix_match import LENGTH_EDGES, NO_MATCH, longest_matches

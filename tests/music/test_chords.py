@@ -1,8 +1,7 @@
 """Laws of chord symbols: degrees, voicing in one register, alterations."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from seqaudio.music.chords import KINDS, chord_of_kind, chord_of_name, is_no_chord, semitones
 

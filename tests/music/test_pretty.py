@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.errors import OptionError
 from seqaudio.files import read_midi, read_midi_bytes

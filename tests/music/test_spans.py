@@ -3,8 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.music import Score
 from seqaudio.music.frames import frames_of_runs, runs_of_frames, runs_of_score

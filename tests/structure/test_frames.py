@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from seqaudio.errors import OptionError
 from seqaudio.structure import frame_far_repeat_rate, frame_lz_gain, frame_primer_recall

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.errors import CheckpointError, OptionError, VocabularyError
 from seqaudio.files import midi_bytes, read_midi
@@ -17,8 +16,7 @@ from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.music import Score, pedals, spans
 from seqaudio.pretrained import SHIPPED, model_path
 from seqaudio.tokens import BarsTokenizer
-from seqaudio.tokens.bars import grid
-from seqaudio.tokens.bars import tokenizer as bars
+from seqaudio.tokens.bars import grid, tokenizer as bars
 from tests.contracts import tokenizer_laws as laws
 from tests.contracts.any_scores import scores
 from tests.tokens.slow_bars import slow_bars

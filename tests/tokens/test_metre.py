@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.tokens.bars import metre as room
 from seqaudio.tokens.bars.metre import LONGEST_BAR, METRES, SHORTEST_BAR, bar_steps, nearest_metre

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from seqaudio.errors import CheckpointError, MissingDependencyError, OptionError, VocabularyError
 from seqaudio.files import midi_bytes, read_midi, write_midi

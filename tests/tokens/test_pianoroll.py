@@ -3,8 +3,7 @@
 import numpy as np
 import pretty_midi
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
 from seqaudio.errors import OptionError, OverLimitError, VocabularyError
