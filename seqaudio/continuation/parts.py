@@ -3,8 +3,8 @@
 Conventions: the parts of a piece are its tracks that have notes, from the lowest to the highest by the middle pitch of
 their last notes. Notes that begin together are given to parts in that order, no part above one that is lower; each is
 as near as may be to the last pitch of its part, and a part that still sounds, or already has a note, takes another one
-only where the way to a free part is longer than two octaves. It is the best way through a small table, note by note.
-Voices of a choir that meet on one note are one note in the tokens; so a part that hardly rests in the piece doubles.
+only where the way to a free part is longer than an octave and a third. It is the best way through a small table, note by
+note. Voices of a choir that meet on one note are one note in the tokens; so a part that hardly rests in the piece doubles.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seqaudio.music.melody import find_melody_notes
 from seqaudio.music.score import NOTE_COLUMNS, IntArray, Score
 
 RECENT_NOTES = 32  # of each part tell where it lies
-CLASH = 24  # semitones: what a second note at a time costs a part
+CLASH = 16  # semitones: what a second note at a time costs a part; with 24 a soprano took notes of the bass
 SINGS_ON = 0.95  # of the onsets of a piece, at which a part sounds that hardly rests
 NEAR = 12  # semitones: a part doubles no note that is farther off
 
@@ -87,7 +87,7 @@ def struck_once(score: Score) -> Score:
     duration[kept[again]] = np.minimum(duration[kept], onset[following] - onset[first])[again]
     stays = np.zeros(len(score), dtype=bool)
     stays[kept] = True
-    return score.replaced(duration=duration).notes(stays)
+    return score.notes(stays).replaced(duration=duration[stays])  # in this order: notes are sorted by their lengths too
 
 
 def _sings_on(voice: Score) -> NDArray[np.bool_]:

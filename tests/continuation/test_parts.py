@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from seqaudio.continuation import Sampling, continue_score
 from seqaudio.continuation.engines import load_engine
@@ -182,6 +182,7 @@ def test_what_has_no_pitches_is_refused(engine):
         st.tuples(st.integers(0, 9), st.integers(1, 6), st.integers(60, 62), st.integers(0, 1)), min_size=1, max_size=12
     )
 )
+@example([(0, 2, 60, 0), (0, 3, 60, 0), (1, 1, 60, 0)])
 def test_no_key_of_a_track_sounds_twice_at_a_time(rows):
     onset, duration, pitch, track = zip(*rows, strict=True)
     score = Score.from_notes(onset, duration, pitch, track=track, track_names=("a", "b"))
