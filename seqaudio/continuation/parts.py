@@ -3,8 +3,9 @@
 Conventions: the parts of a piece are its tracks that have notes, from the lowest to the highest by the middle pitch of
 their last notes. Notes that begin together are given to parts in that order, no part above one that is lower; each is
 as near as may be to the last pitch of its part, and a part that still sounds, or already has a note, takes another one
-only where the way to a free part is longer than an octave and a third. It is the best way through a small table, note by
-note. Voices of a choir that meet on one note are one note in the tokens; so a part that hardly rests in the piece doubles.
+only where the way to a free part is longer than an octave and a third. It is the best way through a small table, note
+by note. Voices of a choir that meet on one note are one note in the tokens; so a part that hardly rests in the piece
+doubles.
 """
 
 from __future__ import annotations
