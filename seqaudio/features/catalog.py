@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: Any) -> Feature:
     """A feature as a torch module: ``module(samples (..., time)) -> (..., bins, frames)``.
 
+    Its ``settings`` say every option that it has, and the value that it was made with.
+
     Args:
         name: one of ``FEATURES``.
         sample_rate: of the samples, in Hz.
@@ -44,6 +46,7 @@ def feature(name: str, sample_rate: int, preset: Preset = "librosa", **options: 
     except (TypeError, ValueError, ArithmeticError, librosa.ParameterError) as problem:  # no number, or an absurd one
         raise OptionError(f"{name}: {problem}; check the settings") from None
     chosen.finish(name)
+    made.settings = dict(sorted(chosen.settings.items()))
     return made
 
 
@@ -125,9 +128,8 @@ def _of_mel_bands(name: str, rate: int, options: Options) -> Feature:
 def _mel(rate: int, options: Options, precise: bool = False) -> Mel:
     from seqaudio.features.mel_bands import Mel
 
-    mine = options.take(Mel)
-    if options.preset == "torchaudio":
-        mine = {"htk": True, "norm": None, "peer": "torchaudio"} | mine
+    torchaudios: dict[str, Any] = {"htk": True, "norm": None, "peer": "torchaudio"}
+    mine = options.take(Mel, **(torchaudios if options.preset == "torchaudio" else {}))
     return Mel(rate, framing=options.framing(precise=precise), **mine)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,17 +31,25 @@ class Feature(nn.Module, ABC):
         offset: samples from ``t * hop_length`` to the middle of frame t.
         reach: samples before and from ``t * hop_length`` on that frame t depends on; or why there is no such
             bound, and the feature cannot be streamed.
+        settings: its options and their values, where it was made by :func:`seqaudio.features.feature`.
     """
 
     reach: tuple[int, int] | str
+    settings: dict[str, Any]
 
     def __init__(self, sample_rate: int, hop_length: int, names: tuple[str, ...], offset: float = 0.0) -> None:
         super().__init__()
         check_positive("sample_rate", sample_rate)
         check_positive("hop_length", hop_length)
         self.sample_rate, self.hop_length, self.names, self.offset = int(sample_rate), hop_length, names, offset
+        self.settings = {}
         self._constants: dict[str, NDArray[np.float64]] = {}
         self._cast: dict[tuple[str, torch.dtype, torch.device], Tensor] = {}
+
+    def extra_repr(self) -> str:
+        """What ``print`` says of it."""
+        settings = self.settings or {"hop_length": self.hop_length}
+        return ", ".join([f"{self.sample_rate} Hz", *(f"{name}={value!r}" for name, value in settings.items())])
 
     @property
     def bins(self) -> int:

@@ -11,13 +11,15 @@ from seqaudio.features.framing import Framing, plain_frames
 
 Preset = Literal["librosa", "torchaudio"]
 
+OF_THE_PARTS = ("framing", "scale", "peer")  # not asked for by name: other options, and the preset, say them
+
 
 class Options:
     """Options by name, from which each part of a feature takes its own.
 
     Attributes:
         preset: whose defaults.
-        known: the names that some part knew.
+        settings: what the parts were made with: every option that there is, and its value.
 
     Raises:
         OptionError: there is no such preset.
@@ -26,17 +28,20 @@ class Options:
     def __init__(self, preset: Preset, given: Mapping[str, Any]) -> None:
         if preset not in get_args(Preset):
             raise OptionError(f"preset is {preset!r}, it must be one of {', '.join(get_args(Preset))}")
-        self.preset, self._left, self.known = preset, dict(given), set[str]()
+        self.preset, self._left, self.settings = preset, dict(given), dict[str, Any]()
+        self._given_as: dict[str, str] = {}
 
     def take(self, part: Callable[..., object], **defaults: Any) -> dict[str, Any]:
         """The options of what makes a part, no longer left for others; ``defaults`` where none are given."""
-        names = [
-            name
+        usual = {
+            name: parameter.default
             for name, parameter in inspect.signature(part).parameters.items()
-            if parameter.default is not inspect.Parameter.empty and name not in ("framing", "scale")
-        ]
-        self.known.update(names)
-        return defaults | {name: self._left.pop(name) for name in names if name in self._left}
+            if parameter.default is not inspect.Parameter.empty and name not in OF_THE_PARTS
+        }
+        taken = defaults | {name: self._left.pop(name) for name in usual if name in self._left}
+        for name, value in usual.items():
+            self.settings.setdefault(self._given_as.get(name, name), taken.get(name, value))
+        return taken
 
     def framing(self, hop_length: int = 512, precise: bool = True) -> Framing:
         """The frames of the spectra; those of torchaudio lie half a window apart."""
@@ -56,7 +61,7 @@ class Options:
 
     def rename(self, given: str, name: str) -> None:
         """An option that a part knows by another name."""
-        self.known.add(given)
+        self._given_as[name] = given
         if given in self._left:
             self._left[name] = self._left.pop(given)
 
@@ -64,5 +69,5 @@ class Options:
         """Raises OptionError if an option is left that no part knew."""
         if self._left:
             raise OptionError(
-                f"{feature} has no option {', '.join(map(repr, self._left))}; it has {', '.join(sorted(self.known))}"
+                f"{feature} has no option {', '.join(map(repr, self._left))}; it has {', '.join(sorted(self.settings))}"
             )
