@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -30,6 +31,17 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"seqaudio.cli.{self._table[cmd_name][0]}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click's, which names the nearest command for one that there is not."""
+        asked = args[0]
+        if asked not in self._table and not asked.startswith("-"):
+            near = get_close_matches(asked, self._table, n=1)
+            meant = f"Did you mean {near[0]}?" if near else f"There are {', '.join(self._table)}."
+            ctx.fail(f"No such command {asked!r}. {meant}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing anything."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seqaudio.cli.real_music import RealMusic
     from seqaudio.files.limits import Limits
 
+COPIED_BARS = 4  # from here on a copy is told
 RUNTIMES = {"onnx": "onnxruntime", "torch": "torch"}  # the package behind each engine
 
 
@@ -129,7 +130,7 @@ def _facts(piece: Continuation, path: Path, data: bytes) -> dict[str, Any]:
         "nats_per_token": round(piece.nats_per_token, 4),
         "refused_turns": piece.refused_turns,
         **({} if recall is None else {"primer_recall": round(recall, 4)}),
-        "warnings": degeneracy(score, piece.bars).warnings() + _silence(piece) + ([] if piece.form else _copy(recall)),
+        "warnings": [*degeneracy(score, piece.bars).warnings(), *_silence(piece), *_copy(piece, recall)],
     }
 
 
@@ -155,9 +156,9 @@ def _primer_recall(piece: Continuation, primer: Primer) -> float:
     return primer_recall(piece.with_voice() if primer.straight else piece.with_primer(), primer.bars)
 
 
-def _copy(recall: float | None) -> list[str]:
-    """Whether nothing is new, which no form asked for."""
-    if recall != 1:
+def _copy(piece: Continuation, recall: float | None) -> list[str]:
+    """Whether nothing is new, which no form asked for; of so few bars that it is no news."""
+    if piece.form or piece.bars < COPIED_BARS or recall != 1:
         return []
     return ["copy: every bar was heard in the primer; another --seed, a higher --temperature or --form brings others"]
 

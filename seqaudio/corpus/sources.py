@@ -21,6 +21,7 @@ from seqaudio.corpus.official import official_splits, official_splits_of
 from seqaudio.corpus.walk import Found, walk
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import read_bytes, shown
+from seqaudio.files.audio import is_recording
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.files.reader import MUSIC_SUFFIXES
 from seqaudio.files.rolls import ROLL_SUFFIXES
@@ -107,7 +108,8 @@ def files_of(
     named += [(f"{path.relative_to(folder).as_posix()}/", path, why) for path, why in found.closed.items()]
     if not named:
         links = f"; {len(found.linked)} linked folders are not followed, name them as sources" * bool(found.linked)
-        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(suffixes)}){links}")
+        sound = "; recordings are for `seqaudio features`" * any(map(is_recording, found.files))
+        raise NoNotesError(f"{shown(source)}: no music file inside (looked for {', '.join(suffixes)}){links}{sound}")
     return [
         SourceFile(prefix + shown(name), path, official.get(name, ""), licence, numbered, problem)
         for name, path, problem in sorted(named)

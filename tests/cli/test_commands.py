@@ -86,8 +86,9 @@ def test_what_is_only_a_copy_is_told(seqaudio, tmp_path: Path) -> None:
     assert told["warnings"] == [
         "copy: every bar was heard in the primer; another --seed, a higher --temperature or --form brings others"
     ]
-    told = json.loads(seqaudio(*asked, "--form", "AA", "-o", "form.mid").out)["outputs"][0]
-    assert (told["primer_recall"], told["warnings"]) == (1, [])
+    for few in (("--form", "AA", "-o", "form.mid"), ("--bars", 1, "-o", "bar.mid")):
+        told = json.loads(seqaudio(*asked, *few).out)["outputs"][0]
+        assert (told["primer_recall"], told["warnings"]) == (1, [])
     told = json.loads(seqaudio("continue", PRIMER, "--temperature", 3, "--seed", 1, "--json", "-o", "new.mid").out)
     assert told["outputs"][0]["primer_recall"] < 1
     assert not any("copy" in warning for warning in told["outputs"][0]["warnings"])
@@ -525,6 +526,12 @@ def test_what_a_wildcard_stood_for_is_not_listed_whole(seqaudio) -> None:
     done = seqaudio("continue", *[f"{i}.mid" for i in range(999)])
     fails(done, 2, "Got unexpected extra arguments (1.mid 2.mid", " ...", "seqaudio continue --help")
     assert len(done.err) < 500
+
+
+def test_a_command_that_there_is_not_names_the_nearest(seqaudio) -> None:
+    fails(seqaudio("fetures", "x.wav"), 2, "No such command 'fetures'. Did you mean features?")
+    fails(seqaudio("sing"), 2, "No such command 'sing'. There are continue, generate, ", "doctor")
+    fails(seqaudio("probe", "gate"), 2, "No such command 'gate'. Did you mean gates?")
 
 
 def test_score_says_what_of_a_model_and_files_is_missing(seqaudio) -> None:

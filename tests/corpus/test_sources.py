@@ -120,7 +120,10 @@ def test_the_corpus_itself_is_no_source(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="none: no such folder or corpus; corpora are"):
         source_files([str(tmp_path / "none")])
-    with pytest.raises(NoNotesError, match="no music file inside"):
+    with pytest.raises(NoNotesError, match=r"no music file inside \(looked for .*\)$"):
+        source_files([str(tmp_path)])
+    touch(tmp_path, "sounds/a.flac")
+    with pytest.raises(NoNotesError, match=r"no music file inside .*; recordings are for `seqaudio features`$"):
         source_files([str(tmp_path)])
 
 
