@@ -108,6 +108,15 @@ def test_budgets_hold_for_one_tune_as_for_all(tmp_path: Path) -> None:
             read_piece(path, "2", limits)
 
 
+def test_what_the_parser_stumbles_over_is_not_told_as_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "b.abc"
+    path.write_text("X:1\nM:0/4\nL:1/4\nK:C\n{g}CDEF|C4|\n")
+    assert read_primer(path)[1] == [
+        "left out of the tune: 1 grace notes",
+        "not all of its notation is clear to the parser: 1 error, 2 warnings",
+    ]
+
+
 def test_a_tune_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
     path = tmp_path / "b.abc"
     path.write_text(BOOK + "\nX:8\nK:C\n" + "C123456|\n")
