@@ -103,7 +103,8 @@ def lines(rows: dict[str, list[list[float]]]) -> Iterator[str]:
         f"{count} test pieces, their first {PRIMER} bars as primers and {TOTAL - PRIMER} bars behind them, one output "
         "of each; bars are counted behind a pickup. The first three columns are shares of bars that are the same, note "
         "by note; 95 % intervals over pieces. A form tells the second and the last section to return, and the third to "
-        "be new. Nats are those of the model before its form."
+        "be new. A piece with a pickup ends where it would come again, so its last bar is another than bar 8. Nats are "
+        "those of the model before its form."
     )
     yield from ("", f"| | {' | '.join(COLUMNS)} |", "|---" * (1 + len(COLUMNS)) + "|")
     for name, values in rows.items():
