@@ -50,7 +50,7 @@ class DivergedError(SeqAudioError):
 
 
 class MissingDependencyError(SeqAudioError):
-    """An optional package is not installed or does not work here; the text says how to get it."""
+    """An optional package, or a tokenizer of one's own, is not here or does not work; the text says how to get it."""
 
 
 class DownloadError(SeqAudioError):

@@ -129,6 +129,21 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
                 assert words.get("allow_pickle") != "True", path
 
 
+def test_nothing_is_imported_by_a_name_from_data() -> None:
+    """A name that is no constant is looked up in a table of ours, but for the one that a person typed."""
+    by_name, by_a_person = set(), set()
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func).rpartition(".")[2]
+                if called in ("import_module", "__import__") and not isinstance(node.args[0], ast.Constant):
+                    by_name.add(str(path.relative_to(PACKAGE)))
+                if called in ("import_own", "use_own_tokenizer"):
+                    by_a_person.add(str(path.relative_to(PACKAGE)))
+    assert by_name == {"lazy_names.py", "cli/lazy.py", "tokens/own.py"}
+    assert by_a_person == {"cli/options.py", "cli/main.py"}
+
+
 def test_files_and_functions_stay_readable() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")

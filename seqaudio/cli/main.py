@@ -38,8 +38,24 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
         ctx.exit()
 
 
+def _use_own_tokenizers(ctx: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    if names and not ctx.resilient_parsing:
+        from seqaudio.cli.options import use_own_tokenizer
+
+        for name in names:
+            use_own_tokenizer(name)
+
+
 @click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show it.")
+@click.option(
+    "--own-tokenizer",
+    multiple=True,
+    expose_value=False,
+    callback=_use_own_tokenizers,
+    metavar="MODULE:CLASS",
+    help="Import a tokenizer of your own, whose corpora and models the command can then read.",
+)
 def main() -> None:
     """Continue music with recurrent networks, train them, and see how likely they find it."""
 

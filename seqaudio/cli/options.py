@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,6 +47,24 @@ memory_option = click.option(
     "--memory", type=click.IntRange(1), default=2048, show_default=True, help="MB a file may take."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+
+
+def use_own_tokenizer(name: str) -> str:
+    """Import a tokenizer of one's own, of the current folder too, as ``python`` would; gives its name back."""
+    from seqaudio.tokens.own import import_own
+
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.append(os.getcwd())  # last: nothing here takes the place of what is installed
+    import_own(name)
+    return name
+
+
+class TokenizerName(click.Choice[str]):
+    """One of the choices, or MODULE:CLASS, which is imported."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name. Raises BadParameter for one that is none, OptionError for a class that cannot be used."""
+        return use_own_tokenizer(value) if ":" in str(value) else super().convert(value, param, ctx)
 
 
 def _sampling_options() -> list[Callable[[F], F]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqaudio.cli.options import (
+    TokenizerName,
     jobs_option,
     json_option,
     limit_option,
@@ -30,7 +31,11 @@ TOKENIZERS = ("bars", "melody", "performance", "pianoroll", "midi-tokenizers")  
 @click.command("prepare")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE... OUT")
 @click.option(
-    "--tokenizer", type=click.Choice(TOKENIZERS), default="bars", show_default=True, help="How to write notes."
+    "--tokenizer",
+    type=TokenizerName(TOKENIZERS),
+    default="bars",
+    show_default=True,
+    help="How to write notes; or MODULE:CLASS, one of your own.",
 )
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the tokenizer.")
 @click.option("--melody", is_flag=True, help="Bars: only each piece's melody, without programs and velocities.")

@@ -26,6 +26,7 @@ from seqaudio.corpus.prepared import PreparedCorpus, reopened
 from seqaudio.corpus.streams import deal
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import shown
+from seqaudio.tokens.own import registered
 
 
 class _Pieces:
@@ -38,6 +39,7 @@ class _Pieces:
         starts = corpus.index[numbers]
         self.lengths: NDArray[np.int64] = corpus.index[numbers + 1] - starts
         self.fingerprint = corpus.fingerprint
+        self._own = registered(corpus.tokenizer.name)
         self._dtype = corpus.tokens.dtype
         self._path, offset = corpus.token_file
         self._offsets = offset + starts * self._dtype.itemsize
@@ -61,7 +63,7 @@ class _Pieces:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        reopened(self._path.parent, self.fingerprint)  # other ids may stand there by now
+        reopened(self._path.parent, self.fingerprint, self._own)  # other ids may stand there by now
         self._file = open(self._path, "rb", buffering=0)
 
     def __del__(self) -> None:

@@ -15,6 +15,7 @@ from seqaudio.errors import OptionError
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
 from seqaudio.settings import Settings
 from seqaudio.tokens import Tokenizer, make_tokenizer
+from seqaudio.tokens.own import registered
 
 MELODY_SETTINGS = {"programs": False, "velocities": False, "tempos": False, "pedals": "drop"}
 LEAD_SHEET_SETTINGS = MELODY_SETTINGS | {"programs": True}  # which tell its melody from its chords
@@ -23,7 +24,9 @@ LEAD_SHEET_SETTINGS = MELODY_SETTINGS | {"programs": True}  # which tell its mel
 class PrepareOptions(Settings):
     """What to keep, as which tokens, and how to split it."""
 
-    tokenizer: str = Field(default="bars", description="name of the tokenizer")
+    tokenizer: str = Field(
+        default="bars", description="name of the tokenizer; of a registered one of your own, module:Class"
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="options of the tokenizer")
     melody: bool = Field(
         default=False, description="bars only: keep each piece's melody, without programs and velocities"
@@ -77,11 +80,11 @@ class PrepareOptions(Settings):
         """The tokenizer these options ask for; the same object for the same options.
 
         Raises:
-            OptionError: there is no such tokenizer, or it has no such setting.
+            OptionError: there is no such tokenizer, or it has no such setting, or it is one's own, not registered.
         """
         usual = MELODY_SETTINGS if self.melody else LEAD_SHEET_SETTINGS if self.lead_sheet else {}
         settings = usual | self.settings
-        return _tokenizer(self.tokenizer, json.dumps(settings, sort_keys=True, default=str))
+        return _tokenizer(self.tokenizer, json.dumps(settings, sort_keys=True, default=str), registered(self.tokenizer))
 
     @property
     def of_tokens(self) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def prepare_command(tokenizer: Tokenizer) -> str:
 
 
 @lru_cache(maxsize=16)
-def _tokenizer(name: str, settings: str) -> Tokenizer:
+def _tokenizer(name: str, settings: str, _own: type | None) -> Tokenizer:  # which may be registered anew, once reloaded
     return make_tokenizer(name, json.loads(settings))
 
 

@@ -45,6 +45,7 @@ from seqaudio.corpus.warming import preparation
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoNotesError
 from seqaudio.files.atomic import read_bytes, shown
+from seqaudio.tokens.own import source_of
 
 READERS = ("seqaudio", "numpy", "symusic", "music21", "miditok")  # another version may write other ids
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -248,8 +249,9 @@ def _finish(
 
 def _key(options: PrepareOptions) -> Key:
     """What the ids of a file depend on, beside its bytes."""
-    tokenizer = hashlib.sha256(options.make_tokenizer().to_json().encode()).hexdigest()
-    return {"versions": versions_of(READERS), "tokenizer": tokenizer, "options": options.of_tokens}
+    tokenizer = options.make_tokenizer()
+    digest = hashlib.sha256(tokenizer.to_json().encode() + source_of(tokenizer)).hexdigest()
+    return {"versions": versions_of(READERS), "tokenizer": digest, "options": options.of_tokens}
 
 
 def _records_of_corpus(out: Path, key: Key, dtype: np.dtype[np.unsignedinteger]) -> list[Record]:

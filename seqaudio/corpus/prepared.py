@@ -16,7 +16,8 @@ from seqaudio.files.atomic import shown
 from seqaudio.music.lead_sheet import with_names
 from seqaudio.music.score import Score
 from seqaudio.music.splits import SPLITS, check_split
-from seqaudio.tokens import Tokenizer, load_tokenizer
+from seqaudio.tokens import Tokenizer, load_tokenizer, register
+from seqaudio.tokens.own import registered
 
 # what reading and checking a folder that somebody has tampered with can raise
 DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RecursionError, CheckpointError)
@@ -47,11 +48,16 @@ class PreparedCorpus:
         return hash(self.fingerprint)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reopened, (self.token_file[0].parent, self.fingerprint)
+        return reopened, (self.token_file[0].parent, self.fingerprint, registered(self.tokenizer.name))
 
     @classmethod
     def open(cls, folder: str | Path) -> PreparedCorpus:
-        """Open a prepared corpus. Raises BadFileError when the folder is none, or is damaged."""
+        """Open a prepared corpus.
+
+        Raises:
+            BadFileError: the folder is none, or is damaged.
+            MissingDependencyError: its tokenizer is of MidiTok, which is not installed, or one's own, not registered.
+        """
         return _read(Path(folder), hashed=True)
 
     def split(self, name: str) -> list[NDArray[np.unsignedinteger]]:
@@ -87,12 +93,14 @@ class PreparedCorpus:
         return str(self.manifest["tokens_sha256"])
 
 
-def reopened(folder: Path, fingerprint: str) -> PreparedCorpus:
-    """A corpus that was opened before, without hashing it again.
+def reopened(folder: Path, fingerprint: str, own: type[Tokenizer] | None = None) -> PreparedCorpus:
+    """A corpus that was opened before, without hashing it again; with the tokenizer of one's own that it had there.
 
     Raises:
         BadFileError: it is not there, is damaged, or has another fingerprint.
     """
+    if own is not None:
+        register(own)
     corpus = _read(folder, hashed=False)
     if corpus.fingerprint != fingerprint:
         raise BadFileError(f"{shown(folder)}: prepared anew since it was opened; open it again")

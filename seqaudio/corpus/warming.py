@@ -19,13 +19,22 @@ from seqaudio.corpus.sources import SourceFile
 from seqaudio.errors import SeqAudioError
 from seqaudio.files import midi_bytes, read_midi_bytes
 from seqaudio.music.score import NOTE_COLUMNS, Score
+from seqaudio.tokens.own import register, registered
 
 FEW_FILES, FEW_BYTES = 16, 50_000  # up to here, interpreting takes less than loading machine code
 
 
 def preparation(options: PrepareOptions, files: Sequence[SourceFile]) -> Callable[[], None]:
     """What a worker has to do before the first of these files; it pickles."""
-    return never_compile if _are_few(files) else partial(warm_up, options)
+    ready = never_compile if _are_few(files) else partial(warm_up, options)
+    own = registered(options.tokenizer)
+    return ready if own is None else partial(_with_own, own, ready)
+
+
+def _with_own(tokenizer: type, ready: Callable[[], None]) -> None:
+    """Unpickling the class has imported its module, as this process had; now it can be found by its name."""
+    register(tokenizer)
+    ready()
 
 
 def warm_up(options: PrepareOptions) -> None:

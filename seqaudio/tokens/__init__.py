@@ -1,9 +1,11 @@
 """Score <-> integers. Every tokenizer keeps the contract of ``tokenizer.py``."""
 
 from seqaudio.tokens.bars import BarsTokenizer
+from seqaudio.tokens.chain import Chain, ChainTokenizer
 from seqaudio.tokens.loading import load_tokenizer, make_tokenizer, tokenizer_from_json
 from seqaudio.tokens.melody import MelodyTokenizer
 from seqaudio.tokens.midi_tokenizers import MidiTokTokenizer
+from seqaudio.tokens.own import register
 from seqaudio.tokens.performance import PerformanceTokenizer
 from seqaudio.tokens.pianoroll import PianorollTokenizer
 from seqaudio.tokens.tokenizer import Loss, Tokenizer
@@ -11,6 +13,8 @@ from seqaudio.tokens.vocabulary import Vocabulary
 
 __all__ = [
     "BarsTokenizer",
+    "Chain",
+    "ChainTokenizer",
     "Loss",
     "MelodyTokenizer",
     "MidiTokTokenizer",
@@ -20,5 +24,6 @@ __all__ = [
     "Vocabulary",
     "load_tokenizer",
     "make_tokenizer",
+    "register",
     "tokenizer_from_json",
 ]

@@ -8,10 +8,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seqaudio.errors import CheckpointError, OptionError
+from seqaudio.errors import CheckpointError, MissingDependencyError, OptionError
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.melody import MelodyTokenizer
 from seqaudio.tokens.midi_tokenizers import MidiTokTokenizer
+from seqaudio.tokens.own import how_to_register, is_own, registered
 from seqaudio.tokens.performance import PerformanceTokenizer
 from seqaudio.tokens.pianoroll import PianorollTokenizer
 from seqaudio.tokens.tokenizer import Tokenizer
@@ -22,11 +23,11 @@ T = TypeVar("T")
 
 
 def tokenizer_from_json(text: str) -> Tokenizer:
-    """The tokenizer that wrote a JSON text with ``to_json``.
+    """The tokenizer that wrote a JSON text with ``to_json``. Imports nothing that the text names.
 
     Raises:
         CheckpointError: the text is no tokenizer, or one of other tokens than this version writes.
-        MissingDependencyError: a tokenizer of MidiTok, which is not installed.
+        MissingDependencyError: a tokenizer of MidiTok, which is not installed, or of one's own, not registered here.
     """
     try:
         name = json.loads(text)["tokenizer"]
@@ -43,6 +44,10 @@ def tokenizer_from_json(text: str) -> Tokenizer:
             return PianorollTokenizer.from_json(text)
         case "midi-tokenizers":
             return MidiTokTokenizer.from_json(text)
+        case _ if own := registered(name):
+            return own.from_json(text)
+        case _ if is_own(name):
+            raise MissingDependencyError(how_to_register(name))
         case _:
             raise CheckpointError(f"no tokenizer is named {name!r}; there are {', '.join(NAMES)}")
 
@@ -56,7 +61,7 @@ def make_tokenizer(name: str, settings: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer of a name, with its own options set; text such as ``"false"`` is understood as the option's type.
 
     Raises:
-        OptionError: there is no such tokenizer or option, or the value is not allowed.
+        OptionError: there is no such tokenizer or option, the value is not allowed, or it is one's own, not registered.
         MissingDependencyError: a tokenizer of MidiTok, which is not installed.
     """
     match name:
@@ -70,6 +75,10 @@ def make_tokenizer(name: str, settings: Mapping[str, Any]) -> Tokenizer:
             return _with_settings(PianorollTokenizer, name, settings)
         case "midi-tokenizers":
             return MidiTokTokenizer.from_settings(settings)
+        case _ if own := registered(name):
+            return _with_settings(own, name, settings)
+        case _ if is_own(name):
+            raise OptionError(how_to_register(name))
         case _:
             raise OptionError(f"no tokenizer is named {name!r}; there are {', '.join(NAMES)}")
 

@@ -119,6 +119,11 @@ class Tokenizer(Protocol):
         """Everything needed to rebuild the tokenizer; its key ``tokenizer`` holds ``name``."""
         ...
 
+    @classmethod
+    def from_json(cls, text: str) -> Tokenizer:
+        """The tokenizer that ``to_json`` wrote. Raises CheckpointError when it was another one."""
+        ...
+
     def save(self, path: str | Path) -> None:
         """Write the tokenizer as JSON."""
         ...
