@@ -41,6 +41,10 @@ class VocabularyError(SeqAudioError):
     """Token ids and vocabulary do not belong together."""
 
 
+class BrokenLawError(SeqAudioError):
+    """A tokenizer does not keep what all of them promise; the text says which law, and on what."""
+
+
 class CheckpointError(SeqAudioError):
     """A model folder or weights file is missing something, damaged, or from a newer seqaudio."""
 

@@ -2,6 +2,7 @@
 
 from seqaudio.tokens.bars import BarsTokenizer
 from seqaudio.tokens.chain import Chain, ChainTokenizer
+from seqaudio.tokens.laws import check_tokenizer
 from seqaudio.tokens.loading import load_tokenizer, make_tokenizer, tokenizer_from_json
 from seqaudio.tokens.melody import MelodyTokenizer
 from seqaudio.tokens.midi_tokenizers import MidiTokTokenizer
@@ -22,6 +23,7 @@ __all__ = [
     "PianorollTokenizer",
     "Tokenizer",
     "Vocabulary",
+    "check_tokenizer",
     "load_tokenizer",
     "make_tokenizer",
     "register",

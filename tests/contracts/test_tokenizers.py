@@ -1,7 +1,8 @@
 """Every tokenizer keeps every law under every option. To add one, add it to ``CASES``."""
 
 import os
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 
@@ -9,15 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from seqaudio.errors import CheckpointError, OverLimitError
+from seqaudio.errors import BrokenLawError, CheckpointError, OptionError, OverLimitError
 from seqaudio.files import read_midi
 from seqaudio.music import Score
 from seqaudio.tokens import (
     BarsTokenizer,
+    Loss,
     MelodyTokenizer,
     PerformanceTokenizer,
     PianorollTokenizer,
     Tokenizer,
+    check_tokenizer,
     load_tokenizer,
     tokenizer_from_json,
 )
@@ -69,6 +72,54 @@ def test_scores_and_ids_go_round(tokenizer: Tokenizer) -> None:
 
 
 @every_tokenizer
+def test_it_passes_what_those_of_others_are_checked_with(tokenizer: Tokenizer) -> None:
+    """Which has the laws that no score is needed for as well."""
+    scores = [band(), Score.from_notes([], [], [])]
+    check_tokenizer(tokenizer, scores)
+    with pytest.raises(OptionError, match="no scores to try the tokenizer on; give some"):
+        check_tokenizer(tokenizer, [])
+
+
+def band() -> Score:
+    """Some notes of all kinds, off every grid."""
+    rng = np.random.default_rng(0)
+    onset = rng.integers(0, 3800, 60)
+    return Score.from_notes(
+        onset, rng.integers(1, 700, 60), rng.integers(40, 90, 60), velocity=rng.integers(1, 128, 60),
+        program=rng.integers(0, 3, 60), is_drum=rng.random(60) < 0.2, pedals=[(100, 900, 0), (1200, 700, 0)],
+    )  # fmt: skip
+
+
+def off_by_one(self: Tokenizer, score: Score) -> tuple[Score, Loss]:
+    grid, loss = MelodyTokenizer().quantize(score)
+    return grid, replace(loss, notes_dropped=loss.notes_dropped + 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "method", "law"),
+    [
+        ("encode", lambda self, score: np.array([1, 2]), r"score 0: decode\(encode\(score\)\) must be quantize"),
+        ("encode", lambda self, score: MelodyTokenizer().encode(score)[:-1], "score 0: encode must end with EOS_None"),
+        ("quantize", off_by_one, "score 0: notes kept, merged and dropped must be the 60 there were, not 61"),
+        ("grammar", lambda self, state: np.ones(133, bool), "its vocabulary: nothing but BOS_None may begin"),
+        (
+            "grammar",
+            lambda self, state: np.arange(133) == 1,
+            "score 0: the grammar must allow what encode made",
+        ),
+        (
+            "transpose",
+            lambda self, ids, semitones: ids,
+            "score 0: transpose by -12 must give what decodes to",
+        ),
+    ],
+)
+def test_a_broken_law_is_named(wrong: str, method: Callable[..., object], law: str) -> None:
+    with pytest.raises(BrokenLawError, match=f"^melody, {law}"):
+        check_tokenizer(type("Broken", (MelodyTokenizer,), {wrong: method})(), [band()])
+
+
+@every_tokenizer
 def test_moving_ids_is_moving_the_score(tokenizer: Tokenizer) -> None:
     @examples(tokenizer, of_bars=60)
     @given(score=scores(), semitones=st.integers(-30, 30))
@@ -112,13 +163,7 @@ def test_sequences_may_stop_anywhere(tokenizer: Tokenizer) -> None:
 
 @every_tokenizer
 def test_decoding_is_linear(tokenizer: Tokenizer) -> None:
-    rng = np.random.default_rng(0)
-    onset = rng.integers(0, 3800, 60)
-    score = Score.from_notes(
-        onset, rng.integers(1, 700, 60), rng.integers(40, 90, 60), velocity=rng.integers(1, 128, 60),
-        program=rng.integers(0, 3, 60), is_drum=rng.random(60) < 0.2, pedals=[(100, 900, 0), (1200, 700, 0)],
-    )  # fmt: skip
-    laws.decoding_is_linear(tokenizer, score)
+    laws.decoding_is_linear(tokenizer, band())
 
 
 @every_tokenizer
