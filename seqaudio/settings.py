@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from seqaudio.errors import OptionError
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, frozen=True, extra="forbid"):
     """Settings that are checked where they are made and never change.
+
+    Each kind says ``frozen=True`` itself, and gives defaults by name: type checkers know of neither otherwise.
 
     Raises:
         OptionError: names or values are not allowed. Where a function of pydantic is called, such as
             ``model_validate``, it is pydantic's ValidationError.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     def __init__(self, /, **settings: Any) -> None:
         try:

@@ -17,12 +17,19 @@ import numpy as np
 import seqaudio
 from seqaudio.features import Stream, feature, log_mel
 from seqaudio.files import Limits, read_pieces
+from seqaudio.models.config import MemoryConfig
+from seqaudio.training.config import CorpusConfig, Experiment, FramesConfig, TrainingConfig
 {imports}
 
 config = seqaudio.ModelConfig(cell="gru", hidden_size=32, head="notes", memory=None)
 options = seqaudio.PrepareOptions(melody=True, limits=Limits(max_notes=10))
 features = seqaudio.FeatureOptions(kinds=("log_mel",))
 sampling = seqaudio.Sampling(temperature=0.9)
+config.layers = 3  # type: ignore[misc]
+options.melody = False  # type: ignore[misc]
+defaults = [MemoryConfig(), TrainingConfig(), seqaudio.ModelConfig(), seqaudio.PrepareOptions()]
+experiments = [Experiment(corpus=CorpusConfig(prepared="x")), Experiment(corpus=FramesConfig(frames="x.npz"))]
+print(seqaudio.FeatureOptions(), defaults, experiments)
 
 
 def use(path: str) -> seqaudio.Score:
@@ -49,6 +56,18 @@ def typed_names(module: str) -> set[str]:
 @pytest.mark.parametrize("module", LAZY)
 def test_names_for_type_checkers_are_those_that_are_there(module: str) -> None:
     assert typed_names(module) == set(importlib.import_module(module).__all__)
+
+
+def test_defaults_of_settings_are_given_by_name() -> None:
+    """Without pydantic's plugin, type checkers take a setting for required where its default has no name."""
+    fields = [
+        (path, node)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Field"
+    ]
+    assert len(fields) > 50
+    assert [f"{path.name}:{node.lineno}" for path, node in fields if node.args] == []
 
 
 @pytest.mark.slow

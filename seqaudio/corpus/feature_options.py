@@ -17,7 +17,7 @@ from seqaudio.settings import Settings
 LEAST_RATE, MOST_RATE = 100, 1_000_000
 
 
-class FeatureOptions(Settings):
+class FeatureOptions(Settings, frozen=True):
     """What decides which numbers come out, beside the recording."""
 
     kinds: tuple[str, ...] = Field(

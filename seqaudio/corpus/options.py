@@ -21,7 +21,7 @@ MELODY_SETTINGS = {"programs": False, "velocities": False, "tempos": False, "ped
 LEAD_SHEET_SETTINGS = MELODY_SETTINGS | {"programs": True}  # which tell its melody from its chords
 
 
-class PrepareOptions(Settings):
+class PrepareOptions(Settings, frozen=True):
     """What to keep, as which tokens, and how to split it."""
 
     tokenizer: str = Field(

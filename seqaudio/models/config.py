@@ -29,7 +29,7 @@ MAY_DIFFER = frozenset(
 """Settings of :class:`ModelConfig` that no weight depends on: they may change when a model is trained further."""
 
 
-class MemoryConfig(Settings):
+class MemoryConfig(Settings, frozen=True):
     """A memory of the piece so far, see :mod:`seqaudio.models.match_memory`; any cell and head can have it."""
 
     match: bool = Field(default=True, description="guess what followed the longest match")
@@ -56,7 +56,7 @@ class MemoryConfig(Settings):
         return self
 
 
-class ModelConfig(Settings):
+class ModelConfig(Settings, frozen=True):
     """A stacked recurrent model, of tokens (head categorical) or of frames (the other heads; mixture: of real numbers).
 
     The options of the layers are those of :class:`seqaudio.models.recurrent.RecurrentStack`; each is off unless asked

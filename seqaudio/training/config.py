@@ -21,7 +21,7 @@ from seqaudio.settings import Settings, told
 MOST = 1_000_000_000  # of pieces, tokens, steps
 
 
-class CorpusConfig(Settings):
+class CorpusConfig(Settings, frozen=True):
     """Where the tokens come from: a prepared corpus, made from the sources if it is not there yet."""
 
     prepared: str
@@ -29,7 +29,7 @@ class CorpusConfig(Settings):
     options: PrepareOptions = PrepareOptions()
 
 
-class FramesConfig(Settings):
+class FramesConfig(Settings, frozen=True):
     """Where frames come from: a set of piano rolls, a .mat, .json or .npz file with its own splits."""
 
     frames: str
@@ -41,7 +41,7 @@ def _kind(corpus: Any) -> str:
     return "<frames>" if named else "<tokens>"
 
 
-class TrainingConfig(Settings):
+class TrainingConfig(Settings, frozen=True):
     """How long, how fast, on what."""
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -103,7 +103,7 @@ class TrainingConfig(Settings):
         return self
 
 
-class Experiment(Settings):
+class Experiment(Settings, frozen=True):
     """One run."""
 
     corpus: Annotated[

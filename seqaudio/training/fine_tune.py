@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from seqaudio.corpus.frames import FrameCorpus
 from seqaudio.corpus.options import prepare_command
@@ -25,7 +25,7 @@ from seqaudio.training.config import Experiment, FramesConfig, differences
 ORIGIN = "init.json"
 
 
-class Origin(BaseModel):
+class Origin(BaseModel, frozen=True, extra="forbid"):
     """What a run remembers of the model it began from.
 
     Attributes:
@@ -35,8 +35,6 @@ class Origin(BaseModel):
         pitch_range: lowest and highest pitch it had met.
         programs: instruments it had met, drums as -1; None: nobody knows.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     sha256: str
