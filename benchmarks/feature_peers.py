@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqaudio.features import import_torchaudio
+from seqaudio.features.torchaudio_import import import_torchaudio
 
 Samples = NDArray[np.float32]
 RATE = 22_050

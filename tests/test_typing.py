@@ -99,5 +99,6 @@ def test_what_a_module_lists_is_what_it_offers() -> None:
     assert "__version__" in dir(seqaudio)
     for module in map(importlib.import_module, LAZY[1:]):
         assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
+        assert not [name for name in dir(module) if name.startswith("import_")], "what the house needs for itself"
     with pytest.raises(AttributeError, match="module 'seqaudio' has no attribute 'room'"):
         _ = seqaudio.room

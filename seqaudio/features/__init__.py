@@ -22,7 +22,6 @@ _PUBLIC = {
     "feature": "seqaudio.features.catalog",
     "griffin_lim": "seqaudio.features.inversion",
     "hpss": "seqaudio.features.functions",
-    "import_torchaudio": "seqaudio.features.torchaudio_import",
     "log_mel": "seqaudio.features.functions",
     "log_mel_to_mel": "seqaudio.features.inversion",
     "mel": "seqaudio.features.functions",
@@ -87,7 +86,6 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors: what is not 
     from seqaudio.features.names import FEATURES as FEATURES
     from seqaudio.features.resampling import resample as resample
     from seqaudio.features.streaming import Stream as Stream
-    from seqaudio.features.torchaudio_import import import_torchaudio as import_torchaudio
 
 
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

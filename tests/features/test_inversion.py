@@ -8,7 +8,6 @@ import torch
 from seqaudio.errors import OptionError
 from seqaudio.features import (
     griffin_lim,
-    import_torchaudio,
     log_mel,
     log_mel_to_mel,
     mel,
@@ -18,6 +17,7 @@ from seqaudio.features import (
     mu_law_decode,
     spectrogram,
 )
+from seqaudio.features.torchaudio_import import import_torchaudio
 from tests.features.sounds import RATE, tones
 
 pytestmark = pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values:UserWarning")

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from seqaudio.errors import OptionError
-from seqaudio.features import FEATURES, feature, functions, import_torchaudio
+from seqaudio.features import FEATURES, feature, functions
 from seqaudio.features.names import IN_TORCHAUDIO
+from seqaudio.features.torchaudio_import import import_torchaudio
 from tests.features.sounds import MADE, RATE, real, real_files, tones
 
 pytestmark = pytest.mark.filterwarnings(
