@@ -40,7 +40,8 @@ def told(problem: ValidationError, kind: type[BaseModel], name: str) -> str:
 
 
 def _place(mistake: ErrorDetails) -> str:
-    path = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith("<"))
+    parts = (str(part) for part in mistake["loc"] if not str(part).startswith("<"))
+    path = ".".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in part) for part in parts)
     return f"{path}: " * bool(path)
 
 

@@ -96,3 +96,10 @@ def test_what_is_stored_is_read_as_before() -> None:
         ModelConfig.model_validate({"cell": "lsmt"})
     with pytest.raises(ValidationError):
         ModelConfig.model_validate_json('{"cell": "lsmt"}')
+
+
+def test_a_name_with_line_breaks_is_told_in_one_line() -> None:
+    with pytest.raises(OptionError) as problem:
+        ModelConfig(**{"a\nb\x1b": 1})
+    assert "a\\nb\\x1b: no such setting here" in str(problem.value)
+    assert str(problem.value).isprintable()

@@ -163,6 +163,8 @@ def read_tune(text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Tune:
     remarks = Counter(re.findall(rb"(?m)^(Error|Warning) in line-char", printed))
     dropped.update({f"parser {kind.decode().lower()}s": count for kind, count in remarks.items()})
     score, moved = _on_bar_lines(played)
+    if title and score.track_names:  # the parser's name is that of the last title, which may be another name
+        score = score.replaced(track_names=(title, *score.track_names[1:]))
     marks = _marks(marked, place) if chords.count and len(score) else None
     if marks is None:
         dropped["chord symbols"] += chords.count

@@ -32,15 +32,15 @@ def find_piece(wanted: str, names: Sequence[tuple[str, ...]], file: str) -> int:
             return int(position[1]) - 1
         raise OptionError(f"{file}: has no {wanted.strip()}; its pieces are #1 to #{len(names)}")
     if names == [("",)]:
-        raise OptionError(f"{file}: is one piece, with no {wanted!r} in it; leave out --tune")
+        raise OptionError(f"{file}: is one piece, with no {wanted!r} in it; leave out which of its pieces")
     words = _words(wanted)
     if not words:
         raise OptionError(
             f"{file}: {wanted!r} names no piece; give a number, words of a title, or #1 for the first piece"
         )
     plain = _number(re.sub(r"^\s*X:", "", wanted))
-    found = [i for i, (number, *_) in enumerate(names) if _number(number) == plain]
-    for fits in (_is_whole, _has_words, _has_beginnings):
+    found = [i for i, (number, *_) in enumerate(names) if plain and _number(number) == plain]
+    for fits in (_is_whole, _has_words, _has_beginnings)[: 2 if "".join(words).isdecimal() else 3]:
         found = found or [i for i, (_, *titles) in enumerate(names) if any(fits(words, title) for title in titles)]
     if len(found) == 1:
         return found[0]
@@ -51,10 +51,8 @@ def find_piece(wanted: str, names: Sequence[tuple[str, ...]], file: str) -> int:
             f"{file}: {wanted!r} may be {len(found)} of its {len(names):,} pieces ({listed}); give more words, "
             f"or #{found[0] + 1} for the first of them"
         )
-    raise OptionError(
-        f"{file}: {wanted!r} is none of its {len(names):,} pieces ({listed}); give one's name, words of its title, "
-        "or #2 for the second"
-    )
+    which = f"none of its {len(names):,} pieces" if len(names) > 1 else "not its only piece"
+    raise OptionError(f"{file}: {wanted!r} is {which} ({listed}); give a name, words of a title, or #1 for the first")
 
 
 def _number(text: str) -> str:

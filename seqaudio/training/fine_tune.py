@@ -6,7 +6,8 @@ model again, which may be gone or another by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Origin(BaseModel, frozen=True, extra="forbid"):
         model: its sizes.
         pitch_range: lowest and highest pitch it had met.
         programs: instruments it had met, drums as -1; None: nobody knows.
+        metres: how many of its pieces were in each metre; None: nobody knows.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Origin(BaseModel, frozen=True, extra="forbid"):
     model: ModelConfig
     pitch_range: tuple[int, int]
     programs: frozenset[int] | None = None
+    metres: dict[str, int] | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Origin:
@@ -81,6 +84,10 @@ class Origin(BaseModel, frozen=True, extra="forbid"):
         """The instruments of a model that has met these too; None: nobody knows."""
         return None if self.programs is None else sorted(self.programs.union(met))
 
+    def with_metres(self, met: Mapping[str, int]) -> dict[str, int] | None:
+        """The metres of a model that has met so many pieces in these too; None: nobody knows."""
+        return None if self.metres is None else dict((Counter(self.metres) + Counter(met)).most_common())
+
 
 def begin(
     experiment: Experiment, corpus: PreparedCorpus | FrameCorpus, find_model: Callable[[str], Path]
@@ -117,6 +124,7 @@ def begin(
         model=checkpoint.config,
         pitch_range=checkpoint.pitch_range,
         programs=checkpoint.programs,
+        metres=checkpoint.metres,
     )
     experiment = origin.sized(experiment)
     return experiment, origin, replace(checkpoint, config=experiment.model)

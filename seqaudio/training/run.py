@@ -80,7 +80,7 @@ class Run:
         self._material = material_of(corpus)
         self._events: Events | None = None
         self._show = show
-        self._stopped = False
+        self._stopped = self._heeded = False  # asked to stop; and train has returned since
         self._devices = Devices()
         if experiment.training.threads:
             torch.set_num_threads(experiment.training.threads)
@@ -116,8 +116,11 @@ class Run:
         return self._stopped
 
     def stop(self) -> None:
-        """Have :meth:`train` finish the step, save and return; from ``show``, or from any thread."""
-        self._stopped = True
+        """Have :meth:`train` finish the step, save and return; from ``show``, or from any thread.
+
+        What is called once more goes on, and what has not begun returns before its first step.
+        """
+        self._stopped, self._heeded = True, False
 
     @property
     def total_steps(self) -> int:
@@ -140,9 +143,12 @@ class Run:
         In the main thread Ctrl-C and SIGTERM call ``stop``, and a second one raises KeyboardInterrupt at once. Python
         gives signals to no other thread: there ``stop`` and ``max_minutes`` alone end a run early.
         """
+        if self._heeded:
+            self._stopped = self._heeded = False
         deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
         self._trainer.should_stop = lambda: self._stopped or (deadline is not None and time.monotonic() > deadline)
         with ExitStack() as opened:
+            opened.callback(setattr, self, "_heeded", True)
             opened.enter_context(self._alone())
             if self._devices.main:
                 clear_up(self.folder, self.progress)
@@ -233,6 +239,7 @@ class Run:
         if self._origin is not None:
             facts |= {"init": self._origin.name, "init_sha256": self._origin.sha256}
             facts["programs"] = self._origin.with_programs(facts["programs"])
+            facts["metres"] = self._origin.with_metres(facts.get("metres", {}))
         weights = weights_of(self._trainer.model)
         checkpoint = material.checkpoint(self.experiment.model, weights, self._pitch_range, facts)
         (self.folder / GRAPH).unlink(missing_ok=True)  # it points into the weights file, and only into its own
@@ -286,9 +293,12 @@ class Run:
             yield
             return
 
+        came: list[int] = []
+
         def stop(number: int, frame: FrameType | None) -> None:
-            if self._stopped:
+            if came:
                 raise KeyboardInterrupt
+            came.append(number)
             self.stop()
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

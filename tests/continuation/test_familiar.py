@@ -78,13 +78,16 @@ def test_what_a_training_notes_is_what_a_primer_costs(melody_engine):
 
 
 def test_a_metre_that_a_model_has_hardly_met_is_told(melody_engine, monkeypatch):
-    def remarks(metre, metres):
+    def remarks(metre, metres, primer=None):
         knowing = replace(melody_engine.checkpoint, facts={"metres": metres} if metres else {})
         monkeypatch.setattr(melody_engine, "checkpoint", knowing)
-        return familiarity(melody_engine, make_primer(tune(4, metre, low=50, high=80), knowing)).remarks()
+        return familiarity(melody_engine, make_primer(primer or tune(4, metre, low=50, high=80), knowing)).remarks()
 
     told = "6/8 is a metre that this model hardly knows: {} of the {} pieces that it learnt from are in it"
     assert remarks((6, 8), {"4/4": 198, "6/8": 2}) == (told.format(2, 200),)
     assert remarks((6, 8), {"4/4": 5000}) == (told.format(0, "5,000"),)
     assert remarks((6, 8), {"4/4": 196, "6/8": 4}) == remarks((4, 4), {"4/4": 198, "6/8": 2}) == ()
     assert remarks((6, 8), {"4/4": 49}) == remarks((6, 8), None) == ()  # too few to say, and not noted
+    ends_in_6_8 = tune(4, low=50, high=80, time_signatures=[(0, 4, 4), (2 * 1920, 6, 8)])
+    assert remarks(None, {"4/4": 100}, ends_in_6_8) == (told.format(0, 100),)
+    assert remarks(None, {"6/8": 100}, ends_in_6_8) == ()

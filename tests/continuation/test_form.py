@@ -411,5 +411,12 @@ def test_a_last_bar_of_nothing_but_the_pickup_stays():
     both = Score.from_notes([0, 48, 36 + 48], 12, [60, 64, 62], ticks_per_quarter=12)
     assert _without_another_pickup(only, 2, pickup) == only
     assert _without_another_pickup(both, 2, pickup) == both.notes(both.onset <= 48)
+    finer = Score.from_notes([36 * 40, 48 * 40], 480, [60, 62], ticks_per_quarter=480)
+    assert _without_another_pickup(both, 2, finer) == both.notes(both.onset <= 48)
+    shorter = Score.from_notes(
+        [0, 48, 48 + 30], 6, [60, 64, 62], ticks_per_quarter=12, time_signatures=[(0, 4, 4), (48, 3, 4)]
+    )
+    early = Score.from_notes([30, 48], 12, [60, 62], ticks_per_quarter=12)
+    assert _without_another_pickup(shorter, 2, early) == shorter  # another metre ends it
     other = both.replaced(time_signatures=[(0, 3, 4)])
     assert _without_another_pickup(other, 3, pickup) == other

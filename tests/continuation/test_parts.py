@@ -71,6 +71,11 @@ def test_a_part_that_still_sounds_leaves_the_note_to_its_neighbour():
     assert given_to(LAST, Score.from_notes([0, 480], [480, 480], [62, 60])).tolist() == [2, 2]
 
 
+def test_a_high_part_takes_no_note_of_the_bass_because_others_still_sound():
+    first = Score.from_notes([0] * 4 + [480], [960, 960, 960, 240, 240], [45, 55, 62, 64, 45])
+    assert given_to(np.array([45, 55, 62, 64]), first).tolist() == [0, 1, 2, 3, 0]
+
+
 def test_a_line_that_climbs_stays_in_its_part():
     climb = Score.from_notes(np.arange(7) * 480, 480, 55 + np.arange(7))
     assert given_to(LAST, climb).tolist() == [1] * 7

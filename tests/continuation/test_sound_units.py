@@ -98,3 +98,12 @@ def test_knocks_at_any_time_are_no_turn_of_a_loop(seed):
     at = np.append(0.1, np.sort(rng.uniform(0.15, 1.6, 5)))
     units = find_units(struck(at, seed=seed).cut(0, 1.9))
     assert not units.one_turn
+
+
+def test_a_loop_with_a_quiet_end_begins_anew_and_is_no_turn():
+    sound = groove(beat_s=0.4, seed=1)
+    faded = sound.samples.copy()
+    faded[:, len(sound) // 2 :] *= 1e-3
+    units = find_units(Waveform(faded, RATE))
+    assert units.died_away
+    assert not units.one_turn

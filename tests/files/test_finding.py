@@ -57,7 +57,9 @@ def test_a_piece_is_found_by_number_title_or_position(wanted: str, position: int
         ("the", "'the' may be 3 of its 10 pieces (#1: 1 'The Jig of Slurs', #2: 2 'Kesh   Jig', #5: 5 'The Lark"),
         ("0", "b.abc: '0' is none of its 10 pieces (1 'The Jig of Slurs', 2 'Kesh   Jig', 3 'Jig', 04"),
         ("-3", "'-3' is none of its 10 pieces"),
-        ("arson", "; give one's name, words of its title, or #2 for the second"),
+        ("arson", "; give a name, words of a title, or #1 for the first"),
+        ("-18", "'-18' is none of its 10 pieces"),  # the beginning of a number in a title is none
+        ("X:", "'X:' is none of its 10 pieces"),  # which one of them has no number
         ("", "'' names no piece; give a number, words of a title, or #1 for the first piece"),
         ("?.*", "names no piece"),
         ("#0", "b.abc: has no #0; its pieces are #1 to #10"),
@@ -86,7 +88,9 @@ def test_names_of_rolls_and_what_has_none() -> None:
         find_piece("test", rolls, "a.json")
     with pytest.raises(OptionError, match=r"\(without a name, 2 ''\)"):
         find_piece("x", [("",), ("2", "")], "b.abc")
-    with pytest.raises(OptionError, match=r"a\.mid: is one piece, with no '3' in it; leave out --tune"):
+    with pytest.raises(OptionError, match=r"b\.abc: 'x' is not its only piece \(1 'Reel'\); give a name"):
+        find_piece("x", [("1", "Reel")], "b.abc")
+    with pytest.raises(OptionError, match=r"a\.mid: is one piece, with no '3' in it; leave out which of its pieces"):
         find_piece("3", [("",)], "a.mid")
 
 

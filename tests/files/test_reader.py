@@ -100,6 +100,13 @@ def test_one_tune_of_a_book(tmp_path: Path, wanted: str | None, position: int) -
         read_piece(path, "9")
 
 
+def test_every_title_of_a_tune_finds_it_and_the_first_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "b.abc"
+    path.write_text("X:1\nT:The Maid\nT:The Castle\nK:C\nC8|\nT:part two\nD8|\n\nX:2\nT:Reel\nK:C\nE8|\n")
+    piece, _ = read_piece(path, "castle")
+    assert (piece.place, piece.title, piece.score.track_names) == ("1", "The Maid", ("The Maid",))
+
+
 def test_budgets_hold_for_one_tune_as_for_all(tmp_path: Path) -> None:
     path = tmp_path / "b.abc"
     path.write_text(BOOK)
@@ -141,7 +148,7 @@ def test_a_file_of_one_piece_has_no_others(tmp_path: Path) -> None:
     path = tmp_path / "a#3.abc"  # by its name a book
     path.write_bytes(MIDI)
     assert read_piece(path)[0].score == tune()
-    with pytest.raises(OptionError, match=r"a#3\.abc: is one piece, with no '3' in it; leave out --tune"):
+    with pytest.raises(OptionError, match=r"a#3\.abc: is one piece, with no '3' in it; leave out which"):
         read_piece(path, "3")
 
 

@@ -53,6 +53,7 @@ def test_positions_between_are_counted():
 
 
 def test_a_piece_counts_for_the_metre_of_most_of_its_bars():
-    pieces = [tune(4), tune(3, (6, 8)), tune(2, (6, 8)), tune(5, time_signatures=[(0, 4, 4), (2 * 1920, 3, 4)])]
-    assert pieces_by_metre(MELODY, map(MELODY.encode, pieces)) == {"6/8": 2, "4/4": 1, "3/4": 1}
+    back = tune(6, time_signatures=[(0, 2, 4), (960, 4, 4), (5 * 1920 + 960, 2, 4)])  # most bars, not most changes
+    pieces = [tune(4), tune(3, (6, 8)), tune(2, (6, 8)), tune(5, time_signatures=[(0, 4, 4), (2 * 1920, 3, 4)]), back]
+    assert pieces_by_metre(MELODY, map(MELODY.encode, pieces)) == {"4/4": 2, "6/8": 2, "3/4": 1}
     assert pieces_by_metre(MELODY, [np.zeros(0, np.int64), MELODY.encode(tune(1))[:1]]) == {}

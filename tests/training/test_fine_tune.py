@@ -104,6 +104,8 @@ def test_instruments_old_and_new(home, tmp_path):
         if name == 40:
             model_folder(tmp_path / "unknown", SIZES, FULL)
     assert met == {"drums": {-1}, 40: {-1, 40}, "again": None}
+    metres = [Checkpoint.load(tmp_path / name).metres for name in ("drums", "40", "again")]
+    assert metres == [{"4/4": 1}, {"4/4": 2}, None]
     assert Checkpoint.load(tmp_path / "drums").between == 0  # of so few pieces nobody knows what beginnings cost
     assert Checkpoint.load(tmp_path / "drums").beginnings is None
     assert Checkpoint.load(home / "tuned").programs is None

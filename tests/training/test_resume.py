@@ -476,6 +476,29 @@ def test_second_ctrl_c_stops_at_once(corpus_folder, corpus, tmp_path):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_what_was_stopped_goes_on_when_it_is_called_once_more(corpus_folder, corpus, whole, tmp_path):
+    run = Run(tmp_path / "run", make_experiment(corpus_folder), corpus, show=stop_at(3))
+    run.stop()
+    assert run.train().step == 0  # asked before it began
+    assert run.train().step == 3
+    assert run.stopped
+    run.stop()
+    assert run.train().step == 3  # asked in between
+    assert run.train().finished
+    assert not run.stopped
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_the_first_ctrl_c_behind_a_stop_saves(corpus_folder, corpus, tmp_path):
+    def show(line):
+        run.stop()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    run = Run(tmp_path / "run", make_experiment(corpus_folder), corpus, show=show)
+    assert not run.train().finished
+    assert run.stopped
+
+
 class TestInAThread:
     """What trains in a notebook's or a server's thread: no signal comes there."""
 
