@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from seqaudio.corpus.batches import Batch, StreamBatch, batch_order, stack
 from seqaudio.corpus.prepared import PreparedCorpus, reopened
-from seqaudio.corpus.streams import deal
+from seqaudio.corpus.streams import StreamPlan, deal
 from seqaudio.errors import BadFileError, NoNotesError, OptionError
 from seqaudio.files.atomic import shown
 from seqaudio.tokens.own import registered
@@ -96,6 +96,10 @@ class PieceBatches(Dataset[Batch]):
         generator = np.random.default_rng((self._seed, epoch))
         self._order = batch_order(self._pieces.lengths, self._batch_size, generator)
 
+    def count(self, epoch: int) -> int:
+        """How many batches an epoch has: all have the same number."""
+        return len(self._order)
+
     def __len__(self) -> int:
         return len(self._order)
 
@@ -131,8 +135,15 @@ class StreamBatches(Dataset[StreamBatch]):
 
     def set_epoch(self, epoch: int) -> None:
         """Make the plan of an epoch."""
+        self._plan = self._planned(epoch)
+
+    def _planned(self, epoch: int) -> StreamPlan:
         generator = np.random.default_rng((self._seed, epoch))
-        self._plan = deal(self._pieces.lengths, self._streams, self._window, generator, packed=self._packed)
+        return deal(self._pieces.lengths, self._streams, self._window, generator, packed=self._packed)
+
+    def count(self, epoch: int) -> int:
+        """How many windows an epoch has, without going there; it depends on which stream was dealt which pieces."""
+        return self._planned(epoch).windows
 
     def __len__(self) -> int:
         return self._plan.windows
@@ -166,6 +177,8 @@ class StreamBatches(Dataset[StreamBatch]):
 class CorpusLoader:
     """Epoch after epoch of batches as torch tensors; each ``for`` gives the rest of the current epoch.
 
+    Its ``len`` is how many batches the next ``for`` gives; ``batches.count(epoch)`` tells of whole epochs.
+
     Args:
         batches: :class:`PieceBatches` or :class:`StreamBatches`.
         workers: processes that make batches ahead; 0 makes them in this one.
@@ -192,6 +205,10 @@ class CorpusLoader:
             self._next += 1
             yield batch
         self._epoch, self._next = self._position()
+
+    def __len__(self) -> int:
+        epoch, number = self._position()
+        return self.batches.count(epoch) - number
 
     def _position(self) -> tuple[int, int]:
         """Epoch and number of the next batch: behind the last one, the first of the next epoch."""

@@ -123,6 +123,23 @@ def test_a_position_saved_is_a_position_found(corpus: PreparedCorpus, kind: str)
         assert plain(seen[: len(whole)]) == plain(whole)
 
 
+@pytest.mark.parametrize("kind", ["pieces", "streams"])
+def test_the_length_of_a_loader_is_what_the_next_loop_gives(corpus: PreparedCorpus, kind: str) -> None:
+    loader = CorpusLoader(make(corpus, kind))
+    told, found = [loader.batches.count(epoch) for epoch in range(8)], []
+    for _ in range(8):
+        length = len(loader)
+        found.append(sum(1 for _ in loader))
+        assert length == found[-1]
+    assert told == found
+    assert (len(set(found)) > 1) == (kind == "streams")  # streams are dealt other pieces in each epoch
+    for _ in zip(range(2), loader, strict=False):
+        pass
+    rest, again = len(loader), CorpusLoader(make(corpus, kind))
+    again.load_state_dict(loader.state_dict())
+    assert rest == len(again) == loader.batches.count(8) - 2 == len(list(again))
+
+
 def test_a_position_inside_the_loop_is_behind_the_batch(corpus: PreparedCorpus) -> None:
     loader = CorpusLoader(make(corpus, "streams"))
     positions = [loader.state_dict() for _ in loader]
