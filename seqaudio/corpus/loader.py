@@ -220,16 +220,24 @@ class CorpusLoader:
         return {"epoch": epoch, "next": number, "settings": dict(self.batches.settings)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go to a position. Raises OptionError when it is one of other batches: another corpus, split or setting."""
+        """Go to a position. Raises OptionError when it is none, or of other batches: of another corpus or setting."""
+        found: list[Any] = [state.get(name) for name in ("epoch", "next", "settings")]
+        epoch, number, settings = found
+        whole = isinstance(epoch, int) and isinstance(number, int) and isinstance(settings, dict)
+        if not (whole and min(epoch, number) >= 0):
+            raise OptionError(
+                f"no position of a loader: epoch is {epoch!r}, next is {number!r}, settings is {settings!r}; "
+                "give what state_dict() returned"
+            )
         other = {
             name: (was, self.batches.settings.get(name))
-            for name, was in state["settings"].items()
+            for name, was in settings.items()
             if was != self.batches.settings.get(name)
         }
         if other:
             changes = "; ".join(f"{name} was {was!r}, is {now!r}" for name, (was, now) in other.items())
             raise OptionError(f"the position belongs to other batches ({changes}); make the loader as it was")
-        self._epoch, self._next = int(state["epoch"]), int(state["next"])
+        self._epoch, self._next = epoch, number
         self.batches.set_epoch(self._epoch)
 
 

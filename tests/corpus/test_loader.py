@@ -184,6 +184,24 @@ def test_a_position_of_other_batches_is_refused(corpus: PreparedCorpus) -> None:
         CorpusLoader(make(corpus, "pieces")).load_state_dict(position)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"epoch": 1}, "epoch is 1, next is None, settings is None"),
+        ({}, "epoch is None"),
+        ({"epoch": "1", "next": 0, "settings": {}}, "epoch is '1'"),
+        ({"epoch": 1, "next": -1, "settings": {}}, "next is -1"),
+    ],
+)
+def test_what_is_no_position_is_refused(corpus: PreparedCorpus, wrong: dict[str, object], told: str) -> None:
+    loader = CorpusLoader(make(corpus, "streams"))
+    before = loader.state_dict()
+    with pytest.raises(OptionError, match=f"^no position of a loader: .*{told}.*give what state_dict") as refused:
+        loader.load_state_dict(wrong)
+    assert "\n" not in str(refused.value)
+    assert loader.state_dict() == before
+
+
 def test_what_makes_no_sense_is_refused(corpus: PreparedCorpus) -> None:
     with pytest.raises(OptionError, match="window is 0; it must be at least 1"):
         StreamBatches(corpus, "train", streams=1, window=0)
