@@ -104,6 +104,15 @@ class Checkpoint:
             needed = "frame facts and no tokenizer" if self.config.of_frames else "a tokenizer and no frame facts"
             raise CheckpointError(f"a model with the head {self.config.head} has {needed}")
 
+    def __repr__(self) -> str:
+        config, (low, high) = self.config, self.pitch_range
+        tokens = "" if self.tokenizer is None else f"{len(self.tokenizer.vocabulary)} {self.tokenizer.name} tokens"
+        remembering = " with a memory" * (config.memory is not None)
+        return (
+            f"Checkpoint({config.cell} of {config.layers} x {config.hidden_size}{remembering}, head {config.head}, "
+            f"{self.parameter_count():,} parameters, {self.frames or tokens}, pitches {low} to {high})"
+        )
+
     def require_tokenizer(self) -> Tokenizer:
         """The tokenizer. Raises OptionError for a model of frames: whoever asks is made for tokens."""
         if self.tokenizer is None:

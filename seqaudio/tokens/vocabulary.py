@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqaudio.errors import VocabularyError
 
+SHOWN_KINDS = 16  # in a repr: all kinds of our own tokenizers, few of one whose tokens are all of their own kind
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -30,6 +32,10 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        more = ", ..." * (len(self.kinds) > SHOWN_KINDS)
+        return f"Vocabulary({len(self)} tokens: {', '.join(self.kinds[:SHOWN_KINDS])}{more})"
 
     @cached_property
     def _ids(self) -> dict[str, int]:

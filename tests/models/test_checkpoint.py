@@ -76,6 +76,18 @@ def test_round_trip(tmp_path, tokenizer, dtype, tolerance):
         np.testing.assert_array_equal(tensor, loaded.weights[name].astype(np.float32))
 
 
+def test_a_checkpoint_shows_what_it_is_and_not_its_numbers():
+    checkpoint = make_checkpoint()
+    count = f"{checkpoint.parameter_count():,}"
+    assert repr(checkpoint) == (
+        f"Checkpoint(lstm of 2 x 6, head categorical, {count} parameters, {len(MELODY.vocabulary)} bars tokens, "
+        "pitches 40 to 90)"
+    )
+    shipped = repr(Checkpoint.load(ROOT / "seqaudio" / "pretrained" / "folk"))
+    assert "with a memory, head categorical" in shipped
+    assert len(shipped) < 200
+
+
 def test_the_same_model_is_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         make_checkpoint().save(tmp_path / name)

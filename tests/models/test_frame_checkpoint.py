@@ -38,6 +38,11 @@ def checkpoint(request):
     return Checkpoint(config, None, weights_of(model), (60, 71), {"steps": 3}, FACTS)
 
 
+def test_it_shows_its_frames(checkpoint):
+    assert repr(checkpoint).startswith(f"Checkpoint(gru of 1 x 6, head {checkpoint.config.head}, ")
+    assert repr(checkpoint).endswith(" parameters, 12 keys from pitch 60, 2 steps to the quarter, pitches 60 to 71)")
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 0), (np.float16, 2**-11)])
 def test_round_trip(checkpoint, tmp_path, dtype, tolerance):
     checkpoint.save(tmp_path / WEIGHTS, dtype)

@@ -54,3 +54,11 @@ def test_ids_inside_become_one_row() -> None:
     checked = SMALL.checked(np.array([[0, 6]], dtype=np.uint16))
     assert (checked.dtype, checked.tolist()) == (np.int64, [0, 6])
     assert SMALL.checked([]).shape == (0,)
+
+
+def test_a_vocabulary_shows_its_size_and_kinds() -> None:
+    assert repr(SMALL) == "Vocabulary(7 tokens: PAD, Pitch, TimeSig)"
+    assert repr(MOST.vocabulary) == f"Vocabulary({len(MOST.vocabulary)} tokens: {', '.join(MOST.vocabulary.kinds)})"
+    many = Vocabulary(tuple(f"Word{i}_None" for i in range(500)))
+    assert repr(many).startswith("Vocabulary(500 tokens: Word0, Word1, ")
+    assert repr(many).endswith(", Word15, ...)")
