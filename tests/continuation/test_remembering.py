@@ -158,7 +158,7 @@ class TestEngines:
 
     def test_without_the_memory_a_network_is_told_nothing(self, lstm):
         engine = TorchEngine(lstm.checkpoint)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OptionError, match=r"give memory\.heard\(piece\)"):
             engine.run(pieces(), engine.initial_state(BATCH))
 
 

@@ -441,3 +441,25 @@ def test_compiled_and_interpreted_rows_are_the_same(kind, options, monkeypatch):
             found.append(rows)
     np.testing.assert_array_equal(*found)
     assert found[0].any()
+
+
+@pytest.mark.parametrize("length", [9, 5])
+def test_a_model_with_a_memory_refuses_a_piece_by_itself(length):
+    config = ModelConfig(cell="gru", hidden_size=6, layers=1, memory=MemoryConfig(lags=(1,)))
+    piece = np.arange(length) + 4
+    model, memory = random_model(config, len(MELODY.vocabulary)), make_memory(config, MELODY.vocabulary)
+    numbers = memory.heard(piece).shape[1]
+    assert numbers == 5  # as many as one of the pieces has steps
+    wanted = rf"hears \(batch, time, {numbers}\); give memory\.heard\(piece\)"
+    for call in (model, lambda ids: model.step(ids[:, 0], model.initial_state(1))):
+        with pytest.raises(OptionError, match=wanted) as refused:
+            call(torch.from_numpy(piece[None]))
+        assert "\n" not in str(refused.value)
+    outputs, _ = model(torch.from_numpy(memory.heard(piece)[None]))
+    assert outputs.shape[:2] == (1, length)
+
+
+def test_a_model_of_frames_with_a_memory_refuses_frames_by_themselves():
+    config = ModelConfig(cell="gru", hidden_size=6, layers=1, head="bernoulli", memory=MemoryConfig())
+    with pytest.raises(OptionError, match=r"inputs of shape \(1, 7, 12\) for a model with a memory"):
+        random_model(config, keys=12)(torch.zeros(1, 7, 12, dtype=torch.bool))

@@ -20,6 +20,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from seqaudio.errors import OptionError
 from seqaudio.models.heads.head import Head, cooled
 from seqaudio.models.match_memory.memory import LEFT_OUT, STRENGTHS
 
@@ -64,7 +65,16 @@ class MemoryGate(nn.Module):
         self.trust = nn.Parameter(torch.zeros(sources * STRENGTHS))
 
     def split(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Symbols (batch, time) or (batch, time, keys), guesses (..., sources * width), strengths and counters."""
+        """Symbols (batch, time) or (batch, time, keys), guesses (..., sources * width), strengths and counters.
+
+        Raises OptionError for what are no rows of a memory, such as the steps of a piece alone.
+        """
+        if inputs.dim() != 3 or inputs.shape[-1] != sum(self.sizes):
+            raise OptionError(
+                f"inputs of shape {tuple(inputs.shape)} for a model with a memory, which hears (batch, time, "
+                f"{sum(self.sizes)}); give memory.heard(piece) in place of the piece, the memory being "
+                "checkpoint.memory(), or make_memory(config, vocabulary) of the model's config"
+            )
         steps, guesses, strengths, counters = torch.split(inputs, self.sizes, dim=-1)
         if isinstance(self.guess, nn.Embedding):
             return steps[..., 0], guesses, strengths, counters
