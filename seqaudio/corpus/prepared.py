@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ BLOCK = 2**20  # bytes that are looked at together, a multiple of every id's siz
 class PreparedCorpus:
     """A corpus that ``prepare`` wrote.
 
+    As a sequence it is its pieces in order, those of all splits: ``corpus[i]`` is :meth:`piece` i.
+
     Two are equal when tokenizer and manifest are, which has the token file's hash. A copy, and a pickle for another
     process, is its folder, opened anew but not hashed anew: so it is small whatever the corpus holds. BadFileError is
     raised there when the folder is gone or holds another corpus by then.
@@ -46,6 +49,20 @@ class PreparedCorpus:
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(self.of_split(name))} {name}" for name in SPLITS)
+        return f"PreparedCorpus({len(self)} pieces ({sizes}), {len(self.tokens):,} {self.tokenizer.name} tokens)"
+
+    def __len__(self) -> int:
+        """Number of pieces."""
+        return len(self.index) - 1
+
+    def __getitem__(self, i: int) -> NDArray[np.unsignedinteger]:
+        return self.piece(i)
+
+    def __iter__(self) -> Iterator[NDArray[np.unsignedinteger]]:
+        return map(self.piece, range(len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopened, (self.token_file[0].parent, self.fingerprint, registered(self.tokenizer.name))
@@ -71,8 +88,8 @@ class PreparedCorpus:
 
     def piece(self, i: int) -> NDArray[np.unsignedinteger]:
         """The ids of one piece. Raises IndexError for a number below 0 or behind the last piece."""
-        if not 0 <= i < len(self.index) - 1:
-            raise IndexError(f"piece {i} of a corpus of {len(self.index) - 1} pieces")
+        if not 0 <= i < len(self):
+            raise IndexError(f"piece {i} of a corpus of {len(self)} pieces")
         return self.tokens[self.index[i] : self.index[i + 1]]
 
     def score(self, ids: ArrayLike) -> Score:

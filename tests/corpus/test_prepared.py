@@ -40,6 +40,23 @@ def test_a_sound_one_opens(corpus: Path) -> None:
             ask("validation")
 
 
+def test_as_a_sequence_it_is_its_pieces_in_order(corpus: Path) -> None:
+    opened = PreparedCorpus.open(corpus)
+    assert len(opened) == len(opened.manifest["pieces"]) == 4
+    pieces = [opened.piece(i).tolist() for i in range(4)]
+    assert [ids.tolist() for ids in opened] == [opened[i].tolist() for i in range(4)] == pieces
+    for outside in (-1, 4):
+        for ask in (opened.piece, opened.__getitem__):
+            with pytest.raises(IndexError, match=f"piece {outside} of a corpus of 4 pieces"):
+                ask(outside)
+
+
+def test_it_shows_how_much_it_holds(corpus: Path) -> None:
+    opened = PreparedCorpus.open(corpus)
+    sizes = ", ".join(f"{len(opened.split(name))} {name}" for name in ("train", "valid", "test"))
+    assert repr(opened) == f"PreparedCorpus(4 pieces ({sizes}), {len(opened.tokens)} bars tokens)"
+
+
 COPIES = {"pickle": lambda corpus: pickle.loads(pickle.dumps(corpus)), "copy": copy.copy, "deep copy": copy.deepcopy}
 
 
