@@ -92,7 +92,7 @@ BLOCKS_OF_PAGES = [
     ("prepare.md", 2),
     ("tokenizers.md", 7),
     ("fine_tune.md", 2),
-    ("train.md", 4),
+    ("train.md", 5),
     ("report.md", 2),
     ("structure.md", 2),
     ("score.md", 2),
