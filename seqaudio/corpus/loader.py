@@ -149,6 +149,8 @@ class StreamBatches(Dataset[StreamBatch]):
         return self._plan.windows
 
     def __getitem__(self, number: int) -> StreamBatch:
+        if not 0 <= number < len(self):  # also what ends a plain loop over the windows
+            raise IndexError(f"window {number} of an epoch of {len(self)} windows")
         begin = number * self._window
         ids = np.zeros((self._streams, self._window + 1), np.int64)  # the last place is a target only
         first = np.zeros(ids.shape, np.bool_)

@@ -1,5 +1,6 @@
 """Laws of the loader: every token once, state carried within a piece alone, a position saved is a position found."""
 
+import itertools
 import multiprocessing
 import pickle
 from pathlib import Path
@@ -79,6 +80,15 @@ def test_streams_end_together(lengths: list[int], streams: int, window: int, pac
     assert plan.windows == -(-max(ends) // window)
     slack = max(lengths, default=0) + window
     assert max(ends) - min(ends) <= slack or min(len(row) for row in plan.pieces) == 0
+
+
+def test_a_plain_loop_over_windows_ends_with_the_epoch(corpus: PreparedCorpus) -> None:
+    batches = StreamBatches(corpus, "train", streams=3, window=8)
+    windows = list(itertools.islice(batches, len(batches) + 1))
+    assert len(windows) == len(batches)
+    assert [part.tolist() for part in windows[-1]] == [part.tolist() for part in batches[len(batches) - 1]]
+    with pytest.raises(IndexError, match=f"window -1 of an epoch of {len(batches)} windows"):
+        batches[-1]
 
 
 def test_packed_streams_leave_one_place_a_piece_empty(corpus: PreparedCorpus) -> None:
