@@ -23,7 +23,7 @@ from seqaudio.memory.bootstrap import finite
 from seqaudio.memory.facts import facts_of
 from seqaudio.memory.following import DRAWS, Following, follow
 from seqaudio.memory.gates import KEEPS, Trace, check_has_gates, gate_trace
-from seqaudio.memory.heard import Heard, heard_by, long_enough, steps_per_bar
+from seqaudio.memory.heard import Heard, check_checkpoint, heard_by, long_enough, steps_per_bar
 from seqaudio.models.checkpoint import Checkpoint
 
 Floats = NDArray[np.float64]
@@ -155,6 +155,7 @@ def probe_gates(
             other steps.
         NoNotesError: there are no pieces, or none of two steps.
     """
+    check_checkpoint(checkpoint)
     check_has_gates(checkpoint)
     if units < 1 or draws < 20:
         raise OptionError(f"units is {units} and draws {draws}; allowed: 1 or more units, 20 or more draws")

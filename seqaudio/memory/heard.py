@@ -90,6 +90,14 @@ class Heard:
         return {"name": self.name, "steps": len(self), "remarks": list(self.remarks)}
 
 
+def check_checkpoint(checkpoint: Checkpoint) -> None:
+    """Raise OptionError for what is no checkpoint, such as a model that continues, or a network."""
+    if not isinstance(checkpoint, Checkpoint):
+        raise OptionError(
+            f"a {type(checkpoint).__name__} is no checkpoint; give Checkpoint.load(path), or a model's own"
+        )
+
+
 def hear(checkpoint: Checkpoint, score: Score, name: str = "", most_steps: int = MOST_STEPS) -> Heard:
     """A piece as a model hears it, its first ``most_steps`` steps.
 
@@ -100,10 +108,7 @@ def hear(checkpoint: Checkpoint, score: Score, name: str = "", most_steps: int =
         NoNotesError: nothing is left that the model can hear.
         OptionError: it is no checkpoint.
     """
-    if not isinstance(checkpoint, Checkpoint):
-        raise OptionError(
-            f"a {type(checkpoint).__name__} is no checkpoint; give Checkpoint.load(path), or a model's own"
-        )
+    check_checkpoint(checkpoint)
     score = with_gathered_beats(score)
     if checkpoint.frames is not None:
         frames, remarks = _frames_of(checkpoint.frames, score)
@@ -123,9 +128,10 @@ def hear_steps(checkpoint: Checkpoint, piece: NDArray[Any], name: str = "", most
 
     Raises:
         NoNotesError: nothing sounds in it.
-        OptionError: the frames have other keys than the model's.
+        OptionError: it is no checkpoint, or the frames have other keys than the model's.
         VocabularyError: the tokens mean nothing.
     """
+    check_checkpoint(checkpoint)
     facts = checkpoint.frames
     if facts is not None:
         if piece.ndim != 2 or piece.shape[1] != facts.keys:
@@ -153,8 +159,9 @@ def heard_by(checkpoint: Checkpoint, pieces: Iterable[Heard]) -> list[Heard]:
     """The pieces, all of them of steps that a model knows: those of another would be heard as something else.
 
     Raises:
-        OptionError: one is not.
+        OptionError: one is not, or it is no checkpoint.
     """
+    check_checkpoint(checkpoint)
     known, own = list(pieces), steps_of(checkpoint)
     for piece in known:
         if not isinstance(piece, Heard):

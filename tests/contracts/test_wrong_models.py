@@ -1,15 +1,21 @@
 """Is what is no model told so in one line, wherever one is asked for?"""
 
 import re
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqaudio.continuation import continue_score, continue_scores, generate_score
 from seqaudio.continuation.engines import load_engine
 from seqaudio.continuation.likelihood import score_likelihood
 from seqaudio.errors import OptionError
-from seqaudio.memory.heard import hear
+from seqaudio.memory.context_probe import probe_context
+from seqaudio.memory.gate_probe import probe_gates
+from seqaudio.memory.gradient_probe import probe_gradients
+from seqaudio.memory.heard import hear, hear_steps
+from seqaudio.memory.recall_probe import probe_recall
 from seqaudio.models.checkpoint import Checkpoint
 from seqaudio.models.config import ModelConfig
 from seqaudio.training.evaluate import piece_nats
@@ -39,8 +45,13 @@ def test_what_predicts_nothing_continues_nothing(folder: Path) -> None:
 def test_networks_and_checkpoints_are_told_apart(folder: Path) -> None:
     engine, checkpoint = load_engine(folder, "torch"), Checkpoint.load(folder)
     for wrong in (engine, checkpoint.build(), "folk"):
-        with pytest.raises(OptionError, match=rf"^a {type(wrong).__name__} is no checkpoint; give Checkpoint.load"):
-            hear(wrong, tune(2))
+        for use in (
+            lambda model: hear(model, tune(2)),
+            lambda model: hear_steps(model, np.zeros(3, np.int64)),
+            *(partial(probe, pieces=[]) for probe in (probe_gradients, probe_context, probe_gates, probe_recall)),
+        ):
+            with pytest.raises(OptionError, match=rf"^a {type(wrong).__name__} is no checkpoint; give Checkpoint.load"):
+                use(wrong)
     for wrong in (engine, checkpoint, "folk"):
         with pytest.raises(OptionError, match=rf"^a {type(wrong).__name__} is no network; give Checkpoint.load"):
             piece_nats(wrong, [])
