@@ -103,3 +103,9 @@ def test_a_name_with_line_breaks_is_told_in_one_line() -> None:
         ModelConfig(**{"a\nb\x1b": 1})
     assert "a\\nb\\x1b: no such setting here" in str(problem.value)
     assert str(problem.value).isprintable()
+
+
+def test_a_name_that_is_right_elsewhere_is_not_corrected_to_itself() -> None:
+    with pytest.raises(OptionError) as problem:
+        check_experiment({"training": {"hidden_size": 3}})
+    assert str(problem.value).endswith("training.hidden_size: no such setting here")

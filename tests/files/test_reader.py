@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seqaudio.cli.primers import read_primer
-from seqaudio.errors import BadFileError, OptionError, OverLimitError
-from seqaudio.files import Limits, midi_bytes, read_pieces
+from seqaudio.errors import BadFileError, MissingDependencyError, OptionError, OverLimitError
+from seqaudio.files import Limits, midi_bytes, read_pieces, reader
 from seqaudio.files.reader import kind_of, read_piece
 from tests.files.musicxml_samples import attributes, document, harmony, note, zipped
 from tests.samples import tune
@@ -131,6 +131,16 @@ def test_a_tune_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
     assert read_piece(path, "2")[0].score.pitch.tolist() == [62]
     with pytest.raises(BadFileError, match="tune 8"):
         read_piece(path, "8")
+
+
+def test_what_needs_a_missing_package_is_told_as_a_primer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise MissingDependencyError("music21 is not installed")
+
+    monkeypatch.setattr(reader, "read_musicxml_bytes", missing)
+    (tmp_path / "a.musicxml").write_bytes(XML)
+    with pytest.raises(BadFileError, match=r"a\.musicxml: music21 is not installed"):
+        read_piece(tmp_path / "a.musicxml")
 
 
 def test_one_roll_of_a_set_is_found_by_its_place(tmp_path: Path) -> None:
