@@ -79,6 +79,15 @@ def on_sixteenths(score: Score) -> Score:
     return score.replaced(onset=onset, duration=np.full(len(score), sixteenth))
 
 
+def plain_networks(name: str, lstm: int, rnn: int) -> tuple[Plain, Plain]:
+    """An LSTM and an RNN of so many hidden units, trained as a shipped model; the RNN at a rate that it stands."""
+    slower = "model.cell=rnn", f"model.hidden_size={rnn}", "training.learning_rate=0.001"
+    return (
+        Plain("plain LSTM", f"{name}-lstm", name, (WITHOUT_MEMORY, f"model.hidden_size={lstm}")),
+        Plain("plain RNN", f"{name}-rnn", name, (WITHOUT_MEMORY, *slower)),
+    )
+
+
 FOLK = Shipped(
     name="folk",
     title="folk melodies by an LSTM with a memory of the tune",
@@ -102,15 +111,7 @@ FOLK = Shipped(
 CHORALES = Shipped(
     name="chorales",
     title="four-part chorales by an LSTM with a memory of the piece",
-    plain=(
-        Plain("plain LSTM", "chorales-lstm", "chorales", (WITHOUT_MEMORY, "model.hidden_size=407")),
-        Plain(
-            "plain RNN",
-            "chorales-rnn",
-            "chorales",
-            (WITHOUT_MEMORY, "model.cell=rnn", "model.hidden_size=790", "training.learning_rate=0.001"),
-        ),
-    ),
+    plain=plain_networks("chorales", lstm=407, rnn=790),
     bars=8,
     order=4,
     lengths=((4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20)),
@@ -134,15 +135,7 @@ CHORALES = Shipped(
 DRUMS = Shipped(
     name="drums",
     title="drums by an LSTM with a memory of the piece",
-    plain=(
-        Plain("plain LSTM", "drums-lstm", "drums", (WITHOUT_MEMORY, "model.hidden_size=279")),
-        Plain(
-            "plain RNN",
-            "drums-rnn",
-            "drums",
-            (WITHOUT_MEMORY, "model.cell=rnn", "model.hidden_size=520", "training.learning_rate=0.001"),
-        ),
-    ),
+    plain=plain_networks("drums", lstm=279, rnn=520),
     bars=8,
     order=4,
     lengths=((4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20), (8, 24), (8, 32)),
@@ -167,15 +160,7 @@ DRUMS = Shipped(
 SONGS = Shipped(
     name="songs",
     title="songs, melody and chords, by an LSTM with a memory of the song",
-    plain=(
-        Plain("plain LSTM", "songs-lstm", "songs", (WITHOUT_MEMORY, "model.hidden_size=395")),
-        Plain(
-            "plain RNN",
-            "songs-rnn",
-            "songs",
-            (WITHOUT_MEMORY, "model.cell=rnn", "model.hidden_size=750", "training.learning_rate=0.001"),
-        ),
-    ),
+    plain=plain_networks("songs", lstm=395, rnn=750),
     bars=24,
     order=6,
     lengths=((4, 8), (4, 12), (4, 16), (8, 12), (8, 16), (8, 20), (8, 24), (8, 32), (16, 24), (16, 32)),

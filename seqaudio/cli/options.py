@@ -14,10 +14,6 @@ from seqaudio.pretrained import AUTO
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-    Choice = click.Choice[str]
-else:
-    Choice = click.Choice  # which older versions of click cannot subscript
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 model_option = click.option(
@@ -63,7 +59,7 @@ def use_own_tokenizer(name: str) -> str:
     return name
 
 
-class TokenizerName(Choice):
+class TokenizerName(click.Choice[str]):
     """One of the choices, or MODULE:CLASS, which is imported."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

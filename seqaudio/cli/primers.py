@@ -33,8 +33,12 @@ def read_primer(path: Path, tune: str | None = None, limits: Limits = DEFAULT_LI
         named += f" {piece.title!r}" if piece.title else ""
         others = f"one of {count:,}" if tune is not None else f"the first of {count:,}; --tune names another"
         remarks.append(f"{named}, {others}")
-    unclear = [f"{n} {what[7:-1]}{'s' * (n > 1)}" for what, n in piece.dropped.items() if what.startswith("parser ")]
-    left_out = [f"{n} {what}" for what, n in piece.dropped.items() if not what.startswith("parser ")]
+    left_out, unclear = list[str](), list[str]()
+    for what, n in piece.dropped.items():
+        if what.startswith("parser "):
+            unclear.append(f"{n} {what.removeprefix('parser ').removesuffix('s')}{'s' * (n > 1)}")
+        else:
+            left_out.append(f"{n} {what}")
     if left_out:
         remarks.append(f"left out of the tune: {', '.join(left_out)}")
     if unclear:

@@ -141,10 +141,15 @@ def _sounding(recording: Waveform, bounds: Ints) -> int:
     return len(bounds) - 1 if ended <= longest else int(loud[-1]) + 1
 
 
+def _fine_strength(samples: NDArray[np.float32]) -> Floats:
+    """How much begins at each time, (frames,), ``FINE_HOP`` apart, spread over what is near."""
+    strength = onset_strength(samples, RATE, hop_length=FINE_HOP)[0].astype(np.float64)
+    return np.convolve(strength, np.hanning(2 * NEAR + 1) / NEAR, mode="same")
+
+
 def _one_turn(samples: NDArray[np.float32]) -> int | None:
     """Into how many units the whole falls, if it is one turn of a loop: their bounds, the first of them, are marked."""
-    strength = onset_strength(samples, RATE, hop_length=FINE_HOP)[0].astype(np.float64)
-    strength = np.convolve(strength, np.hanning(2 * NEAR + 1) / NEAR, mode="same")
+    strength = _fine_strength(samples)
     marks = {}
     for units in TURNS:
         bounds = np.rint(np.arange(units) * len(samples) / FINE_HOP / units).astype(np.int64)
@@ -226,8 +231,7 @@ def _evened(found: Floats, samples: NDArray[np.float32], lag: float | None) -> F
     A tracker's tempo is rough, and a grid that is off by one part in a hundred does not return where a loop does. Beats
     that are neither lie on lines of their neighbours.
     """
-    strength = onset_strength(samples, RATE, hop_length=FINE_HOP)[0].astype(np.float64)
-    strength = np.convolve(strength, np.hanning(2 * NEAR + 1) / NEAR, mode="same")
+    strength = _fine_strength(samples)
     frames = found * RATE / FINE_HOP
     period = float(np.polyfit(np.arange(len(frames)), frames, 1)[0])
     if lag is not None:

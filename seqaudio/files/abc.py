@@ -125,10 +125,9 @@ def split_book(book: str) -> list[str]:
 
 
 def _with_fields(text: str, fields: dict[str, str]) -> str:
-    """A tune with the fields of the file header that its own header lacks."""
-    number, *header = re.split(r"(?m)^K:", text, maxsplit=1)[0].split("\n")
-    own = {line[:1] for line in header if line[1:2] == ":"}
-    added = "".join(f"\n{letter}:{fields[letter].rstrip()}" for letter in "MLQ" if letter in fields.keys() - own)
+    """A tune with the fields of the file header in front of its own, which come later and count."""
+    number = text.split("\n", 1)[0]
+    added = "".join(f"\n{letter}:{fields[letter].rstrip()}" for letter in "MLQ" if letter in fields)
     return number + added + text[len(number) :]
 
 

@@ -218,6 +218,11 @@ if die == "die":
         print("unpacked", flush=True)
         sys.stdin.read()
     remote.unpack = unpack
+lock = remote.holding_lock
+def holding_lock(*arguments):
+    print("asks for its turn", file=sys.stderr, flush=True)
+    return lock(*arguments)
+remote.holding_lock = holding_lock
 print(fetched_folder("set", Remote(url, "set.zip", 10**6, members, archive_sha256=sha256), Path(data)))
 """
 
@@ -247,8 +252,12 @@ def test_two_processes_at_once(site: Site, archive: bytes, data: Path) -> None:
     remote = remote_of(archive, site.url)
     both = [process(remote, data) for _ in range(2)]
     try:
+        for one in both:
+            assert one.stderr is not None
+            assert one.stderr.readline() == "asks for its turn\n"
         while not site.requests:
             time.sleep(0.01)
+        time.sleep(0.3)  # for the second to be refused, if it would not wait
         site.go_on.set()
         for one in both:
             out, err = one.communicate(timeout=60)
