@@ -23,7 +23,7 @@ from typing import Any
 
 from seqaudio.corpus.feature_files import Extracted, extract_file, readiness
 from seqaudio.corpus.feature_options import FeatureOptions
-from seqaudio.corpus.ground import MANIFEST, alone, cannot_be_written
+from seqaudio.corpus.ground import MANIFEST
 from seqaudio.corpus.provenance import TORN, versions_of
 from seqaudio.corpus.recordings import SoundFile, sound_files
 from seqaudio.corpus.walk import Source, as_sources
@@ -31,6 +31,7 @@ from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoSoundError, OptionError
 from seqaudio.files.atomic import append_line, clear_unfinished, read_bytes, shown, write_bytes
 from seqaudio.files.limits import DEFAULT_LIMITS, Limits
+from seqaudio.files.locks import alone, cannot_be_written
 
 FORMAT = 1
 MAKERS = ("seqaudio", "numpy", "torch", "torchaudio", "librosa", "soundfile", "soxr")  # others may make other numbers

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from seqaudio.errors import BadFileError, OptionError
-from seqaudio.files.atomic import read_bytes, reason_of, shown
+from seqaudio.files.atomic import read_bytes, shown
 from seqaudio.files.limits import Limits
-from seqaudio.files.locks import HeldByAnotherError, holding_lock
+from seqaudio.files.locks import cannot_be_written
 
 FILES = {"tokens.npy", "index.npy", "tokenizer.json", "manifest.json", "files.jsonl", "report.txt"}
 JOURNAL = {"tokens.bin", "files.jsonl"}
@@ -38,37 +37,6 @@ def ground_of(out: str | os.PathLike[str]) -> tuple[Path, Path]:
     except (OSError, ValueError) as problem:
         raise cannot_be_written(out, problem) from None
     return folder, folder.with_name(f".{folder.name}.part")
-
-
-def cannot_be_written(out: str | os.PathLike[str], problem: Exception) -> OptionError:
-    """The system's reason, under the name that the user gave."""
-    return OptionError(f"{shown(out)}: cannot be written: {reason_of(problem)}; check its folder, or name another one")
-
-
-@contextmanager
-def alone(out: Path, path: Path, command: str) -> Iterator[None]:
-    """No second run of a command writes ``out`` meanwhile; the lock at ``path`` goes with the process, however it ends.
-
-    Raises OptionError when another holds it, or it cannot be made.
-    """
-    lock = ExitStack()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if os.path.lexists(path) and not (_is_file(path) and path.stat().st_size == 0):
-            raise OptionError(f"{shown(path)}: exists and is no lock of ours; move it away")
-        lock.enter_context(holding_lock(path))
-    except HeldByAnotherError:
-        raise OptionError(
-            f"{shown(out)}: another {command} is writing it; wait until it is done, or name another folder"
-        ) from None
-    except OSError as problem:
-        raise cannot_be_written(out, problem) from None
-    with lock:
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # Windows removes no file that is open
-                path.unlink()  # while it is ours: one that somebody else has made since must stay
 
 
 def make_part(out: Path, part: Path) -> None:

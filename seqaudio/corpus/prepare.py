@@ -33,7 +33,7 @@ import numpy as np
 from seqaudio.corpus.assembly import Head, Placed, place, write_corpus
 from seqaudio.corpus.cluster import run_on_cluster
 from seqaudio.corpus.download import Progress, no_progress
-from seqaudio.corpus.ground import alone, clear_part, clear_unused, ground_of, make_part, put_back, put_in_place
+from seqaudio.corpus.ground import clear_part, clear_unused, ground_of, make_part, put_back, put_in_place
 from seqaudio.corpus.journal import Journal, Key, Record, read_records
 from seqaudio.corpus.options import DEFAULTS, PrepareOptions
 from seqaudio.corpus.pieces import PreparedFile, dropped_file, prepare_file, token_type
@@ -45,6 +45,7 @@ from seqaudio.corpus.warming import preparation
 from seqaudio.corpus.workers import Lost, run_isolated
 from seqaudio.errors import BadFileError, NoNotesError
 from seqaudio.files.atomic import read_bytes, shown
+from seqaudio.files.locks import alone
 from seqaudio.tokens.own import source_of
 
 READERS = ("seqaudio", "numpy", "symusic", "music21", "miditok")  # another version may write other ids

@@ -31,10 +31,10 @@ from typing import Any
 import torch
 
 from seqaudio.corpus.frames import FrameCorpus
-from seqaudio.corpus.ground import alone
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import CheckpointError, NoNotesError, OptionError
 from seqaudio.files.atomic import append_line, read_bytes, shown, write_bytes
+from seqaudio.files.locks import alone
 from seqaudio.models.checkpoint import GRAPH, LARGEST, WEIGHTS, Checkpoint, weights_of
 from seqaudio.models.onnx_graph import write_graph
 from seqaudio.models.size import count_parameters

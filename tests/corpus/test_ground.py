@@ -11,11 +11,11 @@ import pytest
 
 from seqaudio.cli.main import run
 from seqaudio.corpus import ground
-from seqaudio.corpus.ground import alone
 from seqaudio.corpus.prepare import prepare
 from seqaudio.corpus.prepared import PreparedCorpus
 from seqaudio.errors import OptionError
 from seqaudio.files import write_midi
+from seqaudio.files.locks import alone
 from tests.samples import tune
 
 prepare_module = sys.modules["seqaudio.corpus.prepare"]
